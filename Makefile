@@ -1,0 +1,35 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/installed
+	$(BIN)/audiotok roundtrip examples -o demo --force
+	@echo
+	@echo "In $(CURDIR)/demo: for each clip NAME.original.wav (what went in), NAME.atok (tokens),"
+	@echo "NAME.wav (what came out of the tokens) and NAME.png (spectrograms of both)."
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/installed: requirements.txt setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	"needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + \
+	"; name another one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -r requirements.txt -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) -r requirements.txt -e '.[dev]'
+	@touch $@

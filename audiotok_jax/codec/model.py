@@ -1,0 +1,120 @@
+"""The codec as pure functions over a tree of parameters.
+
+A clip is a function of time that is zero outside its samples; likewise a token stream holds
+"no token" (-1) outside its frames. `encode` and `decode` extend their input by the halo, so that
+what they return for a frame is what a window around that frame gives.
+
+The argument `dtype` is that of the factors of the large matrix products, float32 or bfloat16;
+sums, spectra, norms and the quantizer are float32 always.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from audiotok_jax.codec import quantizer
+from audiotok_jax.codec.decoder import Controls, Decoder, phase_advance, pick_pitch, synthesize
+from audiotok_jax.codec.encoder import Encoder
+from audiotok_jax.config import CodecConfig
+
+Params = dict[str, Any]
+
+
+def init(key: Array, config: CodecConfig) -> Params:
+    """Fresh parameters: {"encoder": tree, "decoder": tree} of float32 arrays."""
+    encoder_key, decoder_key = jax.random.split(key)
+    wave = jnp.zeros((1, config.hop_length + 2 * config.encoder_halo))
+    frames = 1 + 2 * config.decoder_halo
+    return {
+        "encoder": Encoder(config).init(encoder_key, wave)["params"],
+        "decoder": Decoder(config).init(decoder_key, jnp.zeros((1, frames, config.bits)))["params"],
+    }
+
+
+def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32) -> Array:
+    """Latents before quantization, on the unit sphere.
+
+    Args:
+        wave: float32 (B, T * hop_length + 2 * encoder_halo).
+
+    Returns:
+        float32 (B, T, bits).
+    """
+    return quantizer.normalize(Encoder(config, dtype).apply({"params": params["encoder"]}, wave))
+
+
+def controls(params: Params, config: CodecConfig, codes: Array, dtype: Any = jnp.float32) -> Controls:
+    """Controls of the synthesizer.
+
+    Args:
+        codes: float32 (B, T + 2 * decoder_halo, bits), quantized latents.
+
+    Returns:
+        `Controls` of T + 2 * control_halo frames.
+    """
+    return Decoder(config, dtype).apply({"params": params["decoder"]}, codes)
+
+
+def encode_window(
+    params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32
+) -> Array:
+    """Tokens of a window given with its halo.
+
+    Args:
+        wave: float32 (B, T * hop_length + 2 * encoder_halo).
+
+    Returns:
+        int32 (B, T) in [0, codebook_size).
+    """
+    return quantizer.to_tokens(latent(params, config, wave, dtype))
+
+
+def window_controls(
+    params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.float32
+) -> tuple[Controls, Array, Array]:
+    """First half of decoding a window given with its halo.
+
+    Args:
+        tokens: int32 (B, T + 2 * decoder_halo); -1 outside the clip.
+
+    Returns:
+        The controls and the picked pitch, both of T + 2 * control_halo frames, and the phase
+        that the fundamental gains over the T frames, uint32 (B,).
+    """
+    found = controls(params, config, quantizer.from_tokens(tokens, config.bits), dtype)
+    pitch = pick_pitch(found.pitch)
+    return found, pitch, phase_advance(pitch, config)
+
+
+def encode(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32) -> Array:
+    """Tokens of whole clips.
+
+    Args:
+        wave: float32 (B, S) at `config.sample_rate`, S >= 1.
+
+    Returns:
+        int32 (B, T) in [0, codebook_size), T = ceil(S / hop_length).
+    """
+    halo = config.encoder_halo
+    rest = -wave.shape[1] % config.hop_length
+    return encode_window(params, config, jnp.pad(wave, ((0, 0), (halo, halo + rest))), dtype)
+
+
+def decode(params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.float32) -> Array:
+    """Waveforms of whole token streams.
+
+    Args:
+        tokens: int (B, T) in [0, codebook_size), T >= 1.
+
+    Returns:
+        float32 (B, T * hop_length) at `config.sample_rate`.
+    """
+    halo = config.decoder_halo
+    tokens = jnp.pad(tokens.astype(jnp.int32), ((0, 0), (halo, halo)), constant_values=-1)
+    found, pitch, _ = window_controls(params, config, tokens, dtype)
+    zero = jnp.zeros(len(tokens), jnp.int32)
+    return synthesize(found, pitch, zero.astype(jnp.uint32), zero, config)

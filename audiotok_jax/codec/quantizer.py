@@ -1,0 +1,87 @@
+"""Binary spherical quantization: one codebook of `2 ** bits` entries without a table.
+
+A latent is normalised to the unit sphere and each of its coordinates keeps only its sign
+(BSQ, Zhao et al. 2024; the lookup-free quantizer of MAGVIT-2, Yu et al. 2023, on a sphere).
+Bit k of a token, the one worth `2 ** k`, is 1 where coordinate k is positive.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+# Steepness of a bit's probability in the entropy terms: a coordinate of 1 / sqrt(16), where all
+# are equally large, has a logit of 5.
+INVERSE_TEMPERATURE = 20.0
+
+
+def normalize(latent: Array) -> Array:
+    """(..., bits) onto the unit sphere."""
+    return latent * jax.lax.rsqrt(jnp.sum(latent**2, axis=-1, keepdims=True) + 1e-12)
+
+
+def quantize(unit: Array) -> Array:
+    """Nearest corner of the inscribed cube; the gradient passes straight through.
+
+    Args:
+        unit: float32 (..., bits) on the unit sphere.
+
+    Returns:
+        float32 (..., bits) of +-1 / sqrt(bits).
+    """
+    corner = jnp.where(unit > 0, 1.0, -1.0) / np.sqrt(unit.shape[-1]).astype(np.float32)
+    return unit + jax.lax.stop_gradient(corner - unit)
+
+
+def to_tokens(latent: Array) -> Array:
+    """Ids of latents: float32 (..., bits) -> int32 (...). Only the signs count."""
+    weights = 1 << np.arange(latent.shape[-1], dtype=np.int32)
+    return jnp.sum((latent > 0) * weights, axis=-1, dtype=jnp.int32)
+
+
+def from_tokens(tokens: Array, bits: int) -> Array:
+    """Corners of ids: int (...) -> float32 (..., bits).
+
+    The id -1 stands for "no token", as before the start and after the end of a clip; it is the
+    origin.
+    """
+    ones = (tokens[..., None] >> np.arange(bits, dtype=np.int32)) & 1
+    corner = (2.0 * ones - 1.0) / np.sqrt(bits).astype(np.float32)
+    return jnp.where(tokens[..., None] < 0, 0.0, corner)
+
+
+def entropies(unit: Array, group: int = 8) -> tuple[Array, Array]:
+    """Entropies of the bits when a coordinate u is a logit of `INVERSE_TEMPERATURE * u`.
+
+    Args:
+        unit: float32 (B, T, bits) on the unit sphere.
+        group: bits that are counted jointly in the second term, so that it sees correlated bits;
+            a softmax over all `2 ** bits` ids never arises.
+
+    Returns:
+        Two scalars in nats per bit: the mean entropy of a single latent (to be made small, so
+        that the signs are sure) and the entropy of the average over the batch, the mean of the
+        one by single bits and the one by groups (to be made large, so that all ids are used).
+    """
+    logits = INVERSE_TEMPERATURE * unit.reshape(-1, unit.shape[-1])
+    bits = logits.shape[-1]
+    single = jnp.mean(_binary_entropy(logits))
+    ones = jax.nn.sigmoid(logits)
+    mean = jnp.clip(jnp.mean(ones, axis=0), 1e-6, 1 - 1e-6)
+    by_bit = jnp.mean(_binary_entropy(jnp.log(mean) - jnp.log1p(-mean)))
+    total = 0.0
+    for start in range(0, bits, group):
+        joint = jnp.ones((len(ones), 1))
+        for k in range(start, min(start + group, bits)):
+            one = ones[:, k : k + 1]
+            joint = jnp.concatenate([joint * (1 - one), joint * one], axis=-1)
+        share = jnp.mean(joint, axis=0)
+        total -= jnp.sum(share * jnp.log(share + 1e-9))
+    return single, 0.5 * (by_bit + total / bits)
+
+
+def _binary_entropy(logits: Array) -> Array:
+    # From the logit: log(1 - p + eps) is not a number in float32 where p rounds to 1.
+    return jax.nn.softplus(logits) - logits * jax.nn.sigmoid(logits)

@@ -1,0 +1,169 @@
+"""What a codec is made of: `CodecConfig` and the named presets.
+
+A preset is named `SIZE-RATEhz`, for example `small-80hz`: 80 tokens of 16 bits a second, 1.28 kbps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from typing import Any
+
+# Encoder and decoder (width, depth) by size.
+SIZES = {
+    "tiny": ((32, 2), (32, 2)),
+    "small": ((256, 5), (256, 7)),
+    "base": ((512, 8), (512, 10)),
+}
+# Token hop and synthesis hop in samples, by frame rate in Hz at 16 kHz.
+RATES = {25: (640, 80), 40: (400, 100), 50: (320, 80), 80: (200, 100), 100: (160, 80)}
+
+
+@dataclasses.dataclass(frozen=True)
+class CodecConfig:
+    """Shape of one codec; hashable, so that it can be a static argument of `jax.jit`.
+
+    Attributes:
+        sample_rate: rate of the waveform in Hz.
+        hop_length: samples per token.
+        bits: bits per token; the codebook has `2 ** bits` entries.
+        subframe_length: samples per step of the front end and of the synthesis filters;
+            divides `hop_length`.
+        n_fft: window of the encoder's front end in samples.
+        encoder_dim, encoder_depth: width and number of ConvNeXt blocks of the encoder.
+        decoder_dim, decoder_depth: the same of the decoder.
+        kernel_size: taps of the depthwise convolutions, odd.
+        expansion: width of the MLP in a block over the width of the block.
+        pitch_min: lowest fundamental frequency in Hz.
+        pitch_bins: number of fundamental frequencies the decoder chooses from.
+        pitch_cents: step between two of them, in hundredths of a semitone.
+    """
+
+    sample_rate: int = 16000
+    hop_length: int = 200
+    bits: int = 16
+    subframe_length: int = 100
+    n_fft: int = 800
+    encoder_dim: int = 256
+    encoder_depth: int = 5
+    decoder_dim: int = 256
+    decoder_depth: int = 7
+    kernel_size: int = 7
+    expansion: int = 3
+    pitch_min: float = 60.0
+    pitch_bins: int = 256
+    pitch_cents: float = 15.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bits <= 16:
+            raise ValueError(f"bits must lie in 1..16, not {self.bits}")
+        if self.hop_length % self.subframe_length:
+            raise ValueError(
+                f"subframe_length {self.subframe_length} does not divide "
+                f"hop_length {self.hop_length}"
+            )
+        if (self.n_fft - self.subframe_length) % 2 or self.n_fft < self.subframe_length:
+            raise ValueError("n_fft - subframe_length must be even and not negative")
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, not {self.kernel_size}")
+
+    @property
+    def codebook_size(self) -> int:
+        """Number of different tokens."""
+        return 1 << self.bits
+
+    @property
+    def frame_rate(self) -> float:
+        """Tokens per second."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def bitrate(self) -> float:
+        """Bits per second."""
+        return self.frame_rate * self.bits
+
+    @property
+    def subframes(self) -> int:
+        """Front-end frames, and synthesis filters, per token."""
+        return self.hop_length // self.subframe_length
+
+    @property
+    def filter_length(self) -> int:
+        """Window of the synthesis filters in samples; it advances by a quarter."""
+        return 4 * self.subframe_length
+
+    @property
+    def filter_bins(self) -> int:
+        """Frequencies of a synthesis filter."""
+        return self.filter_length // 2 + 1
+
+    @property
+    def encoder_halo(self) -> int:
+        """Samples on either side of a frame that its token depends on."""
+        frames = self.encoder_depth * (self.kernel_size // 2)
+        return frames * self.hop_length + (self.n_fft - self.subframe_length) // 2
+
+    @property
+    def synthesis_halo(self) -> int:
+        """Token frames of filters on either side that the samples of a frame depend on."""
+        return math.ceil(3 / self.subframes)
+
+    @property
+    def control_halo(self) -> int:
+        """Token frames of decoder output on either side that synthesis needs.
+
+        Two more than the filters: pitch is smoothed over three frames and interpolated
+        towards the next one.
+        """
+        return self.synthesis_halo + 2
+
+    @property
+    def decoder_halo(self) -> int:
+        """Tokens on either side of a frame that its samples depend on."""
+        return self.decoder_depth * (self.kernel_size // 2) + self.control_halo
+
+    def frames(self, samples: int) -> int:
+        """Number of tokens of a clip of `samples` samples."""
+        return -(-samples // self.hop_length)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> CodecConfig:
+        """The inverse of `to_dict`; a missing or unknown field raises ValueError."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        if fields.keys() != names:
+            raise ValueError(
+                f"codec config lacks {sorted(names - fields.keys())}, "
+                f"does not know {sorted(fields.keys() - names)}"
+            )
+        return cls(**fields)
+
+
+def preset(name: str) -> CodecConfig:
+    """The configuration called `name`, for example `small-80hz`; ValueError if there is none."""
+    try:
+        (encoder, decoder), (hop, sub) = _PRESETS[name]
+    except KeyError:
+        close = difflib.get_close_matches(name, _PRESETS, n=1, cutoff=0.3)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(
+            f"no preset {name!r}{hint} Presets: {', '.join(_PRESETS)}"
+        ) from None
+    return CodecConfig(
+        hop_length=hop,
+        subframe_length=sub,
+        encoder_dim=encoder[0],
+        encoder_depth=encoder[1],
+        decoder_dim=decoder[0],
+        decoder_depth=decoder[1],
+    )
+
+
+_PRESETS = {
+    f"{size}-{rate}hz": (shape, hops) for size, shape in SIZES.items() for rate, hops in RATES.items()
+}
+PRESETS = tuple(_PRESETS)

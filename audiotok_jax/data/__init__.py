@@ -1,0 +1,1 @@
+"""Audio to train on: where it lies, and how it is drawn."""

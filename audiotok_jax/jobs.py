@@ -1,0 +1,176 @@
+"""Which files a command reads and writes, and what is told about them on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+TOKEN_SUFFIXES = (".atok", ".npy", ".json")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+PIPE = Path("-")
+
+Targets = Callable[[Path, Path], tuple[Path, ...]]
+"""Gives the outputs for a file, and for its path inside the input that named it."""
+
+
+@dataclass
+class Job:
+    """One input, its outputs, and what became of it.
+
+    Attributes:
+        source: the file to read, or "-".
+        outputs: the files to write, or "-".
+        num_samples: length of the speech so far, at the rate of the model.
+        error: why there are no outputs.
+    """
+
+    source: Path
+    outputs: tuple[Path, ...]
+    num_samples: int = 0
+    error: Exception | None = None
+
+    def make_folders(self) -> None:
+        """Makes the folders that the outputs lie in."""
+        for output in self.outputs:
+            output.parent.mkdir(parents=True, exist_ok=True)
+
+    def fail(self, error: Exception) -> None:
+        """Notes and tells why there are no outputs."""
+        self.error = error
+        complain(error)
+
+
+class Plan:
+    """The jobs of one command, checked before any work is done.
+
+    Attributes:
+        jobs: what is to be done.
+        kept: number of inputs left out because an output is there already.
+    """
+
+    def __init__(
+        self,
+        inputs: Iterable[str],
+        find: Callable[[Iterable[Path]], list[Path]],
+        targets: Targets,
+        force: bool,
+    ) -> None:
+        """Pairs inputs with outputs.
+
+        Args:
+            inputs: files, folders, "-".
+            find: gives the files that a list of inputs names.
+            targets: gives the outputs for a file.
+            force: whether outputs that are there already are to be replaced.
+
+        Raises:
+            ValueError: two inputs would have the same output, or an output is an input.
+            OSError: an input does not exist.
+        """
+        jobs: dict[Path, Job] = {}
+        for path in map(Path, inputs):
+            folder = path if path.is_dir() else path.parent
+            for source in find([path]):
+                inside = Path("stdin") if source == PIPE else source.relative_to(folder)
+                jobs.setdefault(source, Job(source, targets(source, inside)))
+        _check_outputs(list(jobs.values()))
+        self.jobs = [
+            job
+            for job in jobs.values()
+            if force or not any(os.path.lexists(output) for output in job.outputs if output != PIPE)
+        ]
+        self.kept = len(jobs) - len(self.jobs)
+
+    def finish(self) -> int:
+        """Tells what was kept and returns the exit code."""
+        if self.kept:
+            total = self.kept + len(self.jobs)
+            tell(f"kept the outputs that {self.kept} of {total} inputs have; --force replaces them")
+        return int(any(job.error for job in self.jobs))
+
+
+def targets_at(inputs: list[str], out: str | None, suffixes: tuple[str, ...]) -> Targets:
+    """Reads the option `-o`: a file for one input, a folder for many, "-", or beside the input.
+
+    Args:
+        inputs: files, folders, "-".
+        out: what the option says; None puts each output beside its input.
+        suffixes: those that an output may have; the first is the one it gets.
+
+    Raises:
+        ValueError: `out` does not fit the inputs or has another suffix.
+    """
+    if out is None:
+        return lambda source, _: (PIPE if source == PIPE else source.with_suffix(suffixes[0]),)
+    path = Path(out)
+    if path == PIPE:
+        return lambda *_: (PIPE,)
+    if path.is_dir() or out.endswith("/") or len(inputs) > 1 or Path(inputs[0]).is_dir():
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"{out} is a file, but many outputs need a folder")
+        return lambda _, inside: ((path / inside).with_suffix(suffixes[0]),)
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(
+            f"{out}: the name must end in {' or '.join(suffixes)}, or in / for a folder"
+        )
+    return lambda *_: (path,)
+
+
+def _check_outputs(jobs: list[Job]) -> None:
+    sources = {os.path.realpath(job.source) for job in jobs}
+    owners: dict[str, Path] = {}
+    for job in jobs:
+        for output in job.outputs:
+            place = os.path.realpath(output)
+            if output == PIPE:
+                if len(jobs) > 1:
+                    raise ValueError("standard output takes the tokens or speech of one input only")
+                if sys.stdout.isatty():
+                    raise ValueError("standard output is a terminal; redirect it, or use -o FILE")
+            elif place in sources:
+                raise ValueError(f"{output} is an input, too; choose another output with -o")
+            elif place in owners:
+                raise ValueError(f"{owners[place]} and {job.source} would both become {output}")
+            owners[place] = job.source
+
+
+@contextmanager
+def progress(verb: str, files: int) -> Iterator[Callable[[float, int], None]]:
+    """Shows a bar on standard error if that is a terminal.
+
+    Yields:
+        What takes the seconds of audio and the number of files that were done since the last call.
+    """
+    if not sys.stderr.isatty():
+        yield lambda seconds, files: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    audio = TextColumn("{task.fields[seconds]:.0f} s of audio in")
+    columns = (TextColumn(verb), BarColumn(), MofNCompleteColumn(), audio, TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task(verb, total=files, seconds=0.0)
+
+        def advance(seconds: float, files: int) -> None:
+            bar.update(task, advance=files, seconds=bar.tasks[0].fields["seconds"] + seconds)
+
+        yield advance
+
+
+def complain(error: BaseException) -> None:
+    """Says on standard error, in one line, what went wrong."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        tell(f"{os.fsdecode(error.filename)}: {error.strerror}")
+    else:
+        tell(str(error) or type(error).__name__)
+
+
+def tell(message: str) -> None:
+    """Prints one line on standard error."""
+    print("audiotok:", " ".join(message.splitlines()), file=sys.stderr)

@@ -1,0 +1,79 @@
+"""Spectrograms of speech before and after the codec, one above the other."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from audiotok_jax.tokenfile import replacing
+
+WINDOW_SECONDS = 0.032
+MAX_COLUMNS = 2400  # more than the picture has pixels across
+FLOOR_DB = -80.0
+
+
+def spectrogram(wave: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    """Power over frequency and time in decibels, at most `MAX_COLUMNS` columns.
+
+    Args:
+        wave: float32 (S,), S >= 1.
+        sample_rate: in Hz.
+
+    Returns:
+        float32 (window / 2 + 1, columns); 0 dB is a sine of full scale.
+    """
+    window = 2 * round(WINDOW_SECONDS * sample_rate / 2)
+    hop = max(window // 8, -(-len(wave) // MAX_COLUMNS))
+    padded = np.pad(wave, (window // 2, window))
+    taper = np.hanning(window + 1)[:-1].astype(np.float32)
+    taper *= 2 / taper.sum()
+    starts = np.arange(0, len(wave), hop)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[starts] * taper
+    power = np.abs(np.fft.rfft(frames)) ** 2
+    return (10 * np.log10(power + 1e-12)).T.astype(np.float32)
+
+
+def compare(
+    path: str | os.PathLike[str],
+    original: NDArray[np.float32],
+    reconstruction: NDArray[np.float32],
+    sample_rate: int,
+) -> None:
+    """Writes a PNG with the spectrograms of both on one scale, 0 dB being the loudest of the first.
+
+    Args:
+        path: of the picture; nothing half-written remains on failure.
+        original: float32 (S,).
+        reconstruction: float32 (S,).
+        sample_rate: in Hz.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    panels = {"original": original, "from the tokens": reconstruction}
+    levels = [spectrogram(wave, sample_rate) for wave in panels.values()]
+    loudest = levels[0].max()
+    figure = Figure(figsize=(12, 7), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, 1, sharex=True, sharey=True)
+    extent = (0, len(original) / sample_rate, 0, sample_rate / 2000)
+    for axis, title, level in zip(axes, panels, levels, strict=True):
+        image = axis.imshow(
+            level - loudest,
+            origin="lower",
+            aspect="auto",
+            extent=extent,
+            vmin=FLOOR_DB,
+            vmax=0,
+            cmap="magma",
+        )
+        axis.set_title(title)
+        axis.set_ylabel("frequency (kHz)")
+    axes[-1].set_xlabel("time (s)")
+    figure.colorbar(image, ax=axes, label="level (dB)")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png")

@@ -1,0 +1,158 @@
+"""Released models: a folder that holds `model.safetensors` (float16) and `config.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from audiotok_jax.codec import model
+from audiotok_jax.codec.model import Params
+from audiotok_jax.config import CodecConfig
+from audiotok_jax.tokenfile import replacing
+
+DEFAULT = "small-80hz"
+FORMAT = 1
+"""Version of the layout of a model's folder."""
+
+MODELS = Path(__file__).parent / "models"
+"""Where the released models lie, each in a folder of its name."""
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+class Model(NamedTuple):
+    """A codec that is ready to run.
+
+    Attributes:
+        params: {"encoder": tree, "decoder": tree} of float32 NumPy arrays.
+        config: shape of the codec.
+        model_id: 16 hexadecimal digits; see `identity`.
+        card: what was said about the model when it was saved.
+    """
+
+    params: Params
+    config: CodecConfig
+    model_id: str
+    card: dict[str, Any]
+
+
+def identity(params: Params, config: CodecConfig) -> str:
+    """Names a model by what it is made of.
+
+    Returns:
+        The first 16 hexadecimal digits of the SHA-256 of the config and of the names, shapes,
+        dtypes and bytes of all arrays. A released model is named by its float16 arrays.
+    """
+    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
+    for name, array in sorted(_flatten(params).items()):
+        digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def save(
+    folder: str | os.PathLike[str],
+    params: Params,
+    config: CodecConfig,
+    card: dict[str, Any] | None = None,
+) -> str:
+    """Writes a model in float16; each of its files appears whole or not at all.
+
+    Args:
+        folder: made if it is not there.
+        params: arrays of any float dtype, as `model.init` gives them.
+        config: shape of the codec.
+        card: JSON-ready facts about the model: data, metrics, licence.
+
+    Returns:
+        The model id.
+
+    Raises:
+        ValueError: a weight is not finite in float16, or the arrays do not fit the config.
+        OSError: the disk does not take it.
+    """
+    with np.errstate(over="ignore"):
+        weights = {k: v.astype(np.float16) for k, v in _flatten(params).items()}
+    _check_fit("model", weights, config)
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"weight {name} holds values that are not finite in float16")
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    about = {"format": FORMAT, "codec": config.to_dict(), "card": card or {}}
+    with replacing(target / WEIGHTS) as path:
+        save_file(weights, path)
+    with replacing(target / CONFIG) as path:
+        path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return identity(unflatten_dict(weights, sep="/"), config)
+
+
+def names() -> list[str]:
+    """Names of the released models."""
+    return sorted(path.parent.name for path in MODELS.glob(f"*/{CONFIG}"))
+
+
+def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
+    """Reads a model.
+
+    Args:
+        path_or_name: name of a released model, or else a folder that `save` wrote; None is the
+            default model, `DEFAULT`.
+
+    Raises:
+        FileNotFoundError: there is neither such a model nor such a folder.
+        ValueError: the folder holds something else than a whole model.
+    """
+    given = DEFAULT if path_or_name is None else os.fspath(path_or_name)
+    folder = MODELS / given if given in names() else Path(given)
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"no model {given!r}: neither a folder with {CONFIG} and {WEIGHTS} nor a released "
+                f"model ({', '.join(names()) or 'there is none'})"
+            )
+    config, card = _read_config(folder / CONFIG)
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise ValueError(f"{folder / WEIGHTS}: damaged: {error}") from None
+    _check_fit(str(folder / WEIGHTS), weights, config)
+    model_id = identity(unflatten_dict(weights, sep="/"), config)
+    params = {name: array.astype(np.float32) for name, array in weights.items()}
+    return Model(unflatten_dict(params, sep="/"), config, model_id, card)
+
+
+def _flatten(params: Params) -> dict[str, NDArray[Any]]:
+    return {name: np.asarray(leaf) for name, leaf in flatten_dict(params, sep="/").items()}
+
+
+def _read_config(path: Path) -> tuple[CodecConfig, dict[str, Any]]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            raise ValueError(f"format {about['format']} is not {FORMAT}; update audiotok_jax")
+        return CodecConfig.from_dict(about["codec"]), about["card"]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not the config of a model: {error}") from None
+
+
+def _check_fit(name: str, weights: dict[str, NDArray[Any]], config: CodecConfig) -> None:
+    shapes = jax.eval_shape(lambda key: model.init(key, config), jax.random.key(0))
+    wanted = {k: leaf.shape for k, leaf in flatten_dict(shapes, sep="/").items()}
+    for key in sorted(wanted.keys() | weights.keys()):
+        found = weights[key].shape if key in weights else None
+        if found != wanted.get(key):
+            raise ValueError(
+                f"{name}: does not fit its config: {key} has shape {found}, "
+                f"should have {wanted.get(key)}"
+            )

@@ -1,0 +1,336 @@
+r"""The `.atok` container: one stream of tokens, and what it takes to decode them.
+
+All header numbers are little-endian.
+
+| offset | bytes | type | field                                                              |
+|-------:|------:|------|--------------------------------------------------------------------|
+|      0 |     8 | -    | magic `89 41 54 4F 4B 0D 0A 1A` (`\x89ATOK\r\n\x1a`)               |
+|      8 |     1 | u8   | version of this layout, 1                                          |
+|      9 |     1 | u8   | bits per token, 1 to 16                                            |
+|     10 |     8 | -    | model id, shown as 16 lower-case hexadecimal digits                |
+|     18 |     4 | u32  | sample rate of the speech in Hz, at least 1                        |
+|     22 |     4 | u32  | hop length: samples for one token, at least 1                      |
+|     26 |     8 | u64  | num_samples: length of the speech in samples, at least 1           |
+|     34 |     8 | u64  | num_tokens: ceil(num_samples / hop length)                         |
+|     42 |     P | -    | tokens, most significant bit first, no gaps; the last byte filled  |
+|        |       |      | up with zero bits: P = ceil(num_tokens * bits / 8)                 |
+| 42 + P |     4 | u32  | CRC-32 (that of zlib) of all bytes before it                       |
+
+Nothing follows the CRC.  As in PNG, the magic starts with a byte above 127 and holds a CR LF
+pair, so that a transfer in text mode shows at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import operator
+import os
+import re
+import secrets
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MAGIC = b"\x89ATOK\r\n\x1a"
+VERSION = 1
+
+_HEADER = struct.Struct("<8sBB8sIIQQ")
+_CRC = struct.Struct("<I")
+_PIECE = 1 << 20  # bytes asked of a file at once, so that memory follows what is really there
+
+
+class TokenFileError(ValueError):
+    """The bytes, or the values to be stored, are not a valid token file."""
+
+
+class OtherModelError(TokenFileError):
+    """The tokens were made by another model than the one at hand."""
+
+
+@dataclass(frozen=True, eq=False)
+class TokenFile:
+    """A stream of tokens with what it takes to decode it.
+
+    Attributes:
+        tokens: uint16 (T,), T = ceil(num_samples / hop_length), each below 2**bits.  Any integer
+            dtype is taken; a read-only uint16 copy is kept.
+        model_id: 16 lower-case hexadecimal digits that name the model which made the tokens.
+        sample_rate: of the speech, in Hz.
+        hop_length: samples for one token.
+        num_samples: length of the speech in samples.
+        bits: per token, 1 to 16.
+
+    Raises:
+        TokenFileError: a value is out of range, or they do not belong together.
+    """
+
+    tokens: NDArray[np.uint16]
+    model_id: str
+    sample_rate: int
+    hop_length: int
+    num_samples: int
+    bits: int = 16
+
+    def __post_init__(self) -> None:
+        """Checks every field."""
+        if not (isinstance(self.model_id, str) and re.fullmatch("[0-9a-f]{16}", self.model_id)):
+            raise TokenFileError(
+                f"model_id must be 16 lower-case hexadecimal digits, not {self.model_id!r}"
+            )
+        for name, most in (("sample_rate", 32), ("hop_length", 32), ("num_samples", 64)):
+            value = _integer(name, getattr(self, name), 1, 2**most - 1)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "bits", _check_bits(self.bits))
+        tokens = _check_tokens(self.tokens, self.bits).copy()
+        tokens.setflags(write=False)
+        object.__setattr__(self, "tokens", tokens)
+        _check_count(len(tokens), self.num_samples, self.hop_length)
+
+    @property
+    def frame_rate(self) -> float:
+        """Tokens per second of speech."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def bitrate(self) -> float:
+        """Bits per second of speech, the payload alone."""
+        return self.bits * self.frame_rate
+
+    @property
+    def duration(self) -> float:
+        """Length of the speech in seconds."""
+        return self.num_samples / self.sample_rate
+
+
+def pack(tokens: ArrayLike, bits: int) -> bytes:
+    """Packs tokens at `bits` bits each, most significant bit first.
+
+    Args:
+        tokens: integers (T,), each in 0..2**bits - 1.
+        bits: 1 to 16.
+
+    Returns:
+        ceil(T * bits / 8) bytes; the unused low bits of the last one are zero.
+
+    Raises:
+        TokenFileError: a token does not fit, or `bits` is out of range.
+    """
+    bits = _check_bits(bits)
+    octets = _check_tokens(tokens, bits).astype(">u2").view(np.uint8).reshape(-1, 2)
+    return np.packbits(np.unpackbits(octets, axis=1)[:, 16 - bits :]).tobytes()
+
+
+def unpack(payload: bytes, bits: int, count: int) -> NDArray[np.uint16]:
+    """Undoes `pack`.
+
+    Args:
+        payload: what `pack` returned.
+        bits: 1 to 16.
+        count: how many tokens there are.
+
+    Returns:
+        uint16 (count,).
+
+    Raises:
+        TokenFileError: the payload has another length than `count` tokens take, or the bits that
+            fill up its last byte are not zero.
+    """
+    bits = _check_bits(bits)
+    size = _payload_size(count, bits)
+    if len(payload) != size:
+        raise TokenFileError(
+            f"{count} tokens of {bits} bits take {size} bytes, but there are {len(payload)}"
+        )
+    flat = np.unpackbits(np.frombuffer(payload, np.uint8))
+    if flat[count * bits :].any():
+        raise TokenFileError("damaged: the bits after the last token are not zero")
+    wide = np.zeros((count, 16), np.uint8)
+    wide[:, 16 - bits :] = flat[: count * bits].reshape(count, bits)
+    return np.packbits(wide, axis=1).view(">u2").reshape(count).astype(np.uint16)
+
+
+def dumps(token_file: TokenFile) -> bytes:
+    """Returns the bytes of a token file."""
+    body = _HEADER.pack(
+        MAGIC,
+        VERSION,
+        token_file.bits,
+        bytes.fromhex(token_file.model_id),
+        token_file.sample_rate,
+        token_file.hop_length,
+        token_file.num_samples,
+        len(token_file.tokens),
+    ) + pack(token_file.tokens, token_file.bits)
+    return body + _CRC.pack(zlib.crc32(body))
+
+
+def loads(data: bytes) -> TokenFile:
+    """Returns the token file that `data` holds.
+
+    Raises:
+        TokenFileError: the bytes are not one whole, undamaged token file.
+    """
+    return _load(io.BytesIO(data), len(data))
+
+
+def write(path: str | os.PathLike[str], token_file: TokenFile) -> None:
+    """Writes a token file; nothing half-written remains on failure.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    data = dumps(token_file)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read(source: str | os.PathLike[str] | BinaryIO, model_id: str | None = None) -> TokenFile:
+    """Reads a token file.
+
+    No more is read, or kept in memory, than the header announces and the file really holds.
+
+    Args:
+        source: a path, or an open binary file (`sys.stdin.buffer`), read from where it stands to
+            its end.
+        model_id: if given, the tokens must have been made by this model.
+
+    Raises:
+        OtherModelError: the tokens were made by another model than `model_id`.
+        TokenFileError: this is not one whole, undamaged token file.
+        OSError: the disk does not give it.
+    """
+    try:
+        if isinstance(source, str | os.PathLike):
+            name = os.fspath(source)
+            with open(source, "rb") as file:
+                status = os.fstat(file.fileno())
+                regular = stat.S_ISREG(status.st_mode)  # a pipe has no size
+                token_file = _load(file, status.st_size if regular else None)
+        else:
+            name = str(getattr(source, "name", "token file"))
+            token_file = _load(source, None)
+    except TokenFileError as error:
+        raise TokenFileError(f"{name}: {error}") from None
+    if model_id is not None and token_file.model_id != model_id:
+        raise OtherModelError(
+            f"{name}: made by model {token_file.model_id}, but this is model {model_id}; "
+            "decode it with the model that made it"
+        )
+    return token_file
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary path beside `path`, put in its place if the block ends well.
+
+    If the block raises, the temporary file is removed and what was at `path` stays.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        FileExistsError: `path` is a folder or a device, which must not be replaced.
+    """
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        raise FileExistsError(errno.EEXIST, "is no regular file, so not replaced", str(target))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _load(file: BinaryIO, size: int | None) -> TokenFile:
+    """Reads one token file; `size` is that of all bytes in the file, None if not known."""
+    header = _take(file, _HEADER.size)
+    if not MAGIC.startswith(header[: len(MAGIC)]) or not header:
+        raise TokenFileError("not a token file (.atok)")
+    if len(header) < _HEADER.size:
+        raise TokenFileError("cut short: the header is not complete")
+    _, version, bits, model_id, sample_rate, hop_length, num_samples, count = _HEADER.unpack(header)
+    if version != VERSION:
+        raise TokenFileError(
+            f"version {version} of the layout, but this program knows version {VERSION} only"
+        )
+    # All counts are checked against each other and the size before anything is allocated.
+    _check_bits(bits)
+    _integer("hop_length", hop_length, 1, 2**32 - 1)
+    _check_count(count, num_samples, hop_length)
+    payload_size = _payload_size(count, bits)
+    whole = _HEADER.size + payload_size + _CRC.size
+    if size is not None and size != whole:
+        what = "cut short" if size < whole else "too long"
+        raise TokenFileError(f"{what}: its header announces {whole} bytes, it has {size}")
+    rest = _take(file, payload_size + _CRC.size)
+    if len(rest) < payload_size + _CRC.size:
+        raise TokenFileError(
+            f"cut short: its header announces {whole} bytes, it has {_HEADER.size + len(rest)}"
+        )
+    if file.read(1):
+        raise TokenFileError(f"too long: its header announces {whole} bytes, but more follow")
+    payload = rest[:payload_size]
+    if _CRC.unpack(rest[payload_size:])[0] != zlib.crc32(payload, zlib.crc32(header)):
+        raise TokenFileError("damaged: the checksum does not match")
+    tokens = unpack(payload, bits, count)
+    return TokenFile(tokens, model_id.hex(), sample_rate, hop_length, num_samples, bits)
+
+
+def _take(file: BinaryIO, count: int) -> bytes:
+    """Reads `count` bytes, fewer only at the end of the file."""
+    pieces = []
+    while count and (piece := file.read(min(count, _PIECE))):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
+
+
+def _payload_size(count: int, bits: int) -> int:
+    return -(-count * bits // 8)
+
+
+def _check_count(count: int, num_samples: int, hop_length: int) -> None:
+    expected = -(-num_samples // hop_length)
+    if num_samples < 1 or count != expected:
+        raise TokenFileError(
+            f"{num_samples} samples at {hop_length} a token make {expected} tokens (at least 1), "
+            f"not {count}"
+        )
+
+
+def _check_bits(bits: int) -> int:
+    return _integer("bits", bits, 1, 16)
+
+
+def _check_tokens(tokens: ArrayLike, bits: int) -> NDArray[np.uint16]:
+    array = np.asarray(tokens)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise TokenFileError(
+            f"tokens must be integers of shape (T,), not {array.dtype} of shape {array.shape}"
+        )
+    if array.size and (array.min() < 0 or array.max() >= 2**bits):
+        raise TokenFileError(
+            f"tokens of {bits} bits must lie in 0..{2**bits - 1}, not {array.min()}..{array.max()}"
+        )
+    return array.astype(np.uint16)
+
+
+def _integer(name: str, value: int, least: int, most: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TokenFileError(f"{name} must be an integer, not {value!r}") from None
+    if not least <= number <= most:
+        raise TokenFileError(f"{name} must lie in {least}..{most}, not {number}")
+    return number

@@ -1,0 +1,385 @@
+"""`AudioTokenizer`: speech to tokens and back, for clips, batches and streams of any length.
+
+Audio and tokens are cut into windows of one shape (`windows.cut`), windows of many clips fill
+batches of one shape, and each device runs one program on its rows of a batch. A token so depends
+on its window alone, and not on batch mates, on the way the clip came in, or on the devices.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import operator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Self
+
+import jax
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+from numpy.typing import ArrayLike, NDArray
+
+from audiotok_jax import parallel, pretrained
+from audiotok_jax.audio import resample_stream
+from audiotok_jax.codec import model
+from audiotok_jax.codec.decoder import synthesize
+from audiotok_jax.codec.model import Params
+from audiotok_jax.config import CodecConfig
+from audiotok_jax.windows import cut
+
+WINDOW = 256
+"""Tokens per window. Each window of encoding and decoding has the halo on top of it."""
+
+WINDOWS_PER_BATCH = 32
+"""Windows that an accelerator runs at once, unless told; a CPU is busy with one."""
+
+
+class _Window(NamedTuple):
+    """A window on its way through the codec.
+
+    Attributes:
+        clip: index of its clip.
+        data: samples or tokens with the halo.
+        valid: how many of the `WINDOW` tokens, or their samples, lie within the clip.
+        first: whether its clip starts with it.
+    """
+
+    clip: int
+    data: NDArray[Any]
+    valid: int
+    first: bool
+
+
+class AudioTokenizer:
+    """Speech to one stream of tokens and back.
+
+    Attributes:
+        config: shape of the codec.
+        model_id: 16 hexadecimal digits that name the model; tokens mean nothing to another one.
+        bits: per token.
+        codebook_size: tokens are integers in [0, codebook_size).
+        sample_rate: of decoded speech, in Hz; speech of any rate is encoded.
+        hop_length: samples per token.
+        frame_rate: tokens per second.
+        bitrate: bits per second.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        config: CodecConfig,
+        model_id: str | None = None,
+        windows_per_batch: int | None = None,
+        devices: Sequence[jax.Device] | None = None,
+    ) -> None:
+        """Puts the parameters on the devices.
+
+        Args:
+            params: as `codec.model.init` gives them.
+            config: shape of the codec.
+            model_id: of a released model; None computes it from `params`.
+            windows_per_batch: windows that one device takes at once; None is 1 on a CPU and
+                `WINDOWS_PER_BATCH` elsewhere.
+            devices: that share a batch; None is all devices of this process.
+
+        Raises:
+            ValueError: windows_per_batch is less than 1, or devices is empty.
+        """
+        self.config = config
+        self.model_id = pretrained.identity(params, config) if model_id is None else model_id
+        self.bits = config.bits
+        self.codebook_size = config.codebook_size
+        self.sample_rate = config.sample_rate
+        self.hop_length = config.hop_length
+        self.frame_rate = config.frame_rate
+        self.bitrate = config.bitrate
+        self._mesh = parallel.make_mesh(devices)
+        if windows_per_batch is None:
+            windows_per_batch = 1 if _on_cpu(self._mesh) else WINDOWS_PER_BATCH
+        if operator.index(windows_per_batch) < 1:
+            raise ValueError(f"windows_per_batch must be at least 1, not {windows_per_batch}")
+        self._rows = windows_per_batch * self._mesh.devices.size
+        self._static = (config, self._mesh)
+        self._params = parallel.replicate(params, self._mesh)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path_or_name: str | os.PathLike[str] | None = None,
+        windows_per_batch: int | None = None,
+        devices: Sequence[jax.Device] | None = None,
+    ) -> Self:
+        """Loads a released model; see `pretrained.load` for the names, and `__init__`."""
+        params, config, model_id, _ = pretrained.load(path_or_name)
+        return cls(params, config, model_id, windows_per_batch, devices)
+
+    def encode(self, audio: ArrayLike, sample_rate: int) -> NDArray[np.uint16]:
+        """Tokens of one clip.
+
+        Args:
+            audio: float or int16, (S,) or (S, channels), S >= 1; see `audio.to_mono`.
+            sample_rate: of `audio`, in Hz.
+
+        Returns:
+            uint16 (T,), T = ceil(R / hop_length) where R = ceil(S * self.sample_rate /
+            sample_rate).
+
+        Raises:
+            AudioError: the audio or its rate is bad, or the audio is empty.
+        """
+        return self.encode_batch([audio], sample_rate)[0]
+
+    def encode_batch(
+        self, audios: Iterable[ArrayLike], sample_rate: int
+    ) -> list[NDArray[np.uint16]]:
+        """Tokens of several clips of one sample rate, each as `encode` gives them."""
+        return _gather(self.encode_clips(([audio], sample_rate) for audio in audios))
+
+    def encode_stream(
+        self, chunks: Iterable[ArrayLike], sample_rate: int
+    ) -> Iterator[NDArray[np.uint16]]:
+        """Tokens of one clip that comes in chunks, as soon as their window is complete.
+
+        Args:
+            chunks: as `encode` takes them, of any lengths, also 0.
+            sample_rate: in Hz.
+
+        Yields:
+            uint16 (n,), n >= 1; together what `encode` gives for the whole clip.
+
+        Raises:
+            AudioError: as `encode`, at the chunk.
+        """
+        windows = self._cut_audio([(chunks, sample_rate)])
+        for _, tokens in self._encode(windows, live=True):
+            yield tokens
+
+    def encode_clips(
+        self, clips: Iterable[tuple[Iterable[ArrayLike], int]]
+    ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+        """Tokens of any number of clips of any lengths, in constant memory and full batches.
+
+        Args:
+            clips: pairs of the chunks and the sample rate in Hz of a clip, as `encode_stream`
+                takes them. They are read one after the other, as their turn comes.
+
+        Yields:
+            Index of the clip and the next piece of its tokens, uint16 (n,), n >= 1, in order.
+
+        Raises:
+            AudioError: as `encode`; whatever else the iterators raise comes through, too.
+        """
+        return self._encode(self._cut_audio(clips), live=False)
+
+    def decode(self, tokens: ArrayLike, num_samples: int | None = None) -> NDArray[np.float32]:
+        """Speech of one stream of tokens.
+
+        Args:
+            tokens: integers (T,) in [0, codebook_size), T >= 1.
+            num_samples: length to cut the speech to, at most T * hop_length; None is all.
+
+        Returns:
+            float32 (S,) at `self.sample_rate`, S = num_samples or T * hop_length.
+
+        Raises:
+            ValueError: the tokens or num_samples are bad.
+        """
+        wave = self.decode_batch([tokens])[0]
+        if num_samples is not None and not 1 <= operator.index(num_samples) <= len(wave):
+            raise ValueError(f"num_samples must lie in 1..{len(wave)}, not {num_samples}")
+        return wave[:num_samples]
+
+    def decode_batch(self, clips: Iterable[ArrayLike]) -> list[NDArray[np.float32]]:
+        """Speech of several streams of tokens, each as `decode` gives it."""
+        return _gather(self.decode_clips([tokens] for tokens in clips))
+
+    def decode_stream(self, chunks: Iterable[ArrayLike]) -> Iterator[NDArray[np.float32]]:
+        """Speech of one stream of tokens that comes in chunks, as soon as its window is complete.
+
+        Args:
+            chunks: as `decode` takes them, of any lengths, also 0.
+
+        Yields:
+            float32 (n,), n >= 1; together what `decode` gives for all tokens.
+
+        Raises:
+            ValueError: a chunk is bad, or there is no token in all chunks together.
+        """
+        for _, wave in self._decode(self._cut_tokens([chunks]), live=True):
+            yield wave
+
+    def decode_clips(
+        self, clips: Iterable[Iterable[ArrayLike]]
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Speech of any number of streams of tokens, in constant memory and full batches.
+
+        Args:
+            clips: the chunks of each clip, as `decode_stream` takes them. They are read one after
+                the other, as their turn comes.
+
+        Yields:
+            Index of the clip and the next piece of its speech, float32 (n,), n >= 1, in order.
+
+        Raises:
+            ValueError: as `decode_stream`; whatever else the iterators raise comes through, too.
+        """
+        return self._decode(self._cut_tokens(clips), live=False)
+
+    def _cut_audio(self, clips: Iterable[tuple[Iterable[ArrayLike], int]]) -> Iterator[_Window]:
+        for clip, (chunks, rate) in enumerate(clips):
+            wave = resample_stream(chunks, rate, self.sample_rate)
+            size = WINDOW * self.hop_length
+            first = True
+            for data, valid in cut(wave, size, self.config.encoder_halo, 0.0):
+                yield _Window(clip, data, self.config.frames(valid), first)
+                first = False
+
+    def _cut_tokens(self, clips: Iterable[Iterable[ArrayLike]]) -> Iterator[_Window]:
+        for clip, chunks in enumerate(clips):
+            tokens = (_check_tokens(chunk, self.codebook_size) for chunk in chunks)
+            empty = True
+            for data, valid in cut(tokens, WINDOW, self.config.decoder_halo, -1):
+                yield _Window(clip, data, valid, first=empty)
+                empty = False
+            if empty:
+                raise ValueError("the token stream is empty")
+
+    def _encode(
+        self, windows: Iterator[_Window], live: bool
+    ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+        def run() -> Iterator[tuple[list[_Window], Array]]:
+            for batch in _batches(windows, 1 if live else self._rows):
+                yield batch, _encode_windows(self._params, self._stack(batch), *self._static)
+
+        for batch, tokens in run() if live else _ahead(run()):
+            for window, row in zip(batch, np.array(tokens, np.uint16), strict=False):
+                yield window.clip, row[: window.valid]
+
+    def _decode(
+        self, windows: Iterator[_Window], live: bool
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        def run_controls() -> Iterator[tuple[list[_Window], Any]]:
+            for batch in _batches(windows, 1 if live else self._rows):
+                yield batch, _find_controls(self._params, self._stack(batch), *self._static)
+
+        def run_synthesis() -> Iterator[tuple[list[_Window], Array]]:
+            phase = start = 0  # where the next window of the clip starts
+            for batch, (found, pitch, advance) in ahead(run_controls()):
+                phases = np.zeros(self._rows, np.uint32)
+                starts = np.zeros(self._rows, np.int32)
+                for i, (window, gained) in enumerate(zip(batch, np.asarray(advance), strict=False)):
+                    if window.first:
+                        phase = start = 0
+                    phases[i], starts[i] = phase, start
+                    phase = (phase + int(gained)) % 2**32
+                    start += WINDOW
+                places = parallel.shard((phases, starts), self._mesh)
+                yield batch, _synthesize_windows((found, pitch, *places), *self._static)
+
+        ahead: Callable[[Iterator[Any]], Iterator[Any]] = iter if live else _ahead
+        for batch, wave in ahead(run_synthesis()):
+            for window, row in zip(batch, np.array(wave), strict=False):
+                yield window.clip, row[: window.valid * self.hop_length]
+
+    def _stack(self, batch: list[_Window]) -> Array:
+        """Fills the batch up with empty windows and puts it on the devices."""
+        data = np.zeros((self._rows, len(batch[0].data)), batch[0].data.dtype)
+        for i, window in enumerate(batch):
+            data[i] = window.data
+        return parallel.shard(data, self._mesh)
+
+
+def _on_cpu(mesh: Mesh) -> bool:
+    return mesh.devices.flat[0].platform == "cpu"
+
+
+def _on_each_device(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[Any, Any], Any]:
+    """How a device runs a function of (shared tree, tree of windows) on its windows.
+
+    A CPU takes them one by one: it gains nothing from more at once, and products of matrices
+    round differently when there are more rows.
+    """
+
+    def one_by_one(shared: Any, windows: Any) -> Any:
+        def one(window: Any) -> Any:
+            batch = jax.tree.map(lambda x: x[None], window)
+            return jax.tree.map(lambda x: x[0], function(shared, batch))
+
+        return jax.lax.map(one, windows)
+
+    return one_by_one if _on_cpu(mesh) else function
+
+
+# Precision "highest": else accelerators round the factors of products of float32 matrices to
+# fewer bits, and tokens would differ more between backends.
+@functools.partial(jax.jit, static_argnums=(2, 3))
+@jax.default_matmul_precision("highest")
+def _encode_windows(params: Params, waves: Array, config: CodecConfig, mesh: Mesh) -> Array:
+    def encode(params: Params, waves: Array) -> Array:
+        return model.encode_window(params, config, waves)
+
+    return parallel.over_devices(_on_each_device(encode, mesh), mesh)(params, waves)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+@jax.default_matmul_precision("highest")
+def _find_controls(params: Params, tokens: Array, config: CodecConfig, mesh: Mesh) -> Any:
+    def find(params: Params, tokens: Array) -> Any:
+        return model.window_controls(params, config, tokens)
+
+    return parallel.over_devices(_on_each_device(find, mesh), mesh)(params, tokens)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _synthesize_windows(controls: Any, config: CodecConfig, mesh: Mesh) -> Array:
+    def play(_: None, controls: Any) -> Array:
+        found, pitch, phase, start = controls
+        return synthesize(found, pitch, phase, start, config)
+
+    return parallel.over_devices(_on_each_device(play, mesh), mesh)(None, controls)
+
+
+def _batches(windows: Iterator[_Window], size: int) -> Iterator[list[_Window]]:
+    while batch := list(itertools.islice(windows, size)):
+        yield batch
+
+
+def _ahead(items: Iterator[Any]) -> Iterator[Any]:
+    """Yields each item once the next has been asked for: devices work on it, not waited for."""
+    held: deque[Any] = deque()
+    for item in items:
+        held.append(item)
+        if len(held) > 1:
+            yield held.popleft()
+    yield from held
+
+
+def _gather(pieces: Iterator[tuple[int, NDArray[Any]]]) -> list[NDArray[Any]]:
+    """Joins the pieces of each clip."""
+    clips: list[list[NDArray[Any]]] = []
+    for clip, piece in pieces:
+        if clip == len(clips):
+            clips.append([])
+        clips[clip].append(piece)
+    return [np.concatenate(pieces) for pieces in clips]
+
+
+def _check_tokens(tokens: ArrayLike, codebook_size: int) -> NDArray[np.int32]:
+    """Returns tokens as int32 (T,), T >= 0; ValueError if they are none."""
+    try:
+        array = np.asarray(tokens)
+    except ValueError:
+        raise ValueError("tokens must form an array of shape (T,)") from None
+    if array.ndim != 1:
+        raise ValueError(f"tokens must have shape (T,), not {array.shape}")
+    if not len(array):  # of any dtype: an empty list makes an array of floats
+        return np.zeros(0, np.int32)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"tokens must be integers, not {array.dtype}")
+    if array.min() < 0 or array.max() >= codebook_size:
+        raise ValueError(
+            f"tokens must lie in 0..{codebook_size - 1}, not {array.min()}..{array.max()}"
+        )
+    return array.astype(np.int32)

@@ -1,0 +1,1 @@
+"""Training: losses, discriminators, state, step, loop, checkpoints."""

@@ -1,0 +1,99 @@
+"""Reconstruction losses, and the forward pass that they are computed from."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from audiotok_jax.codec import model, quantizer
+from audiotok_jax.codec.decoder import synthesize
+from audiotok_jax.codec.spectral import frame, hann, magnitude, mel_filters
+from audiotok_jax.config import CodecConfig
+from audiotok_jax.train import pitch as pitch_tracker
+
+# Windows and mel bands of the scales, as in BigCodec (Xin et al. 2024).
+MEL_SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320))
+STFT_SCALES = (512, 1024, 2048)
+# Magnitude below which a band counts as silent: white noise at -80 dBFS.
+FLOOR = 1e-4
+# Blur of the pitch target, in steps of the frequency table.
+PITCH_BLUR = 1.5
+
+
+class Forward(NamedTuple):
+    """What one pass through the codec gives, for B clips of T frames.
+
+    Attributes:
+        wave: float32 (B, T * hop_length), the reconstruction.
+        unit: float32 (B, T, bits), the latents before quantization.
+        pitch_loss: scalar, cross entropy of the predicted fundamental frequency.
+    """
+
+    wave: Array
+    unit: Array
+    pitch_loss: Array
+
+
+def forward(
+    params: model.Params, config: CodecConfig, wave: Array, start: Array, dtype: Any
+) -> Forward:
+    """Encodes, quantizes and decodes clips as `encode` and `decode` do.
+
+    Only the fundamental frequency is that of the original (teacher forcing): a spectral loss has
+    no useful gradient with regard to it, so it is learnt by classification beside.
+
+    Args:
+        wave: float32 (B, T * hop_length).
+        start: int32 (B,), frame index that the noise source starts from.
+    """
+    halo = ((0, 0), (config.encoder_halo, config.encoder_halo))
+    unit = model.latent(params, config, jnp.pad(wave, halo), dtype)
+    outside = ((0, 0), (config.decoder_halo, config.decoder_halo), (0, 0))
+    found = model.controls(params, config, jnp.pad(quantizer.quantize(unit), outside), dtype)
+    pitch, periodic = pitch_tracker.track(wave, config)
+    halo = ((0, 0), (config.control_halo, config.control_halo))
+    phase = jnp.zeros(len(wave), jnp.uint32)
+    decoded = synthesize(found, jnp.pad(pitch, halo, mode="edge"), phase, start, config)
+    logits = found.pitch[:, config.control_halo : -config.control_halo]
+    return Forward(decoded, unit, _pitch_loss(logits, pitch, periodic))
+
+
+def _pitch_loss(logits: Array, pitch: Array, periodic: Array) -> Array:
+    """Cross entropy against the blurred index, weighted by how periodic a frame is."""
+    steps = np.arange(logits.shape[-1])
+    blur = np.exp(-0.5 * ((steps[:, None] - steps) / PITCH_BLUR) ** 2)
+    target = jnp.asarray((blur / blur.sum(axis=1, keepdims=True)).astype(np.float32))[pitch]
+    weight = jnp.clip((periodic - 0.3) / 0.4, 0.0, 1.0)
+    cross = -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
+    return jnp.sum(weight * cross) / (jnp.sum(weight) + 1.0)
+
+
+def reconstruction(decoded: Array, wave: Array, sample_rate: int) -> tuple[Array, Array]:
+    """Distances of spectra at several resolutions.
+
+    Args:
+        decoded, wave: float32 (B, S).
+
+    Returns:
+        The mean absolute difference of log-mel spectra (natural logarithm) over `MEL_SCALES`,
+        and that of magnitude spectra over the mean magnitude, over `STFT_SCALES`.
+    """
+    mel, stft = [], []
+    both = jnp.concatenate([decoded, wave])
+    for length, bands in MEL_SCALES:
+        window = hann(length) / np.sqrt(np.sum(hann(length) ** 2))
+        rest = -both.shape[1] % (length // 4)
+        padded = jnp.pad(both, ((0, 0), (length // 2, length // 2 + rest)))
+        spectra = magnitude(frame(padded, length, length // 4), window)
+        ours, theirs = jnp.split(spectra, 2)
+        filters = mel_filters(sample_rate, length, bands)
+        difference = jnp.log(ours @ filters + FLOOR) - jnp.log(theirs @ filters + FLOOR)
+        mel.append(jnp.mean(jnp.abs(difference)))
+        if length in STFT_SCALES:
+            scale = jnp.mean(theirs, axis=(1, 2)) + FLOOR
+            stft.append(jnp.mean(jnp.mean(jnp.abs(ours - theirs), axis=(1, 2)) / scale))
+    return sum(mel) / len(mel), sum(stft) / len(stft)

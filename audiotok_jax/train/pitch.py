@@ -1,0 +1,70 @@
+"""Fundamental frequency of the training audio, found on the device.
+
+The smoothest strong path (Viterbi) through the periodicity of frames at the fundamental
+frequencies that the decoder chooses from (Boersma 1993, as in Praat).
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from audiotok_jax.codec.pitch import periodicity, pitch_frequencies
+from audiotok_jax.codec.spectral import frame, hann, magnitude
+from audiotok_jax.config import CodecConfig
+
+# Praat's preference for higher candidates, and its price of a jump by an octave in 10 ms.
+OCTAVE_COST = 0.01
+OCTAVE_JUMP_COST = 0.35
+# Furthest move per frame, in steps of the frequency table.
+REACH = 24
+
+
+def track(wave: Array, config: CodecConfig) -> tuple[Array, Array]:
+    """Fundamental frequency at the start of every frame.
+
+    Args:
+        wave: float32 (B, T * hop_length).
+
+    Returns:
+        int32 (B, T), indices into `pitch_frequencies`, and float32 (B, T) in [0, 1], how
+        periodic the frame is.
+    """
+    half = config.n_fft // 2
+    hop = config.subframe_length
+    frames = frame(jnp.pad(wave, ((0, 0), (half, half))), config.n_fft, hop)
+    frames = frames[:, :-1 : config.subframes]
+    strength = periodicity(magnitude(frames, hann(config.n_fft)) ** 2, config)
+    path = _best_path(strength - OCTAVE_COST * _octaves_below_top(config), config)
+    periodic = jnp.take_along_axis(strength, path[..., None], axis=-1)[..., 0]
+    return path, jnp.clip(periodic, 0.0, 1.0)
+
+
+def _octaves_below_top(config: CodecConfig) -> np.ndarray:
+    frequencies = pitch_frequencies(config)
+    return np.log2(frequencies[-1] / frequencies).astype(np.float32)
+
+
+def _best_path(score: Array, config: CodecConfig) -> Array:
+    """Path of the largest sum of scores less the price of its moves: (B, T, N) -> int32 (B, T)."""
+    octaves = np.abs(np.arange(-REACH, REACH + 1)) * config.pitch_cents / 1200
+    seconds = config.hop_length / config.sample_rate
+    price = (OCTAVE_JUMP_COST * octaves * 0.01 / seconds).astype(np.float32)
+    batch, _, size = score.shape
+
+    def forward(best: Array, now: Array) -> tuple[Array, Array]:
+        padded = jnp.pad(best, ((0, 0), (REACH, REACH)), constant_values=-jnp.inf)
+        moves = jnp.stack([padded[:, i : i + size] - price[i] for i in range(2 * REACH + 1)])
+        return now + jnp.max(moves, axis=0), jnp.argmax(moves, axis=0) - REACH
+
+    def back(state: Array, move: Array) -> tuple[Array, Array]:
+        before = state + jnp.take_along_axis(move, state[:, None], axis=1)[:, 0]
+        return before, state
+
+    by_time = jnp.moveaxis(score, 1, 0)
+    best, moves = jax.lax.scan(forward, by_time[0], by_time[1:])
+    last = jnp.argmax(best, axis=-1)
+    first, rest = jax.lax.scan(back, last, moves, reverse=True)
+    return jnp.moveaxis(jnp.concatenate([first[None], rest]), 0, 1).astype(jnp.int32)

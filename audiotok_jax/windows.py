@@ -1,0 +1,49 @@
+"""Cuts a stream of any length into windows of one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def cut(
+    chunks: Iterable[NDArray[Any]], size: int, halo: int, fill: float
+) -> Iterator[tuple[NDArray[Any], int]]:
+    """Cuts a stream into windows that overlap by a halo, on a grid that starts with the stream.
+
+    The memory it takes does not grow with the stream, and a window comes as soon as the last
+    unit of its halo has arrived.
+
+    Args:
+        chunks: arrays (n,) of one dtype, n >= 0; they may be of any lengths.
+        size: units (samples or tokens) in the middle of a window, at least 1.
+        halo: units before and after the middle, at least 0.
+        fill: what the stream holds before its start and after its end.
+
+    Yields:
+        An array (halo + size + halo,) of its own and the number of units of the stream in its
+        middle: `size`, in the last window 1 to `size`. Nothing if the stream is empty.
+    """
+    length = halo + size + halo
+    window = np.zeros(0)
+    filled = 0  # of `window`, the halo before the stream included
+    for chunk in chunks:
+        if not filled:
+            window = np.full(length, fill, chunk.dtype)
+            filled = halo
+        while len(chunk):
+            taken = chunk[: length - filled]
+            window[filled : filled + len(taken)] = taken
+            filled += len(taken)
+            chunk = chunk[len(taken) :]
+            if filled == length:
+                yield window, size
+                window = np.concatenate([window[size:], np.full(size, fill, window.dtype)])
+                filled -= size
+    while filled > halo:
+        yield window, min(size, filled - halo)
+        window = np.concatenate([window[size:], np.full(size, fill, window.dtype)])
+        filled -= size

@@ -1,0 +1,69 @@
+"""What the tests share: eight devices on any machine, a tiny codec and speech-like sounds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Before the first import of jax; subprocesses inherit it.
+_CACHE = Path(__file__).resolve().parent.parent / ".cache" / "jax"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+import hypothesis  # noqa: E402
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from audiotok_jax import AudioTokenizer, CodecConfig, preset  # noqa: E402
+from audiotok_jax.codec import model  # noqa: E402
+
+jax.config.update("jax_num_cpu_devices", 8)  # of this process alone, so not by the environment
+
+hypothesis.settings.register_profile("audiotok", deadline=None, max_examples=25)
+hypothesis.settings.load_profile("audiotok")
+
+
+def make_speech(samples: int, seed: int = 0, rate: int = 16000) -> np.ndarray:
+    """A gliding harmonic sound in noise that comes and goes: float32 (samples,) within -1..1."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(samples) / rate
+    vibrato, swell, hiss = rng.uniform(0.5, 5, 3)
+    pitch = rng.uniform(90, 250) * 2 ** (0.5 * np.sin(2 * np.pi * vibrato * t))
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
+    voice = sum(np.cos(k * phase) / k for k in range(1, 12))
+    loud = np.maximum(0, np.sin(2 * np.pi * swell * t)) ** 2
+    noise = rng.normal(size=samples) * (0.02 + 0.3 * np.maximum(0, np.sin(2 * np.pi * hiss * t)))
+    return (0.1 * (voice * loud + noise)).clip(-1, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def speech():
+    """`make_speech`."""
+    return make_speech
+
+
+@pytest.fixture(scope="session")
+def tiny() -> tuple[CodecConfig, model.Params]:
+    """The config and parameters of a codec that is small, untrained, and yet not monotonous."""
+    config = preset("tiny-80hz")
+    params = model.init(jax.random.key(0), config)
+    # Each bit is 1 in half of the frames of speech.
+    head = params["encoder"]["Dense_1"]
+    wave = np.pad(make_speech(32000), config.encoder_halo)[None]
+    latent = model.Encoder(config).apply({"params": params["encoder"]}, wave)
+    head["bias"] = -np.median(np.asarray(latent), axis=(0, 1))
+    # Pitch and filters follow the tokens and can be heard.
+    heads = params["decoder"]
+    heads["Dense_1"]["kernel"] *= 100
+    heads["Dense_2"]["kernel"] *= 10
+    heads["Dense_2"]["bias"] += 2
+    return config, params
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny) -> AudioTokenizer:
+    """The tiny codec on one device."""
+    config, params = tiny
+    return AudioTokenizer(params, config, devices=jax.devices()[:1])

@@ -1,0 +1,239 @@
+"""The codec's functions: quantizer, spectra, sources, encoder and decoder."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from audiotok_jax import PRESETS, preset
+from audiotok_jax.codec import model, quantizer, source, spectral
+from audiotok_jax.codec.decoder import phase_advance, pick_pitch, synthesize
+from audiotok_jax.windows import cut
+
+ENCODE = jax.jit(model.encode, static_argnums=1)
+DECODE = jax.jit(model.decode, static_argnums=1)
+RATES = [name for name in PRESETS if name.startswith("tiny")]
+
+
+def test_bit_k_is_worth_two_to_the_k():
+    latent = np.full((16, 16), -1.0, np.float32)
+    np.fill_diagonal(latent, 1.0)
+    assert quantizer.to_tokens(latent).tolist() == [1 << k for k in range(16)]
+
+
+def test_tokens_and_corners_are_inverse_over_the_whole_codebook():
+    tokens = np.arange(1 << 16, dtype=np.int32)
+    corners = quantizer.from_tokens(tokens, 16)
+    assert corners.shape == (1 << 16, 16)
+    np.testing.assert_array_equal(np.abs(corners), np.float32(0.25))
+    np.testing.assert_array_equal(quantizer.to_tokens(corners), tokens)
+    np.testing.assert_array_equal(quantizer.quantize(corners), corners)
+
+
+def test_no_token_is_the_origin():
+    assert not np.any(quantizer.from_tokens(np.array([-1]), 16))
+
+
+def test_gradient_passes_straight_through_the_quantizer():
+    unit = quantizer.normalize(jax.random.normal(jax.random.key(0), (5, 16)))
+    weights = jax.random.normal(jax.random.key(1), (5, 16))
+    grad = jax.grad(lambda x: jnp.sum(weights * quantizer.quantize(x)))(unit)
+    np.testing.assert_array_equal(grad, weights)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        np.zeros((2, 3, 16)),
+        np.eye(16)[None],
+        -np.eye(16)[None],
+        np.full((2, 3, 16), 0.25),
+        np.full((2, 3, 16), 1e6),
+    ],
+)
+def test_entropies_and_their_gradients_are_finite(unit):
+    def loss(x):
+        single, whole = quantizer.entropies(x)
+        return single - whole, (single, whole)
+
+    unit = unit.astype(np.float32)
+    grad, entropies = jax.jit(jax.grad(loss, has_aux=True))(unit)
+    assert np.isfinite(grad).all()
+    assert all(-1e-5 <= entropy <= np.log(2) + 1e-5 for entropy in entropies)
+
+
+def test_entropies_of_known_codes():
+    every = quantizer.from_tokens(np.arange(1 << 16, dtype=np.int32), 16)[None]
+    single, whole = quantizer.entropies(every)
+    chance = 1 / (1 + np.exp(quantizer.INVERSE_TEMPERATURE / 4))
+    expected = -chance * np.log(chance) - (1 - chance) * np.log(1 - chance)
+    assert single == pytest.approx(expected, rel=1e-4)
+    assert whole == pytest.approx(np.log(2), rel=1e-4)
+    # Balanced bits that all say the same: the joint term sees it, the single bits do not.
+    alike = quantizer.from_tokens(np.array([[0, 65535]], np.int32), 16)
+    _, joint = quantizer.entropies(alike)
+    assert joint < 0.5 * np.log(2) * (1 + 2 / 8) + 0.1
+
+
+def test_overlap_add_is_the_adjoint_of_frame():
+    rng = np.random.default_rng(0)
+    wave, frames = rng.normal(size=(2, 40)), rng.normal(size=(2, 7, 16))
+    forward = np.sum(np.asarray(spectral.frame(wave, 16, 4)) * frames)
+    backward = np.sum(wave * np.asarray(spectral.overlap_add(frames, 4)))
+    assert forward == pytest.approx(backward, rel=1e-5)
+    np.testing.assert_array_equal(spectral.frame(wave, 16, 4)[1, 3], wave[1, 12:28].astype("f4"))
+
+
+def test_root_hann_windows_reconstruct_perfectly():
+    wave = np.random.default_rng(0).normal(size=160).astype(np.float32)
+    window = np.sqrt(spectral.hann(16))
+    again = spectral.overlap_add(spectral.frame(wave, 16, 4) * window**2, 4) / 2
+    np.testing.assert_allclose(again[12:-12], wave[12:-12], atol=1e-6)
+
+
+def test_minimum_phase_of_a_minimum_phase_filter_is_itself():
+    # All zeros lie well within the unit circle: the cepstrum has died down before it wraps around.
+    spectrum = np.fft.rfft(np.poly([0.6, -0.5, 0.4 + 0.3j, 0.4 - 0.3j]).real, 400)
+    found = spectral.minimum_phase(np.log(np.abs(spectrum)).astype(np.float32))
+    np.testing.assert_allclose(found, spectrum, atol=1e-5)
+
+
+def glide(config, frames: int, seed: int = 0) -> np.ndarray:
+    """Pitch indices over the whole range, with leaps: int32 (1, frames)."""
+    rng = np.random.default_rng(seed)
+    steps = rng.integers(-20, 21, (1, frames)).cumsum(axis=1) + 128
+    steps[:, frames // 2 :] += 100
+    return steps.clip(0, config.pitch_bins - 1).astype(np.int32)
+
+
+def test_harmonics_are_the_sum_of_cosines():
+    config = preset("tiny-80hz")
+    steps = source.phase_steps(glide(config, 202), config)
+    phase = np.array([123456789], np.uint32)
+    wave = np.asarray(source.harmonics(steps, phase, config))[0]
+    hop = config.hop_length
+    starts = np.asarray(steps)[0].astype(np.int64)
+    slopes = (starts[1:] - starts[:-1]) // hop
+    increments = (starts[:-1, None] + np.arange(hop) * slopes[:, None]).reshape(-1)
+    theta = int(phase[0]) + np.concatenate([[0], np.cumsum(increments)[:-1]])
+    theta = (theta % 2**32) * (2 * np.pi / 2**32)
+    count = 2.0**31 / increments
+    expected = np.zeros(len(theta))
+    for k in range(1, int(count.max()) + 2):
+        expected += np.clip(count - k + 1, 0, 1) * np.cos(k * theta)
+    # Up to 133 harmonics, each of a phase rounded to 2**-24 of a cycle, times sqrt(2 / count).
+    np.testing.assert_allclose(wave, expected * np.sqrt(2 / count), atol=2e-4)
+    assert np.mean(wave**2) == pytest.approx(1, abs=0.1)
+
+
+def test_phase_adds_up_however_the_clip_is_cut():
+    config = preset("tiny-80hz")
+    halo = config.control_halo
+    pitch = glide(config, 100 + 2 * halo)
+    whole = int(phase_advance(pitch, config)[0])
+    edges = [0, 1, 7, 8, 50, 100]
+    parts = [
+        int(phase_advance(pitch[:, a : b + 2 * halo], config)[0])
+        for a, b in zip(edges, edges[1:], strict=False)
+    ]
+    assert sum(parts) > 2**32
+    assert sum(parts) % 2**32 == whole
+
+
+def test_noise_depends_on_the_position_alone():
+    config = preset("tiny-80hz")
+    whole = np.asarray(source.noise(np.array([-4, 0]), 80, config)).reshape(2, 80, -1)
+    part = np.asarray(source.noise(np.array([3]), 5, config)).reshape(5, -1)
+    np.testing.assert_array_equal(whole[0, 4:], whole[1, :-4])
+    np.testing.assert_array_equal(whole[1, 3:8], part)
+    assert np.mean(whole**2) == pytest.approx(1, abs=0.05)
+    assert abs(np.corrcoef(whole[1, 0], whole[1, 1])[0, 1]) < 0.3
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_shapes_of_all_rates(name):
+    config = preset(name)
+    params = model.init(jax.random.key(0), config)
+    for samples, frames in ((1, 1), (3 * config.hop_length + 1, 4)):
+        tokens = ENCODE(params, config, np.zeros((2, samples), np.float32))
+        assert (tokens.shape, tokens.dtype) == ((2, frames), np.int32)
+        wave = DECODE(params, config, tokens)
+        assert (wave.shape, wave.dtype) == ((2, frames * config.hop_length), np.float32)
+        assert np.isfinite(wave).all()
+    assert config.frame_rate == float(name.removeprefix("tiny-").removesuffix("hz"))
+
+
+def test_gradients_are_finite_also_of_silence(tiny, speech):
+    config, params = tiny
+    frames = 24
+    wave = np.zeros((2, frames * config.hop_length + 2 * config.encoder_halo), np.float32)
+    wave[1] = speech(wave.shape[1])
+    halo = config.decoder_halo
+
+    def loss(params, wave):
+        unit = model.latent(params, config, wave)
+        codes = jnp.pad(quantizer.quantize(unit), ((0, 0), (halo, halo), (0, 0)))
+        found = model.controls(params, config, codes)
+        zero = jnp.zeros(2, jnp.int32)
+        pitch = pick_pitch(found.pitch)
+        out = synthesize(found, pitch, zero.astype(jnp.uint32), zero, config)
+        single, whole = quantizer.entropies(unit)
+        return jnp.mean(out**2) + jnp.mean(found.pitch**2) + single - whole
+
+    grads = jax.jit(jax.grad(loss, argnums=(0, 1)))(params, wave)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(grads))
+    # The gradient reaches everything that is learnt.
+    assert all(np.any(leaf) for leaf in jax.tree.leaves(grads[0]))
+
+
+def test_vmap_is_the_batch(tiny, speech):
+    config, params = tiny
+    waves = np.stack([speech(5000, seed) for seed in range(3)])
+    tokens = jax.vmap(lambda wave: model.encode(params, config, wave[None])[0])(waves)
+    np.testing.assert_array_equal(tokens, ENCODE(params, config, waves))
+    again = jax.vmap(lambda row: model.decode(params, config, row[None])[0])(tokens)
+    np.testing.assert_allclose(again, DECODE(params, config, tokens), atol=1e-4)
+
+
+def test_encoding_in_windows_is_encoding_the_whole(tiny, tokenizer, speech):
+    config, params = tiny
+    wave = speech(120_001)
+    unit = np.asarray(
+        model.latent(
+            params, config, np.pad(wave, (config.encoder_halo, config.encoder_halo + 199))[None]
+        )
+    )[0]
+    size = 64 * config.hop_length
+    parts = [
+        model.latent(params, config, window[None])[0]
+        for window, _ in cut([wave], size, config.encoder_halo, 0.0)
+    ]
+    # Float32 products of matrices with another number of rows: a few units of the last place of
+    # coordinates below 1, over the layers.
+    np.testing.assert_allclose(np.concatenate(parts)[: len(unit)], unit, atol=2e-6)
+    # A bit may differ only where its coordinate is nearly zero.
+    differs = (
+        tokenizer.encode(wave, config.sample_rate)
+        ^ np.asarray(ENCODE(params, config, wave[None]))[0]
+    )[:, None] >> np.arange(config.bits) & 1
+    assert np.all(np.abs(unit)[differs > 0] < 2e-6)
+    assert len(unit) == 601
+
+
+def test_decoding_in_windows_is_decoding_the_whole(tiny, tokenizer, speech):
+    config, params = tiny
+    tokens = tokenizer.encode(speech(120_001), config.sample_rate)
+    whole = np.asarray(DECODE(params, config, tokens[None].astype(np.int32)))[0]
+    wave = tokenizer.decode(tokens)
+    assert np.sqrt(np.mean(whole**2)) > 0.05
+    # Phase and noise are exact; log-magnitudes and transforms round.
+    np.testing.assert_allclose(wave, whole, atol=1e-5)
+
+
+def test_an_unknown_preset_suggests_a_near_one():
+    with pytest.raises(ValueError, match="did you mean small-80hz"):
+        preset("smal-80hz")
+    with pytest.raises(ValueError, match="no preset '???'".replace("?", r"\?")):
+        preset("???")
