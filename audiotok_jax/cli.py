@@ -21,9 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         interrupted, 141 the reader of standard output went away.  A wrong argument exits with 2.
     """
     args = _parser().parse_args(argv)
-    from audiotok_jax import commands  # here, so that --help stays fast
-
     try:
+        from audiotok_jax import commands  # here, so that --help stays fast
+
         code: int = getattr(commands, args.command)(args)
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -214,7 +214,7 @@ def _compare(job: Job, tokenizer: AudioTokenizer) -> tuple[str, ...]:
     seconds = len(wave) / rate
     bits = len(tokens) * tokenizer.bits
     return (
-        decoded.stem,
+        str(decoded.with_suffix("")),
         f"{seconds:.2f}",
         str(len(tokens)),
         f"{bits / seconds / 1000:.3f}",

@@ -150,9 +150,7 @@ def preset(name: str) -> CodecConfig:
     except KeyError:
         close = difflib.get_close_matches(name, _PRESETS, n=1, cutoff=0.3)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise ValueError(
-            f"no preset {name!r}{hint} Presets: {', '.join(_PRESETS)}"
-        ) from None
+        raise ValueError(f"no preset {name!r}{hint} Presets: {', '.join(_PRESETS)}") from None
     return CodecConfig(
         hop_length=hop,
         subframe_length=sub,
@@ -164,6 +162,8 @@ def preset(name: str) -> CodecConfig:
 
 
 _PRESETS = {
-    f"{size}-{rate}hz": (shape, hops) for size, shape in SIZES.items() for rate, hops in RATES.items()
+    f"{size}-{rate}hz": (shape, hops)
+    for size, shape in SIZES.items()
+    for rate, hops in RATES.items()
 }
 PRESETS = tuple(_PRESETS)

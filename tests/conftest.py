@@ -48,7 +48,7 @@ def speech():
 def tiny() -> tuple[CodecConfig, model.Params]:
     """The config and parameters of a codec that is small, untrained, and yet not monotonous."""
     config = preset("tiny-80hz")
-    params = model.init(jax.random.key(0), config)
+    params = jax.jit(model.init, static_argnums=1)(jax.random.key(0), config)
     # Each bit is 1 in half of the frames of speech.
     head = params["encoder"]["Dense_1"]
     wave = np.pad(make_speech(32000), config.encoder_halo)[None]

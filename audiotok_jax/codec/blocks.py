@@ -37,9 +37,7 @@ def _backward(saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
 
 def _contract(a: Array, b: Array, of_a: tuple[int, ...], of_b: tuple[int, ...]) -> Array:
     # Not with `.T`, which XLA carries out on a CPU before it multiplies.
-    return jax.lax.dot_general(
-        a, b, ((of_a, of_b), ((), ())), preferred_element_type=jnp.float32
-    )
+    return jax.lax.dot_general(a, b, ((of_a, of_b), ((), ())), preferred_element_type=jnp.float32)
 
 
 matmul_bf16.defvjp(_forward, _backward)

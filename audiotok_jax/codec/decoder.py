@@ -115,7 +115,9 @@ def synthesize(
     def logs(control: Array) -> Array:
         return control.reshape(len(control), -1, config.filter_bins)[:, skip : skip + count]
 
-    voiced = filtered(harmonics(steps, phase - before, config), minimum_phase(logs(controls.harmonic)))
+    voiced = filtered(
+        harmonics(steps, phase - before, config), minimum_phase(logs(controls.harmonic))
+    )
     hiss = noise(start - halo, frames + 2 * halo, config)
     wave = voiced + filtered(hiss, jnp.exp(logs(controls.noise)))
     # The squared windows of four overlapping frames add up to two.

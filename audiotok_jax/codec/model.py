@@ -47,7 +47,9 @@ def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.fl
     return quantizer.normalize(Encoder(config, dtype).apply({"params": params["encoder"]}, wave))
 
 
-def controls(params: Params, config: CodecConfig, codes: Array, dtype: Any = jnp.float32) -> Controls:
+def controls(
+    params: Params, config: CodecConfig, codes: Array, dtype: Any = jnp.float32
+) -> Controls:
     """Controls of the synthesizer.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def hann(length: int) -> np.ndarray:
     """Periodic Hann window, float32 (length,)."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
@@ -57,7 +57,7 @@ def magnitude(frames: Array, window: np.ndarray) -> Array:
     return jnp.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-12)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
     """Slaney mel filters of unit sum, float32 (n_fft // 2 + 1, n_mels).
 

@@ -53,7 +53,7 @@ class TrainConfig:
     ema: float = 0.999
     stft_weight: float = 0.5
     pitch_weight: float = 0.2
-    entropy_weight: float = 0.5
+    entropy_weight: float = 0.1
     entropy_ramp: int = 2000
     adversarial_weight: float = 0.1
     matching_weight: float = 1.0

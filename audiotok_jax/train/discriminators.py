@@ -53,7 +53,9 @@ class Discriminators(nn.Module):
             results.append(net(folded))
         for length in RESOLUTIONS:
             hop = length // 4
-            spectra = magnitude(frame(wave[:, : wave.shape[1] // hop * hop], length, hop), hann(length))
+            spectra = magnitude(
+                frame(wave[:, : wave.shape[1] // hop * hop], length, hop), hann(length)
+            )
             net = _Convolutions((3, 9), (1, 2), (16, 16, 32, 32), self.dtype)
             results.append(net(jnp.log(spectra + 1e-3)[..., None]))
         return results

@@ -52,9 +52,7 @@ def train(config: TrainConfig) -> Path:
     state = training.create(params, codec, settings)
     clips = sources.find_clips(list(config.data))
     samples = training.crop_samples(codec, config)
-    data = iter(
-        pipeline.batches(clips, samples, config.batch_size, codec.sample_rate, config.seed)
-    )
+    data = iter(pipeline.batches(clips, samples, config.batch_size, codec.sample_rate, config.seed))
     checkpoints = Checkpoints(out / "checkpoints", config.keep)
     if checkpoints.latest is not None:
         state = checkpoints.restore(state, data)

@@ -35,7 +35,7 @@ def track(wave: Array, config: CodecConfig) -> tuple[Array, Array]:
     half = config.n_fft // 2
     hop = config.subframe_length
     frames = frame(jnp.pad(wave, ((0, 0), (half, half))), config.n_fft, hop)
-    frames = frames[:, :-1 : config.subframes]
+    frames = frames[:, : -1 : config.subframes]
     strength = periodicity(magnitude(frames, hann(config.n_fft)) ** 2, config)
     path = _best_path(strength - OCTAVE_COST * _octaves_below_top(config), config)
     periodic = jnp.take_along_axis(strength, path[..., None], axis=-1)[..., 0]

@@ -1,0 +1,146 @@
+"""Saving and loading models."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from audiotok_jax import AudioTokenizer, preset, pretrained
+from audiotok_jax.codec import model
+
+
+@pytest.fixture
+def folder(tiny, tmp_path):
+    """The folder of a saved model."""
+    config, params = tiny
+    pretrained.save(tmp_path / "model", params, config, {"licence": "MIT"})
+    return tmp_path / "model"
+
+
+def test_round_trip(tiny, folder):
+    config, params = tiny
+    loaded = pretrained.load(folder)
+    assert loaded.config == config
+    assert loaded.card == {"licence": "MIT"}
+    assert jax.tree.structure(loaded.params) == jax.tree.structure(params)
+    for leaf, original in zip(jax.tree.leaves(loaded.params), jax.tree.leaves(params), strict=True):
+        assert leaf.dtype == np.float32
+        np.testing.assert_array_equal(leaf, np.asarray(original).astype(np.float16))
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_the_model_id_is_that_of_the_files(tiny, folder, tmp_path):
+    config, params = tiny
+    loaded = pretrained.load(folder)
+    assert loaded.model_id == pretrained.load(folder).model_id
+    assert pretrained.save(tmp_path / "again", loaded.params, config) == loaded.model_id
+    assert (tmp_path / "again/model.safetensors").read_bytes() == (
+        folder / "model.safetensors"
+    ).read_bytes()
+    assert pretrained.save(folder, params, config) == loaded.model_id  # over the old one
+    assert pretrained.load(folder).card == {}
+
+
+def test_the_model_id_names_weights_and_config(tiny):
+    config, params = tiny
+    ids = {pretrained.identity(params, config)}
+    ids.add(pretrained.identity(params, preset("tiny-40hz")))
+    ids.add(pretrained.identity(jax.tree.map(lambda x: x + 1e-3, params), config))
+    ids.add(pretrained.identity(jax.tree.map(lambda x: x.T, params), config))
+    ids.add(pretrained.identity({**params, "decoder": {}}, config))
+    assert len(ids) == 5
+    assert all(len(bytes.fromhex(i)) == 8 for i in ids)
+
+
+def test_from_pretrained_computes_with_the_released_weights(folder, speech):
+    loaded = pretrained.load(folder)
+    one = jax.devices()[:1]
+    tokenizer = AudioTokenizer.from_pretrained(folder, devices=one)
+    assert tokenizer.model_id == loaded.model_id
+    other = AudioTokenizer(loaded.params, loaded.config, loaded.model_id, devices=one)
+    tokens = tokenizer.encode(speech(9000), 16000)
+    np.testing.assert_array_equal(tokens, other.encode(speech(9000), 16000))
+
+
+def test_released_models_are_known_by_name(tiny, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "MODELS", tmp_path)
+    assert pretrained.names() == ["model"]
+    assert pretrained.load("model").model_id == pretrained.load(folder).model_id
+    monkeypatch.setattr(pretrained, "DEFAULT", "model")
+    assert pretrained.load().model_id == pretrained.load(folder).model_id
+    with pytest.raises(FileNotFoundError, match=r"no model 'modle': .*\(model\)"):
+        pretrained.load("modle")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_file(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match="no model"):
+        pretrained.load(folder)
+
+
+def break_weights(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def empty_weights(folder):
+    (folder / "model.safetensors").write_bytes(b"")
+
+
+def change(folder, **fields):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+@pytest.mark.parametrize(
+    "harm, message",
+    [
+        (break_weights, "damaged"),
+        (empty_weights, "damaged"),
+        (lambda folder: (folder / "config.json").write_text("{"), "not the config of a model"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "not the config of a model"),
+        (lambda folder: (folder / "config.json").write_bytes(b"\xff"), "not the config of a model"),
+        (lambda folder: change(folder, format=2), "format 2"),
+        (lambda folder: change(folder, codec={"bits": 16}), "lacks"),
+        (lambda folder: change(folder, codec=None), "not the config of a model"),
+        (lambda folder: change(folder, codec=preset("tiny-40hz").to_dict()), "does not fit"),
+        (lambda folder: change(folder, codec=preset("small-80hz").to_dict()), "does not fit"),
+    ],
+)
+def test_a_damaged_model(folder, harm, message):
+    harm(folder)
+    with pytest.raises(ValueError, match=message) as caught:
+        pretrained.load(folder)
+    assert "\n" not in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+def test_weights_that_cannot_be_saved(tiny, tmp_path):
+    config, params = tiny
+    with pytest.raises(ValueError, match="not finite in float16"):
+        pretrained.save(tmp_path / "a", jax.tree.map(lambda x: x + 1e5, params), config)
+    with pytest.raises(ValueError, match="does not fit"):
+        pretrained.save(tmp_path / "a", {"encoder": params["encoder"]}, config)
+    assert not (tmp_path / "a").exists()
+
+
+def test_init_and_saved_models_have_the_same_names(folder):
+    loaded = pretrained.load(folder)
+    fresh = jax.eval_shape(lambda key: model.init(key, loaded.config), jax.random.key(0))
+    assert jax.tree.structure(loaded.params) == jax.tree.structure(fresh)
+
+
+def test_the_package_imports_nothing_heavy():
+    code = "import sys, audiotok_jax; print(*sys.modules, sep='\\n')"
+    modules = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "audiotok_jax.tokenizer" in modules
+    heavy = {"torch", "tensorflow", "tensorflow_datasets", "grain", "orbax", "optax", "numba"}
+    assert not heavy & {name.partition(".")[0] for name in modules}

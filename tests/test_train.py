@@ -1,0 +1,236 @@
+"""Losses, the step, and runs that are interrupted."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from audiotok_jax import AudioTokenizer, audio
+from audiotok_jax.codec import model
+from audiotok_jax.codec.pitch import pitch_frequencies
+from audiotok_jax.train import discriminators, loop, losses, pitch, step
+from audiotok_jax.train.config import TrainConfig
+
+SETTINGS = dict(batch_size=2, seconds=0.5, steps=12, save_minutes=1e-9)
+OPTIONS = ["--batch-size", "2", "--seconds", "0.5", "--steps", "12", "--save-minutes", "1e-9"]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, speech) -> Path:
+    root = tmp_path_factory.mktemp("corpus")
+    for number in range(6):
+        audio.write(root / f"{number}.wav", speech(16000, seed=number), 16000)
+    return root
+
+
+def read(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_pitch_is_found_within_a_step_of_the_table(tiny):
+    config, _ = tiny
+    t = np.arange(32000) / 16000
+    hertz = 120 * 2 ** (0.5 * np.sin(2 * np.pi * t))
+    phase = 2 * np.pi * np.cumsum(hertz) / 16000
+    wave = sum(np.cos(k * phase) / k for k in range(1, 15)).astype(np.float32) * 0.1
+    index, strength = jax.jit(pitch.track, static_argnums=1)(jnp.asarray(wave)[None], config)
+    found = pitch_frequencies(config)[np.asarray(index[0])]
+    cents = 1200 * np.abs(np.log2(found / hertz[:: config.hop_length]))
+    assert np.max(cents[5:-5]) < 1.5 * config.pitch_cents
+    assert np.min(strength[0, 5:-5]) > 0.8
+    noise = jax.random.normal(jax.random.key(0), (1, 32000)) * 0.1
+    assert np.median(pitch.track(noise, config)[1]) < 0.4
+
+
+def test_a_reconstruction_is_nearest_to_itself(speech):
+    wave = jnp.asarray(speech(16000))[None]
+    same = losses.reconstruction(wave, wave, 16000)
+    assert float(same[0]) == 0 and float(same[1]) == 0
+    near = losses.reconstruction(wave + 1e-3, wave, 16000)
+    far = losses.reconstruction(jnp.zeros_like(wave), wave, 16000)
+    assert 0 < float(near[0]) < float(far[0]) and 0 < float(near[1]) < float(far[1])
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_gradients_are_finite_on_silence_and_on_speech(tiny, speech, level):
+    config, params = tiny
+    wave = jnp.asarray(speech(8000) * level).reshape(1, -1)
+
+    def loss(params):
+        passed = losses.forward(params, config, wave, jnp.zeros(1, jnp.int32), jnp.bfloat16)
+        return sum(losses.reconstruction(passed.wave, wave, 16000)) + passed.pitch_loss
+
+    grads = jax.jit(jax.grad(loss))(params)
+    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(grads))
+
+
+def test_training_decodes_as_decoding_does(tiny, speech):
+    """With the pitch that the decoder picks, `forward` and `decode` are the same function."""
+    config, params = tiny
+    wave = jnp.asarray(speech(8000))[None]
+    tokens = model.encode(params, config, wave)
+    decoded = model.decode(params, config, tokens)
+    found, picked, _ = model.window_controls(
+        params,
+        config,
+        jnp.pad(tokens, ((0, 0), (config.decoder_halo,) * 2), constant_values=-1),
+    )
+    halo = config.control_halo
+    with pytest.MonkeyPatch.context() as patch:
+        inner = picked[:, halo:-halo]
+        patch.setattr(pitch, "track", lambda *_: (inner, jnp.ones(inner.shape)))
+        passed = losses.forward(params, config, wave, jnp.zeros(1, jnp.int32), jnp.float32)
+    # Beside the clip the pitch is that of its edge there, and what the network says here.
+    edge = 4 * config.hop_length
+    ours, theirs = passed.wave[0, edge:-edge], decoded[0, edge:-edge]
+    correlation = jnp.sum(ours * theirs) / jnp.sqrt(jnp.sum(ours**2) * jnp.sum(theirs**2))
+    energy = jnp.sum(ours**2) / jnp.sum(theirs**2)
+    assert 0.5 < float(energy) < 2 and math.isfinite(float(correlation))
+
+
+def test_stage_two_leaves_the_encoder_bit_for_bit_and_trains_the_rest(tiny, speech):
+    config, params = tiny
+    settings = TrainConfig(
+        preset="tiny-80hz", data=("x",), stage=2, init="y", steps=10, warmup=1, seconds=0.5
+    )
+    wave = jnp.asarray(np.stack([speech(8000, seed=seed) for seed in range(2)]))
+    state = step.create(jax.tree.map(jnp.copy, params), config, settings)
+    critic = jax.tree.map(np.asarray, state.critic)
+    update = jax.jit(step.update, static_argnums=(2, 3))
+    for _ in range(3):
+        state, scalars = update(state, wave, config, settings)
+    assert all(math.isfinite(float(value)) for value in scalars.values())
+    for tree in (state.params, state.ema):
+        jax.tree.map(np.testing.assert_array_equal, tree["encoder"], params["encoder"])
+    moved = jax.tree.map(
+        lambda a, b: not np.array_equal(a, b),
+        (state.params["decoder"], state.critic),
+        (params["decoder"], critic),
+    )
+    assert np.mean(jax.tree.leaves(moved)) > 0.95
+
+
+def test_discriminator_losses_tell_right_from_wrong():
+    def scored(value: float) -> list:
+        return [(jnp.full((2, 3), value), [jnp.full((2, 4), value)])]
+
+    assert float(discriminators.critic_loss(scored(1.0), scored(-1.0))) == 0
+    assert float(discriminators.critic_loss(scored(-1.0), scored(1.0))) == 4
+    assert float(discriminators.adversarial_loss(scored(1.0))) == -1
+    assert float(discriminators.matching_loss(scored(1.0), scored(1.0))) == 0
+    assert float(discriminators.matching_loss(scored(1.0), scored(0.0))) == pytest.approx(1)
+
+
+def test_a_run_leaves_weights_that_tokenize(corpus, tmp_path, speech):
+    folder = loop.train(
+        TrainConfig(preset="tiny-80hz", data=(str(corpus),), out=str(tmp_path / "run"), **SETTINGS)
+    )
+    assert [line["step"] for line in read(tmp_path / "run")] == list(range(12))
+    tokenizer = AudioTokenizer.from_pretrained(folder)
+    assert len(tokenizer.encode(speech(8000), 16000)) == 40
+    # Stage 2 starts from them and keeps their tokens.
+    second = loop.train(
+        TrainConfig(
+            preset="tiny-80hz", data=(str(corpus),), out=str(tmp_path / "two"), stage=2,
+            init=str(folder), **(SETTINGS | {"steps": 2}),
+        )
+    )  # fmt: skip
+    np.testing.assert_array_equal(
+        AudioTokenizer.from_pretrained(second).encode(speech(8000), 16000),
+        tokenizer.encode(speech(8000), 16000),
+    )
+
+
+def test_a_run_is_neither_overwritten_nor_resumed_with_other_settings(corpus, tmp_path):
+    config = TrainConfig(
+        preset="tiny-80hz", data=(str(corpus),), out=str(tmp_path), **(SETTINGS | {"steps": 1})
+    )
+    with pytest.raises(ValueError, match="no run to resume"):
+        loop.train(dataclasses.replace(config, resume=True))
+    loop.train(config)
+    with pytest.raises(ValueError, match="--resume"):
+        loop.train(config)
+    with pytest.raises(ValueError, match="seed"):
+        loop.train(dataclasses.replace(config, resume=True, seed=1))
+
+
+def test_a_loss_that_is_not_finite_names_its_step(corpus, tmp_path, monkeypatch):
+    real = step.update
+
+    def broken(state, wave, *rest):
+        state, scalars = real(state, wave, *rest)
+        return state, scalars | {"loss": jnp.where(state.step == 3, jnp.nan, scalars["loss"])}
+
+    monkeypatch.setattr(step, "update", broken)
+    config = TrainConfig(preset="tiny-80hz", data=(str(corpus),), out=str(tmp_path), **SETTINGS)
+    with pytest.raises(FloatingPointError, match="step 2"):
+        loop.train(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": ()}, "no data"),
+        ({"stage": 3}, "stage"),
+        ({"stage": 2}, "--init"),
+        ({"steps": 0}, "steps"),
+        ({"minutes": -1.0}, "minutes"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**({"data": ("x",)} | changes))
+
+
+def command(corpus: Path, run: Path, *options: str) -> list[str]:
+    base = [sys.executable, "-m", "audiotok_jax", "train", "--preset", "tiny-80hz"]
+    return [*base, "--data", str(corpus), "--out", str(run), *OPTIONS, *options]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_was_interrupted_goes_on_exactly(corpus, tmp_path, number):
+    """Losses of every step, as written, are those of a run that was left alone."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run(command(corpus, whole), check=True, capture_output=True)
+    process = subprocess.Popen(
+        command(corpus, cut), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    metrics = cut / "metrics.jsonl"
+    deadline = time.monotonic() + 200
+    while not metrics.exists() or metrics.read_text().count("\n") < 5:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    process.communicate(timeout=100)
+    assert process.returncode == (0 if number == signal.SIGTERM else -number)
+    assert len(read(cut)) < 12
+    subprocess.run(command(corpus, cut, "--resume"), check=True, capture_output=True)
+    assert (cut / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
+    weights = [run / "model" / "model.safetensors" for run in (whole, cut)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_two_minutes_on_twenty_clips_lower_the_loss(tmp_path, speech):
+    root = tmp_path / "corpus"
+    root.mkdir()
+    for seed in range(20):
+        audio.write(root / f"{seed}.flac", speech(48000, seed=seed), 16000)
+    base = [sys.executable, "-m", "audiotok_jax", "train", "--preset", "small-80hz"]
+    subprocess.run(
+        [*base, "--data", str(root), "--out", str(tmp_path / "run"), "--minutes", "2"], check=True
+    )
+    mel = [line["mel"] for line in read(tmp_path / "run")]
+    assert np.mean(mel[-10:]) < 0.6 * np.mean(mel[:10])
