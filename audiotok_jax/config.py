@@ -149,7 +149,7 @@ def preset(name: str) -> CodecConfig:
         (encoder, decoder), (hop, sub) = _PRESETS[name]
     except KeyError:
         close = difflib.get_close_matches(name, _PRESETS, n=1, cutoff=0.3)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = f", did you mean {close[0]}?" if close else "."
         raise ValueError(f"no preset {name!r}{hint} Presets: {', '.join(_PRESETS)}") from None
     return CodecConfig(
         hop_length=hop,

@@ -76,28 +76,20 @@ def test_gradients_are_finite_on_silence_and_on_speech(tiny, speech, level):
     assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(grads))
 
 
-def test_training_decodes_as_decoding_does(tiny, speech):
-    """With the pitch that the decoder picks, `forward` and `decode` are the same function."""
+def test_training_decodes_as_decoding_does(tiny, speech, monkeypatch):
+    """Where both have the same pitch, `forward` and `decode` are the same function."""
     config, params = tiny
-    wave = jnp.asarray(speech(8000))[None]
-    tokens = model.encode(params, config, wave)
-    decoded = model.decode(params, config, tokens)
-    found, picked, _ = model.window_controls(
-        params,
-        config,
-        jnp.pad(tokens, ((0, 0), (config.decoder_halo,) * 2), constant_values=-1),
+    params = jax.tree.map(jnp.copy, params)
+    head = params["decoder"]["Dense_1"]
+    head["kernel"], head["bias"] = 0 * head["kernel"], head["bias"].at[77].set(1.0)
+    monkeypatch.setattr(
+        pitch, "track", lambda *_: (jnp.full((1, 40), 77), jnp.ones((1, 40), jnp.float32))
     )
-    halo = config.control_halo
-    with pytest.MonkeyPatch.context() as patch:
-        inner = picked[:, halo:-halo]
-        patch.setattr(pitch, "track", lambda *_: (inner, jnp.ones(inner.shape)))
-        passed = losses.forward(params, config, wave, jnp.zeros(1, jnp.int32), jnp.float32)
-    # Beside the clip the pitch is that of its edge there, and what the network says here.
-    edge = 4 * config.hop_length
-    ours, theirs = passed.wave[0, edge:-edge], decoded[0, edge:-edge]
-    correlation = jnp.sum(ours * theirs) / jnp.sqrt(jnp.sum(ours**2) * jnp.sum(theirs**2))
-    energy = jnp.sum(ours**2) / jnp.sum(theirs**2)
-    assert 0.5 < float(energy) < 2 and math.isfinite(float(correlation))
+    wave = jnp.asarray(speech(8000))[None]
+    decoded = model.decode(params, config, model.encode(params, config, wave))
+    passed = losses.forward(params, config, wave, jnp.zeros(1, jnp.int32), jnp.float32)
+    assert float(jnp.std(decoded)) > 1e-3
+    np.testing.assert_allclose(passed.wave, decoded, atol=1e-5)
 
 
 def test_stage_two_leaves_the_encoder_bit_for_bit_and_trains_the_rest(tiny, speech):
@@ -114,12 +106,12 @@ def test_stage_two_leaves_the_encoder_bit_for_bit_and_trains_the_rest(tiny, spee
     assert all(math.isfinite(float(value)) for value in scalars.values())
     for tree in (state.params, state.ema):
         jax.tree.map(np.testing.assert_array_equal, tree["encoder"], params["encoder"])
-    moved = jax.tree.map(
-        lambda a, b: not np.array_equal(a, b),
-        (state.params["decoder"], state.critic),
-        (params["decoder"], critic),
-    )
-    assert np.mean(jax.tree.leaves(moved)) > 0.95
+    before = jax.tree.leaves((params["decoder"], critic))
+    after = jax.tree.leaves_with_path((state.params["decoder"], state.critic))
+    for (path, leaf), old in zip(after, before, strict=True):
+        # The hinge pulls the bias of a last layer up as much as down at first.
+        name = jax.tree_util.keystr(path)
+        assert "Conv_4" in name or not np.array_equal(leaf, old), name
 
 
 def test_discriminator_losses_tell_right_from_wrong():

@@ -71,7 +71,7 @@ def entropies(unit: Array, group: int = 8) -> tuple[Array, Array]:
     ones = jax.nn.sigmoid(logits)
     mean = jnp.clip(jnp.mean(ones, axis=0), 1e-6, 1 - 1e-6)
     by_bit = jnp.mean(_binary_entropy(jnp.log(mean) - jnp.log1p(-mean)))
-    total = 0.0
+    total = jnp.float32(0)
     for start in range(0, bits, group):
         joint = jnp.ones((len(ones), 1))
         for k in range(start, min(start + group, bits)):

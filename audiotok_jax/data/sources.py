@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ def _in_table(table: Path) -> list[Clip]:
         )
 
 
-def _measured(rows) -> list[Clip]:
+def _measured(rows: Iterable[tuple[Path, str, str | None]]) -> list[Clip]:
     clips = []
     for path, corpus, seconds in rows:
         try:

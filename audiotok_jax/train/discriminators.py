@@ -6,6 +6,7 @@ with few channels.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import flax.linen as nn
@@ -83,5 +84,5 @@ def matching_loss(real: list, fake: list) -> Array:
     )
 
 
-def _mean(values) -> Array:
+def _mean(values: Iterable[Array]) -> Array:
     return jnp.mean(jnp.stack(list(values)))

@@ -96,4 +96,4 @@ def reconstruction(decoded: Array, wave: Array, sample_rate: int) -> tuple[Array
         if length in STFT_SCALES:
             scale = jnp.mean(theirs, axis=(1, 2)) + FLOOR
             stft.append(jnp.mean(jnp.mean(jnp.abs(ours - theirs), axis=(1, 2)) / scale))
-    return sum(mel) / len(mel), sum(stft) / len(stft)
+    return jnp.mean(jnp.stack(mel)), jnp.mean(jnp.stack(stft))

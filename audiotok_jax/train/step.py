@@ -130,7 +130,7 @@ def update(
     ones = jnp.clip(jnp.mean(passed.unit > 0, axis=(0, 1)), 1e-6, 1 - 1e-6)
     bit_entropy = -jnp.mean(ones * jnp.log2(ones) + (1 - ones) * jnp.log2(1 - ones))
     scalars = {"loss": loss} | parts
-    scalars |= {"bit_entropy": bit_entropy, "gradient_norm": optax.global_norm(grads)}
+    scalars |= {"bit_entropy": bit_entropy, "gradient_norm": optax.tree.norm(grads)}
     return next_state, scalars | {"learning_rate": _schedule(config)(state.step)}
 
 
