@@ -191,11 +191,18 @@ def command(corpus: Path, run: Path, *options: str) -> list[str]:
     return [*base, "--data", str(corpus), "--out", str(run), *OPTIONS, *options]
 
 
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory) -> Path:
+    """A run that was left alone."""
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    subprocess.run(command(corpus, run), check=True, capture_output=True)
+    return run
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_run_that_was_interrupted_goes_on_exactly(corpus, tmp_path, number):
+def test_a_run_that_was_interrupted_goes_on_exactly(corpus, whole, tmp_path, number):
     """Losses of every step, as written, are those of a run that was left alone."""
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    subprocess.run(command(corpus, whole), check=True, capture_output=True)
+    cut = tmp_path / "cut"
     process = subprocess.Popen(
         command(corpus, cut), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

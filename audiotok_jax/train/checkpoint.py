@@ -23,14 +23,18 @@ class Checkpoints:
 
     @property
     def latest(self) -> int | None:
-        """Step of the last complete save."""
+        """Step of the last save, waited for if it is under way."""
+        self._checkpointer.wait()
         latest = self._checkpointer.latest
         return None if latest is None else latest.step
 
     def save(self, step: int, state: State, data: grain.DatasetIterator) -> None:
-        """Starts a save of `state` and of the position of `data`; waits for the one before it."""
+        """Starts a save of `state` and of the position of `data`, unless that step is saved."""
+        if step == self.latest:
+            return
         parts: dict[str, Any] = {"state": state._asdict(), "data": data}
-        self._checkpointer.save_checkpointables_async(step, parts)
+        # By force: Orbax passes over a save that follows another closely.
+        self._checkpointer.save_checkpointables_async(step, parts, force=True)
 
     def restore(self, state: State, data: grain.DatasetIterator) -> State:
         """The last save, shaped and placed like `state`; moves `data` to where it was."""

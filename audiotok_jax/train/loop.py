@@ -83,11 +83,15 @@ def train(config: TrainConfig) -> Path:
             pending = (step, wave.size / codec.sample_rate, scalars)
         metrics.write(pending)
     done = int(state.step)
-    if checkpoints.latest != done:
-        checkpoints.save(done, state, data)
+    checkpoints.save(done, state, data)
     checkpoints.close()
     folder = out / "model"
-    card = {"steps": done, "settings": settings.kept(), "hours_of_data": round(hours, 2)}
+    # A released model says what it learnt from, and not where that lay on this machine.
+    names = {
+        "data": [Path(location).name for location in config.data],
+        "init": config.init and Path(config.init).name,
+    }
+    card = {"steps": done, "hours": round(hours, 2), "settings": settings.kept() | names}
     pretrained.save(folder, jax.tree.map(np.asarray, state.ema), codec, card)
     print(f"stopped at step {done} of {config.steps}; weights in {folder}", flush=True)
     return folder
