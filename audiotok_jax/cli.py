@@ -127,6 +127,9 @@ tokens, ratio compares them with samples of 16 bits, the speeds are multiples of
     train.add_argument("--batch-size", type=int, metavar="N", help="clips per step")
     train.add_argument("--seconds", type=float, metavar="S", help="length of a clip")
     train.add_argument("--learning-rate", type=float, metavar="LR", help="its highest value")
+    train.add_argument(
+        "--precision", choices=("bfloat16", "float32"), help="of the large matrix products"
+    )
     train.add_argument("--seed", type=int, metavar="N", help="of everything random")
     train.add_argument("--save-minutes", type=float, metavar="M", help="time between saves")
     return parser

@@ -36,7 +36,8 @@ def corpus(tmp_path_factory, speech) -> Path:
 
 
 def read(run: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line | {"audio_seconds_per_second": None} for line in lines]
 
 
 def test_pitch_is_found_within_a_step_of_the_table(tiny):
@@ -216,7 +217,7 @@ def test_a_run_that_was_interrupted_goes_on_exactly(corpus, whole, tmp_path, num
     assert process.returncode == (0 if number == signal.SIGTERM else -number)
     assert len(read(cut)) < 12
     subprocess.run(command(corpus, cut, "--resume"), check=True, capture_output=True)
-    assert (cut / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
+    assert read(cut) == read(whole)
     weights = [run / "model" / "model.safetensors" for run in (whole, cut)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 

@@ -75,6 +75,8 @@ def _measured(rows: Iterable[tuple[Path, str, str | None]]) -> list[Clip]:
     clips = []
     for path, corpus, seconds in rows:
         try:
+            if not path.is_file():
+                raise ValueError("no such file")
             clips.append(Clip(str(path), corpus, float(seconds or soundfile.info(path).duration)))
         except (soundfile.LibsndfileError, ValueError) as error:
             logger.warning("left out: %s: %s", path, error)

@@ -27,7 +27,8 @@ class TrainConfig:
         seed: of parameters, data and noise.
         save_minutes: time between saves.
         keep: saves that are kept.
-        bfloat16: factors of the large matrix products; sums are float32 either way.
+        precision: of the factors of the large matrix products, float32 or bfloat16; sums are
+            float32 either way. A CPU without bfloat16 units is faster in float32.
         ema: decay of the moving average of the parameters, which is what a run delivers.
         stft_weight, pitch_weight, entropy_weight: of the losses beside the mel loss.
         entropy_ramp: steps over which the entropy weight falls from three times its value.
@@ -49,7 +50,7 @@ class TrainConfig:
     seed: int = 0
     save_minutes: float = 5.0
     keep: int = 3
-    bfloat16: bool = True
+    precision: str = "bfloat16"
     ema: float = 0.999
     stft_weight: float = 0.5
     pitch_weight: float = 0.2
@@ -65,6 +66,8 @@ class TrainConfig:
             raise ValueError("stage 2 tunes a trained model: name its weights with --init")
         if not self.data:
             raise ValueError("no data: name a folder or a table with --data")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision must be float32 or bfloat16, not {self.precision}")
         for name in ("steps", "batch_size", "seconds", "save_minutes", "keep"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
-import math
 import platform
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -24,9 +21,7 @@ from audiotok_jax.tokenfile import replacing
 from audiotok_jax.train import step as training
 from audiotok_jax.train.checkpoint import Checkpoints
 from audiotok_jax.train.config import TrainConfig
-
-# Steps between two lines on the console.
-REPORT_STEPS = 20
+from audiotok_jax.train.metrics import Metrics
 
 
 def train(config: TrainConfig) -> Path:
@@ -44,13 +39,13 @@ def train(config: TrainConfig) -> Path:
             before it are kept.
     """
     codec, params = _start(config)
+    clips = sources.find_clips(list(config.data))
     out = Path(config.out)
     _claim(out, config)
     # The schedule and the losses alone are part of the step: a session's limits would make
     # jit see another program.
     settings = TrainConfig(**(config.kept() | {"data": config.data}))
     state = training.create(params, codec, settings)
-    clips = sources.find_clips(list(config.data))
     samples = training.crop_samples(codec, config)
     data = iter(pipeline.batches(clips, samples, config.batch_size, codec.sample_rate, config.seed))
     checkpoints = Checkpoints(out / "checkpoints", config.keep)
@@ -130,58 +125,6 @@ def _claim(out: Path, config: TrainConfig) -> None:
         temporary.write_text(json.dumps(record, indent=1) + "\n")
 
 
-class Metrics:
-    """Scalars of every step to `metrics.jsonl`, and of some to the console."""
-
-    def __init__(self, path: Path, first_step: int):
-        kept = []
-        if path.exists():
-            # A run that was killed may have written past its last save.
-            lines = path.read_text().splitlines(keepends=True)
-            whole = [line for line in lines if line.endswith("\n")]
-            kept = [line for line in whole if json.loads(line)["step"] < first_step]
-        with replacing(path) as temporary:
-            temporary.write_text("".join(kept))
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        self._since: float | None = None
-        self._seconds = 0.0
-
-    def __enter__(self) -> Metrics:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def write(self, pending: tuple[int, float, dict[str, Any]] | None) -> None:
-        """Waits for one step's scalars and writes them.
-
-        Args:
-            pending: step, seconds of audio in its batch, scalars; None is passed over.
-        """
-        if pending is None:
-            return
-        step, seconds, scalars = pending
-        values = {name: float(value) for name, value in scalars.items()}
-        if not math.isfinite(values["loss"]) or not math.isfinite(values["gradient_norm"]):
-            raise FloatingPointError(
-                f"the loss is not finite at step {step}: resume from the last save with a "
-                "smaller learning rate, or look for broken audio"
-            )
-        self._file.write(json.dumps({"step": step} | values) + "\n")
-        self._file.flush()
-        now = time.monotonic()
-        if self._since is None:  # The first step compiles, and its time says nothing.
-            self._since, self._seconds = now, 0.0
-            return
-        self._seconds += seconds
-        if step % REPORT_STEPS == 0:
-            rate = self._seconds / max(now - self._since, 1e-9)
-            shown = ("loss", "mel", "stft", "pitch", "bit_entropy", "gradient_norm")
-            text = "  ".join(f"{name} {values[name]:.3f}" for name in shown)
-            print(f"step {step}  {text}  {rate:.1f} audio s/s", flush=True)
-            self._since, self._seconds = now, 0.0
-
-
 @contextmanager
 def _signals() -> Iterator[list[int]]:
     """A list that is no longer empty once SIGTERM or SIGINT has come."""
@@ -195,6 +138,3 @@ def _signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-logging.getLogger("absl").setLevel(logging.WARNING)

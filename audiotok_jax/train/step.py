@@ -49,10 +49,6 @@ def _trained(params: model.Params, config: TrainConfig) -> model.Params:
     return params if config.stage == 1 else {"decoder": params["decoder"]}
 
 
-def _dtype(config: TrainConfig) -> Any:
-    return jnp.bfloat16 if config.bfloat16 else jnp.float32
-
-
 def create(params: model.Params, codec: CodecConfig, config: TrainConfig) -> State:
     """State of step 0."""
     optimizer = _optimizer(config)
@@ -84,7 +80,7 @@ def update(
     """
     key = jax.random.fold_in(jax.random.key(config.seed), state.step)
     start = jax.random.randint(key, (len(wave),), 0, 1 << 20)
-    optimizer, dtype = _optimizer(config), _dtype(config)
+    optimizer, dtype = _optimizer(config), jnp.dtype(config.precision)
     critic = discriminators.Discriminators(dtype)
     real = critic.apply(state.critic, wave) if config.stage == 2 else []
 

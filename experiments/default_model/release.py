@@ -28,8 +28,8 @@ def summary(run: Path) -> list[dict[str, float | str]]:
         {"run": run.name, "step": part[-1]["step"]}
         | {
             name: round(float(np.mean([line[name] for line in part])), 5)
-            for name in part[0]
-            if name != "step"
+            for name in part[-1]
+            if name not in ("step", "audio_seconds_per_second")
         }
         for part in parts
     ]
