@@ -103,6 +103,30 @@ tokens, ratio compares them with samples of 16 bits, the speeds are multiples of
     )
     info.add_argument("inputs", nargs="*", metavar="FILE", help=".atok files")
 
+    stats = _verb(
+        verbs,
+        "stats",
+        "tell how well tokens use their code",
+        "audiotok stats tokens/ --plot usage.svg",
+        "audiotok stats printed.txt --json - | jq .usage",
+        about="""\
+Takes all tokens together and prints how many ids occur, their entropy, and what the bits of a
+token and of neighbouring tokens have in common. Also reads text with whole tensors as PyTorch
+prints them, tensor([[ 9071, 22264]]), so that streams of other systems can be compared.""",
+    )
+    _inputs(stats, "token files (.atok, .npy, .json, text), folders of them, or - for stdin")
+    stats.add_argument(
+        "--bits",
+        type=int,
+        choices=range(1, 33),
+        default=16,
+        metavar="N",
+        help="per token; default: 16",
+    )
+    stats.add_argument("--json", metavar="FILE", help="write JSON; - prints it, and no table")
+    stats.add_argument("--plot", metavar="FILE", help="write a picture, .png or .svg")
+    _force(stats)
+
     train = _verb(
         verbs,
         "train",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -136,6 +138,41 @@ def info(args: argparse.Namespace) -> int:
     return int(failed)
 
 
+def stats(args: argparse.Namespace) -> int:
+    """How well tokens use their code: tables, JSON, a picture."""
+    from audiotok_jax.evaluate.stats import statistics, tables
+
+    sources = list(dict.fromkeys(_find_tokens(map(Path, args.inputs))))
+    _check_reports(args, sources)
+    streams: list[NDArray[np.int64]] = []
+    failed = False
+    for path in sources:
+        try:
+            streams += interchange.read_streams(path, args.bits)
+        except (ValueError, OSError) as error:
+            complain(error)
+            failed = True
+    if not streams:
+        return 1
+    found = statistics(streams, args.bits)
+    text = json.dumps(found, indent=2, allow_nan=False)
+    if args.json == "-":
+        print(text)
+    else:
+        overall, by_bit = tables(found)
+        _show_table(overall)
+        print()
+        _show_table(by_bit)
+        if args.json:
+            with tokenfile.replacing(args.json) as temporary:
+                temporary.write_text(text + "\n")
+    if args.plot:
+        from audiotok_jax.evaluate import stats_picture
+
+        stats_picture.draw(Path(args.plot), streams, found)
+    return int(failed)
+
+
 def train(args: argparse.Namespace) -> int:
     """Trains a model."""
     from audiotok_jax.train import loop
@@ -222,6 +259,20 @@ def _compare(job: Job, tokenizer: AudioTokenizer) -> tuple[str, ...]:
         f"{seconds / (middle - start):.1f}",
         f"{seconds / (end - middle):.1f}",
     )
+
+
+def _check_reports(args: argparse.Namespace, sources: list[Path]) -> None:
+    """Raises if a file that `stats` is to write is an input, there already, or no picture."""
+    taken = {os.path.realpath(source) for source in sources}
+    if args.plot and not args.plot.lower().endswith((".png", ".svg")):
+        raise ValueError(f"{args.plot}: the name must end in .png or .svg")
+    for output in (args.json, args.plot):
+        if not output or output == "-":
+            continue
+        if os.path.realpath(output) in taken:
+            raise ValueError(f"{output} is an input, too; choose another name")
+        if os.path.lexists(output) and not args.force:
+            raise ValueError(f"{output} exists; --force replaces it")
 
 
 def _show_table(rows: list[tuple[str, ...]]) -> None:

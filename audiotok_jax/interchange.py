@@ -1,11 +1,13 @@
-"""Tokens in the three formats that the command line reads and writes: .atok, .npy and .json."""
+"""Tokens in the formats of the command line: .atok, .npy and .json, and printed tensors to read."""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -47,17 +49,13 @@ def read(path: Path, tokenizer: AudioTokenizer) -> TokenFile:
     with _open(path) as file:
         name = file.name
         start = file.peek(1)[:1]
-        try:
-            if start == b"{":
-                found = _load_json(file)
-            elif start == b"\x93":
-                tokens = _load_npy(file)
-                found = of_model(tokens, len(tokens) * tokenizer.hop_length, tokenizer)
-            else:
-                found = tokenfile.read(file)
-        except ValueError as error:
-            # tokenfile.read names the file, the others do not.
-            raise TokenFileError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
+        if start == b"{":
+            found = _load_json(file)
+        elif start == b"\x93":
+            tokens = _load_npy(file)
+            found = of_model(tokens, len(tokens) * tokenizer.hop_length, tokenizer)
+        else:
+            found = tokenfile.read(file)
     expected = of_model(found.tokens[:1], 1, tokenizer)
     for field in ("model_id", "sample_rate", "hop_length", "bits"):
         theirs, ours = getattr(found, field), getattr(expected, field)
@@ -67,6 +65,41 @@ def read(path: Path, tokenizer: AudioTokenizer) -> TokenFile:
                 "name the one that made it with --model"
             )
     return found
+
+
+def read_streams(path: Path, bits: int = 16) -> list[NDArray[np.int64]]:
+    """Reads the tokens alone, of whatever model, also as other systems publish them.
+
+    Args:
+        path: a file of any of the formats, or text with tensors as PyTorch prints them, each a
+            stream: `tensor([[ 9071, 22264, ...]], device='cuda:0')`; "-" is standard input.
+        bits: per token, for formats that do not say it; others must say the same.
+
+    Returns:
+        One int64 (T,) or, from printed tensors, several; T >= 1.
+
+    Raises:
+        TokenFileError: not a whole, undamaged file of tokens of that many bits.
+        OSError: the disk does not give it.
+    """
+    with _open(path) as file:
+        start = file.peek(1)[:1]
+        if start == b"\x93":
+            streams = [_load_npy(file)]
+        elif start in (b"{", tokenfile.MAGIC[:1]):
+            found = _load_json(file) if start == b"{" else tokenfile.read(file)
+            if found.bits != bits:
+                raise TokenFileError(f"its tokens have {found.bits} bits, not {bits}; see --bits")
+            streams = [found.tokens]
+        else:
+            streams = _load_printed(file)
+        for tokens in streams:
+            least, most = tokens.min(), tokens.max()
+            if least < 0 or most >= 2**bits:
+                raise TokenFileError(
+                    f"tokens of {bits} bits must lie in 0..{2**bits - 1}, not {least}..{most}"
+                )
+    return [tokens.astype(np.int64) for tokens in streams]
 
 
 def dump_npy(token_file: TokenFile) -> bytes:
@@ -94,10 +127,17 @@ DUMPS = {".atok": tokenfile.dumps, ".npy": dump_npy, ".json": dump_json}
 """What turns a token file into bytes, by suffix."""
 
 
-def _open(path: Path) -> AbstractContextManager[io.BufferedReader]:
-    if str(path) == "-":
-        return nullcontext(cast(io.BufferedReader, sys.stdin.buffer))
-    return open(path, "rb")
+@contextmanager
+def _open(path: Path) -> Iterator[io.BufferedReader]:
+    """Opens a file, or standard input, and gives its name to the errors of the block."""
+    stdin = nullcontext(cast(io.BufferedReader, sys.stdin.buffer))
+    with stdin if str(path) == "-" else open(path, "rb") as file:
+        try:
+            yield file
+        except ValueError as error:
+            # tokenfile.read names the file, the others do not.
+            message = str(error).removeprefix(f"{file.name}: ")
+            raise TokenFileError(f"{file.name}: {message}") from None
 
 
 def _load_npy(file: BinaryIO) -> NDArray[Any]:
@@ -126,3 +166,31 @@ def _load_json(file: BinaryIO) -> TokenFile:
     if missing:
         raise TokenFileError(f"lacks {', '.join(missing)}")
     return TokenFile(**{name: fields[name] for name in names})
+
+
+def _load_printed(file: BinaryIO) -> list[NDArray[Any]]:
+    text = file.read().decode(errors="replace")
+    # What PyTorch adds after the numbers, such as size=(1, 0), may hold further parentheses.
+    printed = re.findall(r"\btensor\(([^()]*)", text)
+    if not printed:
+        raise TokenFileError("neither .atok, .npy, .json nor text with a printed tensor([...])")
+    return [_parse_tensor(body, f"tensor {n}") for n, body in enumerate(printed, 1)]
+
+
+def _parse_tensor(body: str, name: str) -> NDArray[Any]:
+    """Returns the integers (T,) of what is printed inside the parentheses of `tensor()`."""
+    if "..." in body:
+        raise TokenFileError(
+            f"{name} is elided (...); print it whole: torch.set_printoptions(threshold=10**9)"
+        )
+    try:
+        tokens = np.array(json.loads(body[: body.rfind("]") + 1]))
+    except (ValueError, RecursionError):
+        raise TokenFileError(f"{name} is not a whole list of integers") from None
+    if not tokens.size:
+        raise TokenFileError(f"{name} is empty")
+    if tokens.dtype.kind not in "iu" or tokens.size != tokens.shape[-1]:
+        raise TokenFileError(
+            f"{name} must be integers of shape (T,) or (1, T), not {tokens.dtype} of {tokens.shape}"
+        )
+    return tokens.ravel()

@@ -511,7 +511,7 @@ def test_a_terminal_gets_a_bar_and_a_table(run, clip, monkeypatch):
     assert code == 0 and "┃" in out and "seconds" in out and "0.31" in out
 
 
-@pytest.mark.parametrize("verb", ["encode", "decode", "roundtrip", "info", "train"])
+@pytest.mark.parametrize("verb", ["encode", "decode", "roundtrip", "info", "stats", "train"])
 def test_help_shows_an_example(verb, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([verb, "--help"])

@@ -1,0 +1,1 @@
+"""How good the tokens are, and the speech that is made of them."""
