@@ -1,4 +1,4 @@
-"""Measures a model on sets of speech: PESQ-WB, STOI and how the tokens are used.
+"""Measures a model on sets of speech: PESQ-WB, STOI, level, and how the tokens are used.
 
     python experiments/default_model/measure.py --data ../shared/speech/eval
 
@@ -29,11 +29,12 @@ HERE = Path(__file__).parent
 
 
 def measure(tokenizer: AudioTokenizer, path: Path) -> tuple[dict[str, float], np.ndarray]:
-    """PESQ-WB and STOI of one clip, and its tokens; a metric that cannot be had is left out."""
+    """Metrics of one clip, and its tokens; `level_db` is that of the decoded over the original."""
     wave, rate = audio.read(path, tokenizer.sample_rate)
     tokens = tokenizer.encode(wave, rate)
     decoded = tokenizer.decode(tokens, len(wave))
     row = {"seconds": len(wave) / rate, "tokens": len(tokens), "stoi": stoi(wave, decoded, rate)}
+    row["level_db"] = 10 * np.log10(np.mean(decoded**2) / np.mean(wave**2))
     score = pesq(rate, wave, decoded, "wb", on_error=PesqError.RETURN_VALUES)
     if score > 0:  # Where it finds no speech, there is no score.
         row["pesq_wb"] = score
@@ -45,7 +46,7 @@ def summary(rows: list[dict[str, float]], tokens: list[np.ndarray], bits: int) -
     found: dict[str, object] = {"clips": len(rows)}
     found["minutes"] = round(sum(row["seconds"] for row in rows) / 60, 2)
     rng = np.random.default_rng(0)
-    for name in ("pesq_wb", "stoi"):
+    for name in ("pesq_wb", "stoi", "level_db"):
         values = np.array([row[name] for row in rows if name in row])
         means = rng.choice(values, (2000, len(values))).mean(axis=1)
         low, high = np.percentile(means, [2.5, 97.5])
@@ -93,14 +94,15 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     with open(args.out / "clips.csv", "w", newline="", encoding="utf-8") as file:
-        columns = ["set", "clip", "seconds", "tokens", "pesq_wb", "stoi"]
+        columns = ["set", "clip", "seconds", "tokens", "pesq_wb", "stoi", "level_db"]
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
     for name, found in results["sets"].items():
         print(
             f"{name:28s} {found['clips']:4d} clips  PESQ-WB {found['pesq_wb']['mean']:.3f}  "
-            f"STOI {found['stoi']['mean']:.3f}  distinct {found['distinct_tokens']:.2f}"
+            f"STOI {found['stoi']['mean']:.3f}  level {found['level_db']['mean']:+.1f} dB  "
+            f"distinct {found['distinct_tokens']:.2f}"
         )
 
 
