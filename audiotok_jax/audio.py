@@ -27,7 +27,7 @@ import soundfile
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
-from audiotok_jax.tokenfile import replacing
+from audiotok_jax.files import replacing
 
 SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".webm"),
@@ -55,37 +55,6 @@ _ANNOUNCED = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)"
 
 class AudioError(ValueError):
     """The audio itself is bad; trouble with the disk stays OSError."""
-
-
-def find(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Returns the audio files that `paths` names.
-
-    Args:
-        paths: files, taken as they are whatever their suffix ("-", standard input, too), and
-            folders, searched with all their subfolders for names that end in one of `SUFFIXES`;
-            names that start with a dot are left out.
-
-    Returns:
-        Each file once, in the order of `paths`; the files of one folder are sorted.
-
-    Raises:
-        FileNotFoundError: a path does not exist.
-        AudioError: a folder holds no audio.
-    """
-    if isinstance(paths, str | os.PathLike):  # or the letters of one string would be searched
-        paths = [paths]
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(_search(path))
-            if not inside:
-                raise AudioError(f"{path}: no file in this folder ends in {' '.join(SUFFIXES)}")
-            found.update(dict.fromkeys(inside))
-        else:
-            if str(path) != "-":
-                path.stat()  # raises if it does not exist
-            found[path] = None
-    return list(found)
 
 
 def to_mono(samples: ArrayLike) -> NDArray[np.float32]:
@@ -391,16 +360,6 @@ def write(path: str | os.PathLike[str], wave: ArrayLike, sample_rate: int) -> No
     """
     with Writer(path, sample_rate) as writer:
         writer.write(wave)
-
-
-def _search(folder: Path) -> Iterator[Path]:
-    def fail(error: OSError) -> None:  # or os.walk passes over folders it may not read
-        raise error
-
-    for where, _, names in os.walk(folder, onerror=fail):
-        for name in names:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield Path(where, name)
 
 
 def _blocks(path: str | os.PathLike[str], block_seconds: float) -> Generator[Any, None, None]:

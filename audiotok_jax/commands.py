@@ -21,7 +21,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax import audio, config, interchange, pretrained, tokenfile
+from audiotok_jax import audio, config, files, interchange, pretrained, tokenfile
 from audiotok_jax.jobs import (
     AUDIO_SUFFIXES,
     PIPE,
@@ -39,7 +39,7 @@ def encode(args: argparse.Namespace) -> int:
     """Audio files to token files."""
     suffixes = (f".{args.format}",) if args.format else TOKEN_SUFFIXES
     targets = targets_at(args.inputs, args.out, suffixes)
-    plan = Plan(args.inputs, audio.find, targets, args.force)
+    plan = Plan(args.inputs, audio.SUFFIXES, targets, args.force)
     if not plan.jobs:
         return plan.finish()
     tokenizer = AudioTokenizer.from_pretrained(args.model)
@@ -62,7 +62,7 @@ def decode(args: argparse.Namespace) -> int:
     """Token files to audio files."""
     suffixes = (args.suffix,) if args.suffix else AUDIO_SUFFIXES
     targets = targets_at(args.inputs, args.out, suffixes)
-    plan = Plan(args.inputs, _find_tokens, targets, args.force)
+    plan = Plan(args.inputs, TOKEN_SUFFIXES, targets, args.force)
     if suffixes[0] != ".wav" and any(PIPE in job.outputs for job in plan.jobs):
         raise ValueError(f"standard output is WAV; to get {suffixes[0]}, name a file with -o")
     if not plan.jobs:
@@ -95,7 +95,7 @@ def roundtrip(args: argparse.Namespace) -> int:
         suffixes = (".wav", ".original.wav", ".atok", ".png")
         return tuple(Path(args.out, inside).with_suffix(suffix) for suffix in suffixes)
 
-    plan = Plan(args.inputs, audio.find, targets, args.force)
+    plan = Plan(args.inputs, audio.SUFFIXES, targets, args.force)
     if not plan.jobs:
         return plan.finish()
     tokenizer = AudioTokenizer.from_pretrained(args.model)
@@ -142,7 +142,7 @@ def stats(args: argparse.Namespace) -> int:
     """How well tokens use their code: tables, JSON, a picture."""
     from audiotok_jax.evaluate.stats import statistics, tables
 
-    sources = list(dict.fromkeys(_find_tokens(map(Path, args.inputs))))
+    sources = files.find(args.inputs, TOKEN_SUFFIXES)
     _check_reports(args, sources)
     streams: list[NDArray[np.int64]] = []
     failed = False
@@ -164,7 +164,7 @@ def stats(args: argparse.Namespace) -> int:
         print()
         _show_table(by_bit)
         if args.json:
-            with tokenfile.replacing(args.json) as temporary:
+            with files.replacing(args.json) as temporary:
                 temporary.write_text(text + "\n")
     if args.plot:
         from audiotok_jax.evaluate import stats_picture
@@ -224,7 +224,7 @@ def _write_tokens(
         sys.stdout.buffer.flush()
         return
     try:
-        with tokenfile.replacing(output) as temporary:
+        with files.replacing(output) as temporary:
             temporary.write_bytes(data)
     except OSError as error:
         job.fail(error)
@@ -312,23 +312,3 @@ def _version() -> str:
         return importlib.metadata.version("audiotok_jax")
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _find_tokens(paths: Iterable[Path]) -> list[Path]:
-    """Returns the token files that `paths` names, as `audio.find` does for audio."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(
-                file
-                for file in path.rglob("*")
-                if file.suffix.lower() in TOKEN_SUFFIXES and not file.name.startswith(".")
-            )
-            if not inside:
-                raise ValueError(f"{path}: no file in this folder is .atok, .npy or .json")
-            found += inside
-        else:
-            if path != PIPE:
-                path.stat()  # raises if it does not exist
-            found.append(path)
-    return found

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from audiotok_jax.files import find
+
 TOKEN_SUFFIXES = (".atok", ".npy", ".json")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 PIPE = Path("-")
@@ -55,7 +57,7 @@ class Plan:
     def __init__(
         self,
         inputs: Iterable[str],
-        find: Callable[[Iterable[Path]], list[Path]],
+        suffixes: tuple[str, ...],
         targets: Targets,
         force: bool,
     ) -> None:
@@ -63,7 +65,7 @@ class Plan:
 
         Args:
             inputs: files, folders, "-".
-            find: gives the files that a list of inputs names.
+            suffixes: of the files that are looked for in folders.
             targets: gives the outputs for a file.
             force: whether outputs that are there already are to be replaced.
 
@@ -74,7 +76,7 @@ class Plan:
         jobs: dict[Path, Job] = {}
         for path in map(Path, inputs):
             folder = path if path.is_dir() else path.parent
-            for source in find([path]):
+            for source in find([path], suffixes):
                 inside = Path("stdin") if source == PIPE else source.relative_to(folder)
                 jobs.setdefault(source, Job(source, targets(source, inside)))
         _check_outputs(list(jobs.values()))

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from audiotok_jax.tokenfile import replacing
+from audiotok_jax.files import replacing
 
 WINDOW_SECONDS = 0.032
 MAX_COLUMNS = 2400  # more than the picture has pixels across

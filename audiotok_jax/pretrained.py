@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from audiotok_jax.codec import model
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.tokenfile import replacing
+from audiotok_jax.files import replacing
 
 DEFAULT = "small-80hz"
 FORMAT = 1

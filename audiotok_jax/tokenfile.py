@@ -22,23 +22,20 @@ pair, so that a transfer in text mode shows at once.
 
 from __future__ import annotations
 
-import errno
 import io
 import operator
 import os
 import re
-import secrets
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from audiotok_jax.files import replacing
 
 MAGIC = b"\x89ATOK\r\n\x1a"
 VERSION = 1
@@ -226,30 +223,6 @@ def read(source: str | os.PathLike[str] | BinaryIO, model_id: str | None = None)
             "decode it with the model that made it"
         )
     return token_file
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, put in its place if the block ends well.
-
-    If the block raises, the temporary file is removed and what was at `path` stays.
-
-    Raises:
-        FileNotFoundError: there is no such folder.
-        FileExistsError: `path` is a folder or a device, which must not be replaced.
-    """
-    target = Path(path)
-    if target.exists() and not target.is_file():
-        raise FileExistsError(errno.EEXIST, "is no regular file, so not replaced", str(target))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _load(file: BinaryIO, size: int | None) -> TokenFile:

@@ -59,29 +59,6 @@ def open_files() -> set[str]:
     return {os.readlink(link) for link in links if os.path.lexists(link)}
 
 
-# find
-
-
-def test_find(tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    (folder / "deep").mkdir(parents=True)
-    for name in ("b.wav", "a.FLAC", "deep/c.opus", "note.txt", "._b.wav"):
-        (folder / name).touch()
-    odd = tmp_path / "odd.xyz"
-    odd.touch()
-    inside = [folder / "a.FLAC", folder / "b.wav", folder / "deep" / "c.opus"]
-    assert audio.find([odd, folder, inside[0], "-"]) == [odd, *inside, Path("-")]
-    assert audio.find(str(folder)) == inside
-
-
-def test_find_errors(tmp_path: Path) -> None:
-    (tmp_path / "note.txt").touch()
-    with pytest.raises(AudioError, match=f"{re.escape(str(tmp_path))}: no file"):
-        audio.find([tmp_path])
-    with pytest.raises(FileNotFoundError):
-        audio.find([tmp_path / "none.wav"])
-
-
 # to_mono
 
 

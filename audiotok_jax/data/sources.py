@@ -11,6 +11,7 @@ from typing import NamedTuple
 import soundfile
 
 from audiotok_jax import audio
+from audiotok_jax.files import find
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def _below(location: Path) -> list[Clip]:
         table = location.resolve().with_name(location.resolve().name + suffix)
         if table.is_file():
             return _in_table(table)
-    files = [Path(path) for path in audio.find([str(location)])]
+    files = find([location], audio.SUFFIXES)
     corpora = [path.relative_to(location).parts for path in files]
     named = [parts[0] if len(parts) > 1 else location.name for parts in corpora]
     return _measured(zip(files, named, [None] * len(files), strict=True))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from audiotok_jax.evaluate.stats import SEED
-from audiotok_jax.tokenfile import replacing
+from audiotok_jax.files import replacing
 
 MAX_POINTS = 300  # of a rank-frequency curve, so that an SVG stays small
 

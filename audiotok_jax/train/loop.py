@@ -17,7 +17,7 @@ from audiotok_jax import pretrained
 from audiotok_jax.codec import model
 from audiotok_jax.config import CodecConfig, preset
 from audiotok_jax.data import pipeline, sources
-from audiotok_jax.tokenfile import replacing
+from audiotok_jax.files import replacing
 from audiotok_jax.train import step as training
 from audiotok_jax.train.checkpoint import Checkpoints
 from audiotok_jax.train.config import TrainConfig

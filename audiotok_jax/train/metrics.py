@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from audiotok_jax.tokenfile import replacing
+from audiotok_jax.files import replacing
 
 # Steps between two lines on the console.
 REPORT_STEPS = 20

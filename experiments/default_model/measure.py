@@ -24,6 +24,7 @@ from pesq import PesqError, pesq
 from pystoi import stoi
 
 from audiotok_jax import AudioTokenizer, audio
+from audiotok_jax.files import find
 
 HERE = Path(__file__).parent
 
@@ -71,10 +72,10 @@ def main() -> None:
     tokenizer = AudioTokenizer.from_pretrained(args.model)
     rows: list[dict] = []
     by_set: dict[str, tuple[list, list]] = defaultdict(lambda: ([], []))
-    for path in audio.find([str(args.data)]):
-        row, tokens = measure(tokenizer, Path(path))
-        name = str(Path(path).relative_to(args.data).parent)
-        rows.append({"set": name, "clip": Path(path).name} | row)
+    for path in find([args.data], audio.SUFFIXES):
+        row, tokens = measure(tokenizer, path)
+        name = str(path.relative_to(args.data).parent)
+        rows.append({"set": name, "clip": path.name} | row)
         for key in (name, "all"):
             by_set[key][0].append(row)
             by_set[key][1].append(tokens)

@@ -24,6 +24,7 @@ from pathlib import Path
 import jax
 
 from audiotok_jax import audio
+from audiotok_jax.files import find
 
 HERE = Path(__file__).parent
 RATE = 16000
@@ -32,7 +33,7 @@ RATE = 16000
 def join(folder: Path, samples: int, path: Path) -> None:
     """Writes clips below a folder to one file of the given length."""
     with audio.Writer(path, RATE) as writer:
-        for clip in itertools.cycle(audio.find([str(folder)])):
+        for clip in itertools.cycle(find([folder], audio.SUFFIXES)):
             wave, _ = audio.read(clip, RATE)
             writer.write(wave[:samples])
             samples -= len(wave[:samples])
