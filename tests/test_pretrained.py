@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -134,6 +135,13 @@ def test_init_and_saved_models_have_the_same_names(folder):
     loaded = pretrained.load(folder)
     fresh = jax.eval_shape(lambda key: model.init(key, loaded.config), jax.random.key(0))
     assert jax.tree.structure(loaded.params) == jax.tree.structure(fresh)
+
+
+def test_what_was_measured_is_what_is_shipped():
+    shipped = pretrained.load()
+    results = Path(__file__).parent.parent / "experiments" / "default_model" / "results.json"
+    assert json.loads(results.read_text())["model_id"] == shipped.model_id
+    assert shipped.model_id in (pretrained.MODELS / pretrained.DEFAULT / "README.md").read_text()
 
 
 def test_the_package_imports_nothing_heavy():
