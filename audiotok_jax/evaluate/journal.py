@@ -1,0 +1,119 @@
+"""What has been measured so far, a line of JSON for each row, so that no run measures it again."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Row = dict[str, float | None]
+
+
+class Key(NamedTuple):
+    """What a row depends on: where any of it differs, the row is another one.
+
+    Attributes:
+        clip: hash of the file.
+        language: of the speech.
+        codec: its spec.
+        version: of the model or program behind the codec.
+        method: hash of how codecs are run and metrics taken.
+    """
+
+    clip: str
+    language: str
+    codec: str
+    version: str
+    method: str
+
+
+class Journal:
+    """The rows in a file that only ever grows; a context manager.
+
+    A row is on the disk's way as soon as it is added: what a run has measured before it is killed
+    is there for the next one.
+
+    Attributes:
+        runs: what was said about each run that added rows, by its name.
+        rows: the name of the run, and the row.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file and reads it; a line that a killed run left half-written is cut off.
+
+        Raises:
+            ValueError: another run writes to it, or it is damaged.
+            OSError: the disk does not take it.
+        """
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.rows: dict[Key, tuple[str, Row]] = {}
+        self._path = path
+        self._run: str | None = None
+        self._file = open(path, "ab+")
+        try:
+            self._read()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def begin(self, about: dict[str, Any]) -> None:
+        """Starts a run, to which the rows belong that are added from now on.
+
+        Args:
+            about: JSON-ready facts about it.
+        """
+        self._run = str(len(self.runs) + 1)
+        self._describe(about)
+
+    def finish(self, about: dict[str, Any]) -> None:
+        """Ends the run that has begun, with more facts about it."""
+        assert self._run is not None
+        self._describe(self.runs[self._run] | about)
+
+    def add(self, key: Key, row: Row) -> None:
+        """Keeps a row of the run that has begun."""
+        assert self._run is not None
+        self.rows[key] = (self._run, row)
+        # Strict JSON has no infinity.
+        values = {k: str(v) if v in (math.inf, -math.inf) else v for k, v in row.items()}
+        self._write({"run": self._run, "key": key._asdict(), "row": values})
+
+    def _describe(self, about: dict[str, Any]) -> None:
+        assert self._run is not None
+        self.runs[self._run] = about
+        self._write({"run": self._run, "about": about})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+
+    def _read(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"{self._path}: another run writes to it; wait for its end") from None
+        self._file.seek(0)
+        whole, _, half = self._file.read().rpartition(b"\n")
+        if half:
+            os.ftruncate(self._file.fileno(), len(whole) + bool(whole))
+        for number, text in enumerate(whole.splitlines(), 1):
+            try:
+                line = json.loads(text)
+                if "about" in line:
+                    self.runs[line["run"]] = line["about"]
+                else:
+                    row = {k: float(v) if isinstance(v, str) else v for k, v in line["row"].items()}
+                    self.rows[Key(**line["key"])] = (line["run"], row)
+            except (ValueError, LookupError, TypeError, AttributeError):
+                raise ValueError(
+                    f"{self._path}: line {number} is damaged; take it out, and it is measured again"
+                ) from None

@@ -1,0 +1,55 @@
+"""PESQ and STOI: models of how speech is heard, and how much of it is understood."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from audiotok_jax.evaluate.metrics.original import RATE, Original, Values, Wave
+
+
+def pesq_wb(original: Original, decoded: Wave) -> Values:
+    """Wideband PESQ (ITU-T P.862.2), as MOS-LQO in 1.02..4.64, by the library `pesq`.
+
+    None for less than 1/4 s, where it finds no utterance in the original, and for silence.
+    """
+    from pesq import BufferTooShortError, NoUtterancesError, pesq
+
+    score = None
+    if decoded.any():  # silence would be divided by its level
+        try:
+            score = float(pesq(RATE, original.wave, decoded, "wb"))
+        except (BufferTooShortError, NoUtterancesError):
+            pass
+    return {"pesq_wb": score}
+
+
+def stoi(original: Original, decoded: Wave) -> Values:
+    """STOI (Taal et al. 2011), at most 1, by the library `pystoi`.
+
+    None where the original, without what lies 40 dB below its loudest, is shorter than 0.4 s.
+    """
+    return {"stoi": _stoi(original.wave, decoded, extended=False)}
+
+
+def estoi(original: Original, decoded: Wave) -> Values:
+    """Extended STOI (Jensen and Taal 2016), otherwise as `stoi`."""
+    return {"estoi": _stoi(original.wave, decoded, extended=True)}
+
+
+def _stoi(original: Wave, decoded: Wave, extended: bool) -> float | None:
+    from pystoi import stoi
+
+    if len(original) < 0.4 * RATE or not original.any():
+        return None
+    state = np.random.get_state()
+    np.random.seed(0)  # it adds noise at the limit of precision
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
+            return float(stoi(original, decoded, RATE, extended))
+    except RuntimeWarning:
+        return None
+    finally:
+        np.random.set_state(state)

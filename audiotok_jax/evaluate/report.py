@@ -1,0 +1,142 @@
+"""What rows say together: means with intervals, as JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import bootstrap
+
+from audiotok_jax.evaluate.metrics import Metric
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+SEED = 0  # of the bootstrap: the same rows always give the same intervals
+
+Rows = Sequence[dict[str, Any]]
+
+_DECIMALS = {"MOS": 2, "dB": 2, "%": 1, "cents": 1}  # of a unit; 3 of others
+_ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
+
+
+def summarize(rows: Rows, metrics: Iterable[Metric]) -> dict[str, dict[str, Any]]:
+    """Means of the rows of each codec; JSON as it stands.
+
+    Args:
+        rows: `codec`, and what `work.evaluate` gives.
+        metrics: those that were measured.
+
+    Returns:
+        For each codec, by payload: `clips`, `seconds`; `kbps_payload` and `kbps_file`, all bits
+        over the whole duration; `encode_speed` and `decode_speed`, the duration over the time
+        taken; `metrics`: for each one what `interval` gives.
+    """
+    found = {}
+    for codec in dict.fromkeys(row["codec"] for row in rows):
+        own = [row for row in rows if row["codec"] == codec]
+        seconds = np.array([row["seconds"] for row in own])
+        total = float(seconds.sum())
+
+        def column(name: str, own: Rows = own) -> list[Any]:
+            return [row[name] for row in own]
+
+        found[codec] = {
+            "clips": len(own),
+            "seconds": total,
+            "kbps_payload": float(seconds @ column("kbps_payload")) / total,
+            "kbps_file": float(seconds @ column("kbps_file")) / total,
+            "encode_speed": total / sum(column("encode_seconds")),
+            "decode_speed": total / sum(column("decode_seconds")),
+            "metrics": {metric.name: interval(column(metric.name)) for metric in metrics},
+        }
+    return dict(sorted(found.items(), key=lambda item: item[1]["kbps_payload"]))
+
+
+def interval(values: Iterable[float | None]) -> dict[str, Any]:
+    """The mean of the values of clips, and its interval by the percentile bootstrap.
+
+    Clips are drawn, not speakers: the interval is about other clips of the same speakers.
+
+    Returns:
+        `mean`; None if there is no value or an infinite one. `low`, `high`: bounds of the 95%
+        interval; None, too, for a single value. `count`: of values, `infinite`: of those among
+        them, `missing`: of clips for which the metric is not defined.
+    """
+    given = list(values)
+    known = np.array([value for value in given if value is not None])
+    infinite = int(np.isinf(known).sum())
+    found: dict[str, Any] = {"mean": None, "low": None, "high": None}
+    if len(known) and not infinite:
+        found["mean"] = float(known.mean())
+    if len(known) > 1 and not infinite:
+        bounds = bootstrap(
+            (known,),
+            np.mean,
+            n_resamples=RESAMPLES,
+            confidence_level=CONFIDENCE,
+            method="percentile",
+            rng=np.random.default_rng(SEED),
+        ).confidence_interval
+        found |= {"low": float(bounds.low), "high": float(bounds.high)}
+    return found | {"count": len(known), "infinite": infinite, "missing": len(given) - len(known)}
+
+
+def table(
+    found: dict[str, dict[str, Any]], metrics: Iterable[Metric], intervals: bool
+) -> list[tuple[str, ...]]:
+    """A table of what `summarize` found, its head first: a column for each codec.
+
+    Args:
+        found: of one set.
+        metrics: those that were measured.
+        intervals: whether the bounds stand beside the means.
+    """
+    codecs = found.values()
+    rows: list[tuple[str, ...]] = [
+        ("", *found),
+        ("kbps", *(f"{codec['kbps_payload']:.2f}" for codec in codecs)),
+        ("kbps of the file", *(f"{codec['kbps_file']:.2f}" for codec in codecs)),
+    ]
+    for metric in metrics:
+        unit = f" ({metric.unit})" if metric.unit else ""
+        decimals = _DECIMALS.get(metric.unit, 3)
+        cells = (_cell(codec["metrics"][metric.name], decimals, intervals) for codec in codecs)
+        rows.append((f"{metric.label}{unit}{_ARROWS[metric.better]}", *cells))
+    for verb in ("encode", "decode"):
+        rows.append((f"{verb} (x real time)", *(f"{c[f'{verb}_speed']:.0f}" for c in codecs)))
+    rows.append(("clips", *(str(codec["clips"]) for codec in codecs)))
+    return rows
+
+
+def markdown(title: str, rows: Sequence[tuple[str, ...]]) -> str:
+    """A section with a table, of which the first row is the head and the first column names."""
+    head, *body = rows
+    rule = ["---", *["--:"] * (len(head) - 1)]
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, rule, *body)]
+    return "\n".join([f"## {title}", "", *lines, ""])
+
+
+def dump_csv(rows: Rows) -> str:
+    """Rows as CSV, with six digits; a value that is not defined is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    return text.getvalue()
+
+
+def _cell(found: dict[str, Any], decimals: int, intervals: bool) -> str:
+    if found["infinite"]:
+        return f"∞ in {found['infinite']} of {found['count']}"
+    if not found["count"]:
+        return "–"
+    text = f"{found['mean']:.{decimals}f}"
+    if intervals and found["low"] is not None:
+        text += f" ({found['low']:.{decimals}f}–{found['high']:.{decimals}f})"
+    if intervals and found["missing"]:
+        text += f", {found['count']} clips"
+    return text

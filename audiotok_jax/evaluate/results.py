@@ -1,0 +1,85 @@
+"""The files that an evaluation leaves: CSV, JSON, Markdown and pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audiotok_jax.evaluate import plots, published, report
+from audiotok_jax.evaluate.metrics import Metric
+from audiotok_jax.files import replacing
+
+_ABOUT = """\
+# Quality at bitrates
+
+Means over clips, in brackets their 95% intervals (percentile bootstrap over clips: what other clips
+of the same speakers would give). ↑ higher is better, ↓ lower is better, – not defined. kbps counts
+the coded bits, kbps of the file also what its container adds. Speeds are multiples of real time on
+one CPU core with {jobs} processes side by side.
+"""
+
+
+def write(
+    out: Path, rows: report.Rows, metrics: Sequence[Metric], facts: dict[str, Any]
+) -> list[tuple[str, ...]]:
+    """Writes `clips.csv`, `summary.json`, `table.md` and `plots/`, each file whole or not at all.
+
+    Args:
+        out: a folder.
+        rows: `set`, `clip`, `language`, `speaker`, `codec`, and what `work.evaluate` gives.
+        metrics: those that were measured.
+        facts: what else the summary is to say, JSON-ready; of `runs`, the `jobs`.
+
+    Returns:
+        A table of all sets together, its head first.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    names = sorted({row["set"] for row in rows})
+    sets = {name: [row for row in rows if row["set"] == name] for name in names}
+    overall = report.summarize(rows, metrics)
+    found = {name: report.summarize(own, metrics) for name, own in sets.items()}
+    described = {m.name: {"label": m.label, "unit": m.unit, "better": m.better} for m in metrics}
+    summary = facts | {"metrics": described, "overall": overall, "sets": found}
+    jobs = " or ".join(sorted({str(run["jobs"]) for run in facts["runs"]}))
+    sections = [_ABOUT.format(jobs=jobs)]
+    for title, of_set in ((_title(rows), overall), *((_title(sets[n]), found[n]) for n in names)):
+        sections.append(report.markdown(title, report.table(of_set, metrics, intervals=True)))
+    texts = {
+        "clips.csv": report.dump_csv(rows),
+        "summary.json": json.dumps(summary, indent=1, allow_nan=False) + "\n",
+        "table.md": "\n".join(sections),
+    }
+    for name, text in texts.items():
+        with replacing(out / name) as path:
+            path.write_text(text, encoding="utf-8")
+    (out / "plots").mkdir(exist_ok=True)
+    for metric in metrics:
+        if all(codec["metrics"][metric.name]["mean"] is None for codec in overall.values()):
+            continue
+        plots.draw(out / "plots" / metric.name, _title(rows), metric, overall)
+        for name in names:
+            if anchors := _published(name, metric):
+                path = out / "plots" / f"librispeech-test-clean-{metric.name}"
+                plots.draw(path, _title(sets[name]), metric, found[name], anchors)
+    return report.table(overall, metrics, intervals=False)
+
+
+def _title(rows: report.Rows) -> str:
+    names = {row["set"] for row in rows}
+    clips = {(row["set"], row["clip"]): row["seconds"] for row in rows}
+    which = next(iter(names)) if len(names) == 1 else f"all {len(names)} sets"
+    return f"{which}: {len(clips)} clips, {sum(clips.values()) / 60:.1f} minutes"
+
+
+def _published(name: str, metric: Metric) -> list[plots.Point]:
+    """What others have published that compares with a metric on a set, if anything."""
+    is_theirs = re.sub("[^a-z]", "", name.lower()) == "librispeechtestclean"
+    if not is_theirs or metric.name not in ("pesq_wb", "stoi"):
+        return []
+    anchors = published.load()
+    return [(a.system, a.kbps, getattr(a, metric.name)) for a in anchors if a.kbps is not None]

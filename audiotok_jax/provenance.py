@@ -1,0 +1,69 @@
+"""Where numbers come from: the code, the machine and the libraries that made them."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+
+def provenance(libraries: Iterable[str]) -> dict[str, Any]:
+    """Returns what is to be written beside numbers; JSON as it stands.
+
+    Args:
+        libraries: names of installed distributions whose versions matter.
+
+    Returns:
+        `date`: in UTC, ISO 8601.
+        `commit`: of the repository that this package is run from, followed by "-dirty" where its
+            files are not those of the commit; None where it is run from no repository.
+        `machine`: model of the CPU, number of cores, operating system.
+        `python`: version.
+        `libraries`: version of each; None for one that is not installed.
+    """
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "machine": f"{_cpu()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in libraries},
+    }
+
+
+def version(library: str) -> str | None:
+    """Version of an installed distribution; None where it is not installed."""
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    here = Path(__file__)
+    try:
+        # A package in an environment that lies inside of some repository is no part of that one.
+        _git(here.parent, "ls-files", "--error-unmatch", here.with_name("__init__.py").name)
+        return _git(here.parent, "describe", "--always", "--dirty", "--exclude=*")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown CPU")

@@ -1,0 +1,454 @@
+"""Tests of `audiotok page`: what is written; `browser/` opens it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from audiotok_jax import AudioTokenizer, audio, cli, interchange, picture, preset, pretrained
+from audiotok_jax import tokenfile as tf
+from audiotok_jax.codec import model
+from audiotok_jax.evaluate import metrics
+from audiotok_jax.page import folder as page_folder
+from audiotok_jax.page import site, spectrogram
+from audiotok_jax.page.clip import file_name
+from audiotok_jax.page.tensor import printed
+
+RATE = 16000
+AWKWARD = """a <b>&amp; "x" 'y' #1?q=%41 é 中.flac"""
+
+
+@pytest.fixture(scope="module")
+def models(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, AudioTokenizer]:
+    """Two models by the name of their folder."""
+    top = tmp_path_factory.mktemp("models")
+    config = preset("tiny-25hz")
+    params = jax.jit(model.init, static_argnums=1)(jax.random.key(1), config)
+    pretrained.save(top / "80", *reversed(tiny))
+    pretrained.save(top / "25", params, config)
+    return {
+        str(top / name): AudioTokenizer.from_pretrained(top / name, devices=jax.devices()[:1])
+        for name in ("80", "25")
+    }
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(here: Path, models: Any, capfd: Any) -> Callable[..., tuple[int, str]]:
+    """Runs the command with the first model and no metrics: the exit code, standard error."""
+
+    def run(*args: str | Path, names: Any = None, measured: str = "") -> tuple[int, str]:
+        chosen = [part for name in names or list(models)[:1] for part in ("--model", name)]
+        code = cli.main(["page", *map(str, args), *chosen, "--metrics", measured])
+        out, err = capfd.readouterr()
+        assert out == ""
+        return code, err
+
+    return run
+
+
+@pytest.fixture
+def clip(speech: Any, here: Path) -> Callable[..., Path]:
+    """Writes a clip."""
+
+    def write(path: str | Path, samples: int = 8000, seed: int = 0, rate: int = RATE) -> Path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        audio.write(path, speech(samples, seed, rate), rate)
+        return Path(path)
+
+    return write
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and the text of those that hold nothing else."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.folder = Path(path)
+        self.feed((self.folder / "index.html").read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: Any) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.texts.setdefault(self.tags[-1][0], []).append(data.strip())
+
+    def all(self, tag: str, name: str) -> list[Any]:
+        """An attribute of all tags of a name that have it."""
+        return [found[name] for kind, found in self.tags if kind == tag and name in found]
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Names and values in the order of the page."""
+        return list(zip(self.texts["dt"], self.texts["dd"], strict=True))
+
+    def tokens(self) -> list[str]:
+        """The printed tokens of all scripts."""
+        return [self.script(url) for url in self.all("details", "data-tokens")]
+
+    def script(self, url: str) -> str:
+        start, text, end = re.split(r"(\".*\")", (self.folder / url).read_text())
+        assert (start, end) == ("document.currentScript.tokens = ", ";\n")
+        return json.loads(text)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """All files below a folder, hidden ones too."""
+    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def assert_one_line(err: str, *parts: str) -> None:
+    """Fails unless standard error is one line of ours that holds all parts."""
+    assert err.startswith("audiotok: ") and err.count("\n") == 1 and err.endswith("\n"), err
+    for part in parts:
+        assert part in err
+
+
+@pytest.mark.parametrize(
+    "text",  # as PyTorch 2.13 prints them
+    [
+        """\
+tensor([[ 9071, 22264,     0, 65535, 12345,     7,     8,     9,    10,    11,
+            12,    13]])""",
+        "tensor([[7]])",
+        """\
+tensor([[ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17,
+         18, 19, 20, 21, 22, 23, 24]])""",
+    ],
+)
+def test_tokens_are_printed_as_pytorch_prints_them(text):
+    assert printed(np.array(re.findall(r"\d+", text), np.uint16)) == text
+
+
+@given(st.lists(st.integers(0, 65535), min_size=1, max_size=2000))
+def test_printed_tokens_can_be_read_again(tmp_path_factory, ids):
+    path = tmp_path_factory.getbasetemp() / "printed.txt"
+    path.write_text(printed(np.array(ids, np.uint16)))
+    (found,) = interchange.read_streams(path)
+    assert found.tolist() == ids
+    assert max(map(len, path.read_text().splitlines())) <= 80
+
+
+@given(st.integers(1, 10**4), st.text())
+def test_file_names_are_safe_and_told_apart_by_their_number(number, name):
+    made = file_name(number, name)
+    assert re.fullmatch(rf"{number:02}(-\w|\w)*", made, re.ASCII) and len(made) <= 60
+    assert made != file_name(number + 1, name)
+
+
+def test_file_names_tell_what_they_are_for():
+    assert file_name(7, "en_gb_male") == "07-en_gb_male"
+    assert file_name(12, "../runs/Größe 2/model") == "12-runs-Groe-2-model"
+    assert file_name(3, "中文") == "03"
+
+
+def test_spectrograms_of_one_scale(tmp_path):
+    tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(16000) / RATE).astype(np.float32)
+    loud = picture.spectrogram(tone, RATE)
+    pixels = []
+    for level in (0, 20, 90):
+        spectrogram.draw(tmp_path / "x.png", loud - level, float(loud.max()))
+        with Image.open(tmp_path / "x.png") as image:
+            assert image.mode == "P" and image.height == 257
+            assert 200 < image.width <= spectrogram.MAX_COLUMNS
+            pixels.append(np.asarray(image))
+    row = 256 - 32  # 1000 Hz: bin 32 of 31.25 Hz each, from below
+    assert (pixels[0].argmax(axis=0)[5:-5] == row).all()
+    assert pixels[0].max() == 80 and pixels[1].max() == 60 and pixels[2].max() == 0
+
+
+def test_a_long_spectrogram_is_no_wider(tmp_path, speech):
+    wave = np.tile(speech(RATE * 10), 12)
+    spectrogram.draw(tmp_path / "x.png", picture.spectrogram(wave, RATE), 0)
+    with Image.open(tmp_path / "x.png") as image:
+        assert spectrogram.MAX_COLUMNS / 2 < image.width <= spectrogram.MAX_COLUMNS
+
+
+def test_a_page_of_two_models(run, clip, models):
+    clip("in/a.wav", 20_001, seed=1)
+    clip("in/deep/a.flac", 22_050, seed=2, rate=22_050)
+    clip(f"in/{AWKWARD}", 3000, seed=3)
+    assert run("in", "--out", "out", names=models) == (0, "")
+    page = Page("out")
+    assert site.is_page("out")
+    assert set(os.listdir()) == {"in", "out"}
+
+    headings = page.texts["h3"]
+    assert headings == [*models, AWKWARD, "a.wav", "deep/a.flac"]
+    sources = [f"in/{name}" for name in headings[2:]]
+    players = page.all("audio", "src")
+    assert len(players) == 9 and set(page.all("audio", "preload")) == {"metadata"}
+    for number, source in enumerate(sources):
+        samples, rate = audio.read(source)
+        original, *decoded = (page.folder / url for url in players[3 * number :][:3])
+        assert audio.read(original)[1] == rate
+        np.testing.assert_array_equal(audio.read(original)[0], samples)  # sources have 16 bits
+        for path, tokenizer, text in zip(
+            decoded, models.values(), page.tokens()[2 * number :][:2], strict=True
+        ):
+            tokens = tokenizer.encode(samples, rate)
+            assert text == printed(tokens)
+            stored = tf.read(path.with_suffix(".atok"), tokenizer.model_id)
+            np.testing.assert_array_equal(stored.tokens, tokens)
+            assert stored.num_samples == len(audio.read(source, RATE)[0])
+            expected = tokenizer.decode(tokens, stored.num_samples).clip(-1, 1)
+            np.testing.assert_allclose(audio.read(path)[0], expected, atol=1e-4)
+
+
+def test_what_the_page_says_about_sizes(run, clip, models):
+    clip("a.wav", 22_100, rate=22_050)
+    run("a.wav", "--out", "out", names=models)
+    facts = Page("out").facts()
+    assert facts[:8] == [
+        *(("Frame rate", "80 tokens/s"), ("Token", "16 bits"), ("Bitrate", "1.28 kbps")),
+        ("Model id", list(models.values())[0].model_id),
+        *(("Frame rate", "25 tokens/s"), ("Token", "16 bits"), ("Bitrate", "0.4 kbps")),
+        ("Model id", list(models.values())[1].model_id),
+    ]
+    # 22100 samples are 1.00227 s: 81 or 26 tokens, 1296 or 416 bits, against 353600.
+    assert facts[8:15] == [
+        *(("Length", "1.00 s"), ("16-bit PCM", "352.8 kbps"), ("Sample rate", "22.05 kHz")),
+        *(("Bitrate", "1.29 kbps"), ("Compression", "273 : 1")),
+        *(("Bitrate", "0.42 kbps"), ("Compression", "850 : 1")),
+    ]
+
+
+def test_all_that_a_page_names_lies_in_it_and_nothing_else(run, clip):
+    clip(f"in/{AWKWARD}")
+    clip("in/b.wav")
+    run("in", "--out", "out")
+    page = Page("out")
+    named = {
+        url
+        for tag, attribute in (
+            *(("audio", "src"), ("img", "src"), ("script", "src"), ("details", "data-tokens")),
+            *(("link", "href"), ("a", "href")),
+        )
+        for url in page.all(tag, attribute)
+        if not url.startswith("#")
+    }
+    assert all(re.fullmatch(r"[\w./-]+", url, re.ASCII) for url in named)
+    assert named | {"index.html"} == files(Path("out")).keys()
+    for name in ("index.html", "page.css", "page.js"):
+        assert not re.search(r"\w://|[\"'(]//", Path("out", name).read_text())
+    assert not any("style" in found for _, found in page.tags)  # the policy of the page forbids it
+    ids = [found["id"] for _, found in page.tags if "id" in found]
+    assert len(ids) == len(set(ids))
+    assert {found["aria-labelledby"] for _, found in page.tags if "aria-labelledby" in found} <= {
+        *ids
+    }
+
+
+def test_names_title_and_introduction_are_text_and_no_markup(run, clip):
+    clip(AWKWARD)
+    intro = "<script>alert(1)</script>\n\nSecond & last."
+    run(AWKWARD, "--out", "out", "--title", "</title>A & B", "--intro", intro)
+    page = Page("out")
+    assert page.texts["title"] == page.texts["h1"] == ["</title>A & B"]
+    assert page.texts["p"][:2] == ["<script>alert(1)</script>", "Second & last."]
+    assert page.texts["h3"][1] == AWKWARD
+    assert page.all("script", "src") == ["page.js"]
+
+
+def test_a_name_that_is_no_utf8(run, clip):
+    os.rename(clip("a.wav"), b"\xff<.wav")
+    assert run(os.fsdecode(b"\xff<.wav"), "--out", "out") == (0, "")
+    assert Page("out").texts["h3"][1] == "?<.wav"
+
+
+def test_the_same_input_makes_the_same_page(run, clip):
+    clip("a.wav")
+    for out in ("1", "2"):
+        run("a.wav", "--out", out)
+    assert files(Path("1")) == files(Path("2"))
+
+
+def test_standard_input(run, clip, monkeypatch):
+    data = clip("a.wav").read_bytes()
+
+    class Stdin:
+        buffer = io.BytesIO(data)
+
+    monkeypatch.setattr("sys.stdin", Stdin)
+    assert run("-", "--out", "out") == (0, "")
+    assert Page("out").texts["h3"][1] == "stdin"
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5])
+def test_metrics(run, clip, models, seconds, monkeypatch):
+    pytest.importorskip("pystoi", reason="the extra `eval` is not installed")
+    monkeypatch.setattr("audiotok_jax.page.clip.LONGEST_MEASURED", 1)
+    clip("a.wav", int(seconds * RATE))
+    assert run("a.wav", "--out", "out", measured="stoi") == (0, "")
+    page = Page("out")
+    wave, _ = audio.read("a.wav")
+    tokenizer = next(iter(models.values()))
+    decoded = tokenizer.decode(tokenizer.encode(wave, RATE), len(wave))
+    (stoi,) = (metric for metric in metrics.METRICS if metric.name == "stoi")
+    value = metrics.measure(metrics.Original(wave), decoded, [stoi])["stoi"]
+    shown = [("STOI", f"{value:.3f}")] if seconds < 1 else []
+    assert page.facts()[9:-3] == shown
+    assert page.facts()[-1] == ("STOI", "higher is better")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (np.inf, "∞"),
+        (-np.inf, "−∞"),
+        (1.4, "1.40"),
+        (0.8, "0.800"),
+        (-12.345, "-12.35"),
+    ],
+)
+def test_values_for_people(value, shown):
+    assert site.readable(value) == shown
+
+
+def test_a_metric_without_its_library_is_left_out(run, clip, monkeypatch):
+    clip("a.wav")
+    monkeypatch.setattr(metrics, "available", lambda: ((), []))
+    code, err = run("a.wav", "--out", "out", measured="stoi, pesq_wb,stoi")
+    assert code == 0 and "STOI" not in Path("out/index.html").read_text()
+    assert_one_line(err, "left out: STOI, PESQ-WB; pip install")
+
+
+def test_bad_inputs_are_named_and_the_others_shown(run, clip):
+    clip("in/b.wav")
+    Path("in/a.wav").write_bytes(b"no audio")
+    whole = clip("in/c.wav").read_bytes()
+    Path("in/c.wav").write_bytes(whole[:-1000])
+    clip("in/d.wav")
+    code, err = run("in", "--out", "out")
+    assert code == 1
+    assert [line.split(":")[1] for line in err.splitlines()] == [" in/a.wav", " in/c.wav"]
+    assert Page("out").texts["h3"][1:] == ["b.wav", "d.wav"]
+    prefixes = {name.split(".")[0] for name in os.listdir("out/clips")}
+    assert prefixes == {"01-b", "02-d"}
+
+
+def test_no_page_of_nothing(run, here):
+    Path("a.wav").write_bytes(b"no audio")
+    code, err = run("a.wav", "--out", "deep/out")
+    assert code == 1 and "no page" in err.splitlines()[-1]
+    assert files(here).keys() == {"a.wav"} and not os.listdir("deep")
+
+
+def test_a_page_that_is_there_is_replaced_by_force_only(run, clip, here):
+    clip("a.wav")
+    clip("b.wav", seed=2)
+    Path("out").mkdir()
+    assert run("a.wav", "--out", "out") == (0, "")  # an empty folder is taken
+    before = files(here)
+    code, err = run("b.wav", "--out", "out")
+    assert code == 1 and files(here) == before
+    assert_one_line(err, "out exists; --force")
+    Path("link").symlink_to("out")
+    assert run("b.wav", "--out", "link", "--force") == (0, "")
+    assert Path("link").is_symlink() and Page("out").texts["h3"][1] == "b.wav"
+    assert sorted(os.listdir()) == ["a.wav", "b.wav", "link", "out"]
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (("a.wav", "--out", "file", "--force"), "file is no folder"),
+        (("a.wav", "--out", "other", "--force"), "other holds something else than a page"),
+        (("in", "--out", "in", "--force"), "in/b.wav lies in in;"),
+        (("in/b.wav", "--out", ".", "--force"), "in/b.wav lies in .;"),
+        (("none.wav", "--out", "out"), "none.wav: No such file"),
+        (("empty", "--out", "out"), "empty: no file in this folder"),
+        (("a.wav", "--out", "file/out"), "file"),
+        (("a.wav", "--out", "out", "--model", "none"), "no model 'none'"),
+        (
+            ("a.wav", "--out", "out", "--metrics", "wer"),
+            "no metric 'wer'; --metrics takes pesq",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_line(clip, here, models, capfd, args, complaint):
+    clip("a.wav")
+    clip("in/b.wav")
+    Path("file").write_text("mine")
+    Path("other").mkdir()
+    Path("other/index.html").write_text("mine")
+    Path("empty").mkdir()
+    before = files(here)
+    if "--model" not in args:
+        args = (*args, "--model", next(iter(models)))
+    assert cli.main(["page", *args]) == 1
+    assert_one_line(capfd.readouterr().err, complaint)
+    assert files(here) == before
+
+
+def test_models_that_cannot_share_a_page(run, clip, here, models, tiny):
+    clip("a.wav")
+    one = next(iter(models))
+    code, err = run("a.wav", "--out", "out", names=[one, f"{one}/"])
+    assert code == 1
+    assert_one_line(err, f"{one} and {one}/ are the same model")
+    config, params = tiny
+    pretrained.save("8k", params, type(config).from_dict(config.to_dict() | {"sample_rate": 8000}))
+    code, err = run("a.wav", "--out", "out", names=[one, "8k"])
+    assert code == 1
+    assert_one_line(err, "works at 16000 Hz and 8k at 8000 Hz")
+    assert not Path("out").exists()
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "a" / "target"
+    with page_folder.replacing(target) as place:
+        (place / "old").touch()
+    with pytest.raises(KeyboardInterrupt), page_folder.replacing(target) as place:
+        (place / "half").touch()
+        raise KeyboardInterrupt
+    assert os.listdir(target) == ["old"]
+    with page_folder.replacing(target) as place:
+        (place / "new").touch()
+        assert os.listdir(target) == ["old"]
+    assert os.listdir(target) == ["new"] and os.listdir(tmp_path / "a") == ["target"]
+
+
+def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    target = tmp_path / "target"
+    (target / "old").mkdir(parents=True)
+    rename = Path.rename
+
+    def fail(self: Path, to: Path) -> Path:
+        if self.suffix == ".tmp":
+            raise OSError("no")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="no"), page_folder.replacing(target):
+        pass
+    assert os.listdir(target) == ["old"] and os.listdir(tmp_path) == ["target"]
+
+
+def test_help_shows_an_example(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["page", "--help"])
+    assert stop.value.code == 0
+    assert "\n  audiotok page " in capsys.readouterr().out
