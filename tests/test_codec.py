@@ -44,6 +44,10 @@ def test_gradient_passes_straight_through_the_quantizer():
     np.testing.assert_array_equal(grad, weights)
 
 
+def entropies(unit):
+    return quantizer.uncertainty(unit), quantizer.spread(quantizer.occupancy(unit))
+
+
 @pytest.mark.parametrize(
     "unit",
     [
@@ -56,25 +60,25 @@ def test_gradient_passes_straight_through_the_quantizer():
 )
 def test_entropies_and_their_gradients_are_finite(unit):
     def loss(x):
-        single, whole = quantizer.entropies(x)
+        single, whole = entropies(x)
         return single - whole, (single, whole)
 
     unit = unit.astype(np.float32)
-    grad, entropies = jax.jit(jax.grad(loss, has_aux=True))(unit)
+    grad, found = jax.jit(jax.grad(loss, has_aux=True))(unit)
     assert np.isfinite(grad).all()
-    assert all(-1e-5 <= entropy <= np.log(2) + 1e-5 for entropy in entropies)
+    assert all(-1e-5 <= entropy <= np.log(2) + 1e-5 for entropy in found)
 
 
 def test_entropies_of_known_codes():
     every = quantizer.from_tokens(np.arange(1 << 16, dtype=np.int32), 16)[None]
-    single, whole = quantizer.entropies(every)
+    single, whole = entropies(every)
     chance = 1 / (1 + np.exp(quantizer.INVERSE_TEMPERATURE / 4))
     expected = -chance * np.log(chance) - (1 - chance) * np.log(1 - chance)
     assert single == pytest.approx(expected, rel=1e-4)
     assert whole == pytest.approx(np.log(2), rel=1e-4)
     # Balanced bits that all say the same: two groups of 8 hold one bit each.
     alike = quantizer.from_tokens(np.array([[0, 65535]], np.int32), 16)
-    _, whole = quantizer.entropies(alike)
+    _, whole = entropies(alike)
     assert whole == pytest.approx(0.5 * (np.log(2) + np.log(2) / 8 + expected), rel=1e-3)
 
 
@@ -180,7 +184,7 @@ def test_gradients_are_finite_also_of_silence(tiny, speech):
         zero = jnp.zeros(2, jnp.int32)
         pitch = pick_pitch(found.pitch)
         out = synthesize(found, pitch, zero.astype(jnp.uint32), zero, config)
-        single, whole = quantizer.entropies(unit)
+        single, whole = entropies(unit)
         return jnp.mean(out**2) + jnp.mean(found.pitch**2) + single - whole
 
     grads = jax.jit(jax.grad(loss, argnums=(0, 1)))(params, wave)

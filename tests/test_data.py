@@ -1,99 +1,582 @@
-"""Which clips are found, and how they are drawn."""
+"""What is found in folders, tables, tars and datasets, and how it is drawn."""
 
 from __future__ import annotations
 
-import logging
+import json
 import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
+import soundfile
+from orbax.checkpoint import v1 as ocp
 
 from audiotok_jax import audio
-from audiotok_jax.data import pipeline, sources
+from audiotok_jax.cli import main
+from audiotok_jax.data import decode, pipeline, plan, sources
+from audiotok_jax.data.augment import Augment
+from audiotok_jax.data.build import build, destination
+from audiotok_jax.data.clips import Clip
+
+RATE = 16000
+CROP = 4000
+# Lengths in seconds and rates in Hz: of 16 bits and not, to be resampled, in two and three pieces.
+FILES = {
+    "long/a.flac": (61.0, RATE),
+    "long/b.opus": (31.0, RATE),
+    "long/c.flac": (5.0, RATE),
+    "other/rate.flac": (2.0, 22050),
+    "other/vorbis.ogg": (1.5, 44100),
+    "other/wave.wav": (1.0, 8000),
+    "short/0.flac": (0.2, RATE),
+    "short/1.flac": (0.3, RATE),
+}
+
+
+def write(root: Path, speech) -> Path:
+    for seed, (name, (seconds, rate)) in enumerate(FILES.items()):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        audio.write(root / name, speech(int(rate * seconds), seed, rate), rate)
+    return root
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, speech) -> Path:
-    root = tmp_path_factory.mktemp("corpora")
-    for corpus, count, seconds in (("long", 3, 2.0), ("short", 2, 0.2)):
-        (root / corpus).mkdir()
-        for number in range(count):
-            wave = speech(int(16000 * seconds), seed=number)
-            audio.write(root / corpus / f"{number}.flac", wave, 16000)
+    return write(tmp_path_factory.mktemp("folder") / "speech", speech)
+
+
+@pytest.fixture(scope="module")
+def table(folder, tmp_path_factory) -> Path:
+    """The files of `folder`, listed in a wild order."""
+    root = tmp_path_factory.mktemp("table")
+    (root / "speech").symlink_to(folder)
+    rows = [f"./speech/{name}\t{name.split('/')[0]}\n" for name in reversed(FILES)]
+    (root / "speech.tsv").write_text("path\tcorpus\n" + "".join(rows))
+    return root / "speech.tsv"
+
+
+@pytest.fixture(scope="module")
+def tars(folder, tmp_path_factory) -> str:
+    """The same in two tars, dealt out in turn."""
+    root = tmp_path_factory.mktemp("tars")
+    for shard in range(2):
+        with tarfile.open(root / f"speech-{shard:03}.tar", "w") as tar:
+            for name in list(FILES)[shard::2]:
+                tar.add(folder / name, f"speech/{name}")
+    return str(root / "speech-{000..001}.tar")
+
+
+@pytest.fixture(scope="module")
+def dataset(folder, tmp_path_factory) -> str:
+    """The same as a TFDS dataset."""
+    built = destination("speech", str(tmp_path_factory.mktemp("tfds")), "train", False)
+    build(sources.open_clips([str(folder)], RATE), built)
+    return f"tfds:{built}"
+
+
+@pytest.fixture(scope="module")
+def clips(folder) -> sources.Clips:
+    return sources.open_clips([str(folder)], RATE)
+
+
+def batches(clips, seed: int = 0, size: int = 4, **options) -> pipeline.Batches:
+    return pipeline.Batches(clips, CROP, size, seed, **options)
+
+
+def draw(clips, count: int, **options) -> list[pipeline.Batch]:
+    data = batches(clips, **options)
+    drawn = [next(data) for _ in range(count)]
+    data.close()
+    return drawn
+
+
+def assert_same(first: list[pipeline.Batch], second: list[pipeline.Batch]) -> None:
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.clip, other.clip)
+        np.testing.assert_array_equal(one.audio, other.audio)
+
+
+# What is found
+
+
+def test_the_folders_below_a_folder_are_its_corpora_and_long_files_count_several_times(clips):
+    found = [(clip.corpus, clip.name, round(clip.seconds, 2)) for clip in clips]
+    assert found == [
+        ("long", "long/a.flac", 20.33),
+        ("long", "long/a.flac", 20.33),
+        ("long", "long/a.flac", 20.33),
+        ("long", "long/b.opus", 15.5),
+        ("long", "long/b.opus", 15.5),
+        ("long", "long/c.flac", 5.0),
+        ("other", "other/rate.flac", 2.0),
+        ("other", "other/vorbis.ogg", 1.5),
+        ("other", "other/wave.wav", 1.0),
+        ("short", "short/0.flac", 0.2),
+        ("short", "short/1.flac", 0.3),
+    ]
+    assert clips.seconds == pytest.approx(sum(seconds for seconds, _ in FILES.values()))
+    assert not clips.skipped
+
+
+def test_pieces_of_a_file_are_the_file(clips, folder):
+    for name in FILES:
+        whole, _ = audio.read(folder / name, RATE)
+        pieces = [clips.read(number) for number, clip in enumerate(clips) if clip.name == name]
+        np.testing.assert_array_equal(np.concatenate(pieces), decode.to_pcm(whole))
+
+
+def test_the_four_kinds_of_source_give_the_same_samples(clips, table, tars, dataset):
+    expected = draw(clips, 18)
+    for location in (str(table), tars, dataset):
+        found = sources.open_clips([location], RATE)
+        assert found.fingerprint == clips.fingerprint, location
+        assert_same(draw(found, 18), expected)
+
+
+def test_a_folder_of_tars_and_a_pattern_name_the_same(tars):
+    by_pattern = sources.open_clips([tars.replace("{000..001}", "*")], RATE)
+    one_by_one = [tars.replace("{000..001}", number) for number in ("000", "001")]
+    in_folder = sources.open_clips([str(Path(tars).parent)], RATE)
+    assert Counter(clip.path for clip in in_folder) == Counter(clip.path for clip in by_pattern)
+    each = sources.open_clips(one_by_one, RATE)
+    assert {(clip.corpus, clip.name) for clip in each} == {
+        (clip.corpus, clip.name) for clip in by_pattern
+    }
+
+
+def test_a_table_beside_tars_says_which_members_are_clips(tars, tmp_path):
+    shutil.copytree(Path(tars).parent, tmp_path / "tars")
+    (tmp_path / "tars" / "speech.csv").write_text(
+        "path,corpus,speaker\nspeech/long/c.flac,mine,Ann\nshort/0.flac,mine,\n"
+    )
+    found = sources.open_clips([str(tmp_path / "tars" / "speech-*.tar")], RATE)
+    assert [(clip.name, clip.corpus, clip.speaker) for clip in found] == [
+        ("long/c.flac", "mine", "Ann"),
+        ("short/0.flac", "mine", ""),
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".csv", ".jsonl", ".parquet"])
+def test_a_table_beside_a_folder_describes_it(folder, tmp_path, suffix):
+    (tmp_path / "set").symlink_to(folder)
+    # The folder is looked for where it really lies.
+    (tmp_path / "real").mkdir()
+    shutil.copytree(folder, tmp_path / "real" / "set")
+    place = tmp_path / "real" / f"set{suffix}"
+    rows = [
+        {"path": "set/short/1.flac", "corpus": "one", "language": "de", "speaker": "Ann"},
+        {"path": "set/short/0.flac", "corpus": "two", "language": "", "speaker": "7"},
+    ]
+    if suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), place)
+    elif suffix == ".jsonl":
+        place.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        mark = "," if suffix == ".csv" else "\t"
+        lines = [rows[0].keys(), *(row.values() for row in rows)]
+        place.write_text("".join(mark.join(line) + "\n" for line in lines))
+    for location in (place, place.with_suffix("")):
+        found = sources.open_clips([str(location)], RATE)
+        assert [(clip.corpus, clip.language, clip.speaker) for clip in found] == [
+            ("one", "de", "Ann"),
+            ("two", "", "7"),
+        ]
+        assert [clip.corpus for clip in sources.find_clips([str(location)])] == ["two", "one"]
+
+
+def test_a_part_of_a_dataset_can_be_named(clips, dataset):
+    found = sources.open_clips([f"{dataset}:train[:2]+train[-3:]"], RATE)
+    assert [clip.name for clip in found] == [clips[i].name for i in (0, 1, 8, 9, 10)]
+    np.testing.assert_array_equal(found.read(3), clips.read(9))
+
+
+def test_a_dataset_without_our_table_is_read_once_to_learn_its_lengths(clips, dataset, tmp_path):
+    copy = tmp_path / "speech" / "1.0.0"
+    shutil.copytree(dataset.removeprefix("tfds:"), copy)
+    (copy / "clips-train.parquet").unlink()
+    found = sources.open_clips([f"tfds:{copy}"], RATE)
+    assert [clip[1:5] for clip in found] == [clip[1:5] for clip in clips]
+    for number in range(len(clips)):
+        np.testing.assert_array_equal(found.read(number), clips.read(number))
+
+
+def test_the_fingerprint_follows_the_clips(clips, folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "speech")
+    assert sources.open_clips([str(tmp_path / "speech")], RATE).fingerprint == clips.fingerprint
+    (tmp_path / "speech" / "short" / "0.flac").unlink()
+    assert sources.open_clips([str(tmp_path / "speech")], RATE).fingerprint != clips.fingerprint
+
+
+def test_what_is_no_source_is_an_error_of_one_line(folder, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "no-path.tsv").write_text("file\tseconds\nx.wav\t1\n")
+    (tmp_path / "a-gap.csv").write_text("path,corpus\nx.wav,a\n,b\n")
+    (tmp_path / "broken.jsonl").write_text('{"path": "x.wav"}\n{"path"\n')
+    (tmp_path / "list.jsonl").write_text('["x.wav"]\n')
+    (tmp_path / "no.parquet").write_text("PAR1")
+    (tmp_path / "absent.tsv").write_text("path\nabsent.wav\n")
+    (tmp_path / "text.tar").write_text("no tar" * 200)
+    for name, complaint in {
+        "nowhere": "no such file",
+        "nowhere-{0..3}.tar": "No such file",
+        "empty": "no file in this folder",
+        "no-path.tsv": "no column 'path'",
+        "a-gap.csv": "row 2 has no 'path'",
+        "broken.jsonl": "broken.jsonl: ",
+        "list.jsonl": "is no JSON object",
+        "no.parquet": "no.parquet: ",
+        "absent.tsv": "No such file",
+        "text.tar": "not a whole, uncompressed tar",
+        "tfds:nothing_like_this": "not found",
+        "tfds:/nowhere": "/nowhere",
+        "tfds:": "NAME",
+    }.items():
+        location = name if name.startswith("tfds:") else str(tmp_path / name)
+        with pytest.raises((ValueError, OSError), match=complaint.replace("[", r"\[")):
+            sources.open_clips([location], RATE)
+        assert main(["data", "info", location]) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1, name
+    with pytest.raises(ValueError, match="is no table"):
+        sources.open_clips([str(folder / "short" / "0.flac")], RATE)
+
+
+# How it is drawn
+
+
+def test_the_seed_alone_decides_the_batches(clips):
+    first = draw(clips, 5)
+    assert_same(first, draw(clips, 5))
+    assert not np.array_equal(first[0].audio, draw(clips, 5, seed=1)[0].audio)
+    assert first[0].audio.shape == (4, CROP) and first[0].audio.dtype == np.float32
+    assert first[0].clip.shape == (4,) and first[0].clip.dtype == np.int32
+
+
+def test_a_row_is_a_part_of_its_clip(clips):
+    for batch in draw(clips, 10, augment=Augment(gain=0.0)):
+        for wave, number in zip(batch.audio, batch.clip, strict=True):
+            whole = clips.read(number) / np.float32(32768)
+            if len(whole) <= CROP:
+                np.testing.assert_array_equal(wave[: len(whole)], whole)
+                assert not wave[len(whole) :].any()
+                continue
+            found = np.lib.stride_tricks.sliding_window_view(whole, CROP)
+            starts = np.flatnonzero(found[:, 0] == wave[0])
+            assert any(np.array_equal(found[start], wave) for start in starts)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_share_the_batches_of_one(clips, processes):
+    parts = [
+        draw(clips, 8, process_index=index, process_count=processes) for index in range(processes)
+    ]
+    together = [
+        pipeline.Batch(*map(np.concatenate, zip(*rows, strict=True)))
+        for rows in zip(*parts, strict=True)
+    ]
+    assert_same(together, draw(clips, 8))
+
+
+def test_an_iterator_continues_where_its_state_was_taken(clips):
+    data = batches(clips)
+    for _ in range(11):
+        next(data)
+    state = data.get_state()
+    assert state == {"step": 11}
+    rest = [next(data) for _ in range(8)]
+    resumed = batches(clips)
+    next(resumed)
+    resumed.set_state(state)
+    assert_same(rest, [next(resumed) for _ in range(8)])
+    parts = []
+    for index in range(2):
+        part = batches(clips, process_index=index, process_count=2)
+        part.set_state(state)
+        parts.append(next(part).audio)
+        part.close()
+    np.testing.assert_array_equal(np.concatenate(parts), rest[0].audio)
+    data.close(), resumed.close()
+
+
+def test_orbax_saves_and_restores_it(clips, tmp_path):
+    data = batches(clips)
+    for _ in range(7):
+        next(data)
+    ocp.save_checkpointables(tmp_path / "save", {"data": data})
+    restored = batches(clips)
+    ocp.load_checkpointables(tmp_path / "save", {"data": restored})
+    assert_same([next(restored)], [next(data)])
+    data.close(), restored.close()
+
+
+def test_corpora_are_drawn_by_a_power_of_their_hours_or_by_given_weights(clips):
+    hours = {"long": 97.0, "other": 4.5, "short": 0.5}
+
+    def shares(given: dict[str, float]) -> dict[str, float]:
+        weights = plan.corpus_weights(clips, given)
+        drawing = plan.Plan(clips, CROP, 8, 0, weights)
+        picks = [drawing.pick(step, row) for step in range(4000) for row in range(8)]
+        counts = Counter(clips[pick.clip].corpus for pick in picks)
+        return {corpus: counts[corpus] / len(picks) for corpus in hours}
+
+    total = sum(length**0.7 for length in hours.values())
+    expected = {corpus: length**0.7 / total for corpus, length in hours.items()}
+    assert shares({}) == pytest.approx(expected, abs=0.003)
+    given = {"long": 1.0, "other": 0.0, "short": 3.0}
+    assert shares(given) == pytest.approx({"long": 0.25, "other": 0.0, "short": 0.75}, abs=0.003)
+
+
+def test_an_epoch_hears_each_part_of_each_clip_once():
+    lengths = [10, 1, 7, 3, 22, 5]
+    clips = [
+        Clip(str(number), str(number), "one", length * CROP, 1.0, RATE)
+        for number, length in enumerate(lengths)
+    ]
+    drawing = plan.Plan(clips, CROP, 3, 0, {"one": 1.0})
+    # From the first full turn of all lanes on, and for so long that all runs are whole.
+    turns = range(plan.RUN, plan.RUN * (1 + sum(lengths)))
+    steps = [turn * plan.LANES + lane for turn in turns for lane in range(plan.LANES)]
+    picks = Counter(drawing.pick(step, row) for step in steps for row in range(3))
+    assert {(pick.clip, pick.slot) for pick in picks} == {
+        (clip, slot) for clip, length in enumerate(lengths) for slot in range(length)
+    }
+    epochs = len(steps) * 3 / sum(lengths)
+    assert max(picks.values()) - epochs < plan.RUN and epochs - min(picks.values()) < plan.RUN
+
+
+def test_a_clip_is_decoded_once_for_many_crops(clips, monkeypatch):
+    read = Counter()
+
+    def counted(self, number):
+        read[number] += 1
+        return np.zeros(self[number].num_samples, np.int16)
+
+    monkeypatch.setattr(sources.Clips, "read", counted)
+    steps = batches(clips, weights={"short": 0.0, "other": 0.0})._steps
+    for step in range(plan.LANES * plan.RUN):
+        steps[step]
+    crops = plan.LANES * plan.RUN * 4
+    assert read.total() < crops / 5
+
+
+def test_neighbouring_batches_do_not_share_a_run():
+    clips = [
+        Clip(str(number), str(number), "one", plan.RUN * CROP, 1.0, RATE) for number in range(200)
+    ]
+    drawing = plan.Plan(clips, CROP, 4, 0, {"one": 1.0})
+    for first in (0, 100):
+        steps = range(first, first + plan.LANES)
+        picked = {drawing.pick(step, row).clip for step in steps for row in range(4)}
+        assert len(picked) == plan.LANES * 4
+
+
+def test_settings_that_do_not_fit_are_refused(clips):
+    with pytest.raises(ValueError, match="batch_size=4 cannot be shared equally by 3"):
+        batches(clips, process_count=3)
+    with pytest.raises(ValueError, match="seed"):
+        batches(clips, seed=-1)
+    with pytest.raises(ValueError, match="band_hz must lie below 8000 Hz"):
+        batches(clips, augment=Augment(band=0.1, band_hz=(2000.0, 8000.0)))
+    for weights, complaint in (
+        ({"gone": 1.0}, "corpus gone, but the corpora are long, other, short"),
+        ({"long": -1.0}, "0 or more, not -1"),
+        ({"long": float("nan")}, "0 or more, not nan"),
+        ({"long": 0.0, "other": 0.0, "short": 0.0}, "all corpora"),
+    ):
+        with pytest.raises(ValueError, match=complaint):
+            batches(clips, weights=weights)
+    given = [clip._replace(columns={"weight": str(number)}) for number, clip in enumerate(clips)]
+    with pytest.raises(ValueError, match="corpus long: its rows differ"):
+        plan.corpus_weights(given, {})
+    given = [clip._replace(columns={"weight": "2"}) for clip in clips]
+    assert plan.corpus_weights(given, {"long": 5.0}) == {"long": 5.0, "other": 2.0, "short": 2.0}
+    with pytest.raises(ValueError, match="must be a number, not 'much'"):
+        plan.corpus_weights([clips[0]._replace(columns={"weight": "much"})], {})
+
+
+def test_a_changed_crop_is_the_same_for_all_who_read_it(clips, folder):
+    augment = Augment(
+        reverb=0.5, reverb_data=(str(folder / "short"),),
+        noise=0.5, noise_data=(str(folder / "other"),), band=0.5,
+    )  # fmt: skip
+    changed = draw(clips, 6, augment=augment)
+    assert not np.array_equal(changed[0].audio, draw(clips, 1)[0].audio)
+    part = batches(clips, augment=augment, process_index=1, process_count=2)
+    part.set_state({"step": 5})
+    np.testing.assert_array_equal(next(part).audio, changed[5].audio[2:])
+    part.close()
+
+
+# What cannot be read
+
+
+@pytest.fixture(scope="module")
+def damaged(folder, tmp_path_factory) -> Path:
+    """A folder of which the header shows some files to be bad, and only decoding others."""
+    root = tmp_path_factory.mktemp("damaged") / "set"
+    root.mkdir()
+    good = (folder / "long" / "c.flac").read_bytes()
+    (root / "good.flac").write_bytes(good)
+    (root / "good2.flac").write_bytes((folder / "other" / "rate.flac").read_bytes())
+    (root / "empty.flac").write_bytes(b"")
+    (root / "text.wav").write_bytes(b"no audio at all")
+    soundfile.write(root / "short.wav", np.zeros(1599), RATE)
+    (root / "cut.flac").write_bytes(good[: len(good) // 2])
+    wave = np.zeros(40000, np.float32)
+    wave[30000] = np.nan
+    soundfile.write(root / "nan.wav", wave, RATE, "FLOAT")
     return root
 
 
-def test_the_folders_below_a_folder_are_its_corpora(folder):
-    clips = sources.find_clips([str(folder)])
-    assert [clip.corpus for clip in clips] == ["long"] * 3 + ["short"] * 2
-    assert [clip.seconds for clip in clips] == [2.0] * 3 + [0.2] * 2
+@pytest.fixture(scope="module")
+def damaged_clips(damaged) -> sources.Clips:
+    return sources.open_clips([str(damaged)], RATE)
 
 
-@pytest.mark.parametrize("suffix", [".tsv", ".csv"])
-def test_a_table_beside_a_folder_describes_it(folder, tmp_path, suffix, caplog):
-    shutil.copytree(folder, tmp_path / "set")
-    mark = "," if suffix == ".csv" else "\t"
-    rows = [["path", "corpus", "seconds"], ["set/long/0.flac", "one", "1.5"]]
-    rows += [["set/short/1.flac", "two", ""], ["set/gone.flac", "two", "1.0"]]
-    table = tmp_path / f"set{suffix}"
-    table.write_text("".join(mark.join(row) + "\n" for row in rows))
-    for location in (table, tmp_path / "set"):
-        with caplog.at_level(logging.WARNING):
-            clips = sources.find_clips([str(location)])
-        assert [(clip.corpus, clip.seconds) for clip in clips] == [("one", 1.5), ("two", 0.2)]
-        assert "gone.flac" in caplog.text
+def test_what_the_header_shows_to_be_bad_is_listed_with_the_reason(damaged, damaged_clips):
+    found = {Path(path).name: reason for path, reason in damaged_clips.skipped}
+    assert found.keys() == {"empty.flac", "text.wav", "short.wav"}
+    assert found["empty.flac"] == "the file is empty"
+    assert found["short.wav"] == "0.100 s is too short; at least 0.1 s is needed"
+    assert [clip.name for clip in damaged_clips] == [
+        "cut.flac", "good.flac", "good2.flac", "nan.wav",
+    ]  # fmt: skip
 
 
-def test_a_file_that_is_no_audio_is_named_and_left_out(folder, tmp_path, caplog):
-    (tmp_path / "good.flac").write_bytes((folder / "long" / "0.flac").read_bytes())
-    (tmp_path / "bad.wav").write_bytes(b"no audio at all")
-    with caplog.at_level(logging.WARNING):
-        clips = sources.find_clips([str(tmp_path)])
-    assert [Path(clip.path).name for clip in clips] == ["good.flac"]
-    assert "bad.wav" in caplog.text
+def test_what_turns_out_to_be_bad_is_replaced_alike_for_all_who_read_it(damaged_clips):
+    data = batches(damaged_clips)
+    drawn = [next(data) for _ in range(30)]
+    found = {Path(path).name: reason for path, reason in data.skipped}
+    assert found.keys() == {"cut.flac", "nan.wav"}
+    assert found["nan.wav"] == "samples hold NaN or infinity"
+    assert set(np.concatenate([batch.clip for batch in drawn])) == {1, 2}
+    data.set_state({"step": 17})
+    assert_same([next(data) for _ in range(13)], drawn[17:])
+    half = draw(damaged_clips, 30, process_index=1, process_count=2)
+    assert_same(half, [pipeline.Batch(*(rows[2:] for rows in batch)) for batch in drawn])
+    data.close()
 
 
-def test_what_holds_no_audio_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        sources.find_clips([str(tmp_path / "nowhere")])
-    table = tmp_path / "table.tsv"
-    table.write_text("file\tseconds\nx.wav\t1\n")
-    with pytest.raises(ValueError, match="no column 'path'"):
-        sources.find_clips([str(table)])
-    table.write_text("path\n")
-    with pytest.raises(ValueError, match="no readable audio"):
-        sources.find_clips([str(table)])
+def test_worker_processes_change_nothing(damaged_clips):
+    expected = draw(damaged_clips, 27)
+    data = batches(damaged_clips, workers=2)
+    assert_same([next(data) for _ in range(10)], expected[:10])
+    assert {Path(path).name for path, _ in data.skipped} == {"cut.flac", "nan.wav"}
+    data.set_state({"step": 20})
+    assert_same([next(data) for _ in range(7)], expected[20:])
+    data.close()
 
 
-def draw(folder: Path, count: int, seed: int = 0) -> list[np.ndarray]:
-    clips = sources.find_clips([str(folder)])
-    data = iter(pipeline.batches(clips, 8000, 4, 16000, seed))
-    return [next(data) for _ in range(count)]
-
-
-def test_the_seed_alone_decides_the_batches(folder):
-    first, again, other = draw(folder, 5), draw(folder, 5), draw(folder, 5, seed=1)
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-    assert first[0].shape == (4, 8000) and first[0].dtype == np.float32
-
-
-def test_an_iterator_continues_where_its_state_was_taken(folder):
-    clips = sources.find_clips([str(folder)])
-    data = iter(pipeline.batches(clips, 8000, 4, 16000, 0))
-    for _ in range(3):
+def test_data_of_which_nothing_can_be_read_is_one_error(damaged, tmp_path):
+    shutil.copy(damaged / "nan.wav", tmp_path)
+    data = batches(sources.open_clips([str(tmp_path)], RATE))
+    with pytest.raises(ValueError, match=r"none can be read; .*nan\.wav: samples hold NaN"):
         next(data)
-    state = data.get_state()
-    rest = [next(data) for _ in range(3)]
-    resumed = iter(pipeline.batches(clips, 8000, 4, 16000, 0))
-    resumed.set_state(state)
-    np.testing.assert_array_equal(rest, [next(resumed) for _ in range(3)])
+    data.close()
+    (tmp_path / "nan.wav").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"no readable audio there; 1 left out, .*nan\.wav: the"):
+        sources.open_clips([str(tmp_path)], RATE)
 
 
-def test_corpora_are_drawn_by_a_power_of_their_hours(folder):
-    crops = np.concatenate(draw(folder, 100))
-    # A clip of `short` fills two fifths of a crop, and zeros the rest.
-    short = np.mean(np.all(crops[:, 3200:] == 0, axis=1) & np.any(crops != 0, axis=1))
-    share = 0.4**0.7 / (0.4**0.7 + 6.0**0.7)
-    assert abs(short - share) < 4 * np.sqrt(share * (1 - share) / len(crops))
+def test_a_file_that_vanishes_stops_the_run(folder, tmp_path):
+    shutil.copy(folder / "short" / "0.flac", tmp_path)
+    clips = sources.open_clips([str(tmp_path)], RATE)
+    (tmp_path / "0.flac").unlink()
+    data = batches(clips)
+    with pytest.raises(FileNotFoundError, match=r"0\.flac"):
+        next(data)
+    data.close()
+
+
+# Building a dataset
+
+
+def test_a_built_dataset_holds_what_can_be_read_and_lists_the_rest(damaged, tmp_path, capsys):
+    out = tmp_path / "datasets"
+    arguments = ["data", "build", str(damaged), "--name", "speech", "--out", str(out)]
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    assert "2 clips" in said.out and "5 left out" in said.err
+    folder = out / "speech" / "1.0.0"
+    skipped = [json.loads(line) for line in (folder / "skipped.jsonl").read_text().splitlines()]
+    assert {Path(one["path"]).name for one in skipped} == {
+        "empty.flac", "text.wav", "short.wav", "cut.flac", "nan.wav",
+    }  # fmt: skip
+    found = sources.open_clips([f"tfds:{folder}"], RATE)
+    for number, name in enumerate(("good.flac", "good2.flac")):
+        wave, _ = audio.read(damaged / name, RATE)
+        np.testing.assert_array_equal(found.read(number), decode.to_pcm(wave))
+    assert main(arguments) == 1
+    assert "--force replaces it" in capsys.readouterr().err
+    before = (folder / "dataset_info.json").stat().st_ino
+    assert main([*arguments, "--force"]) == 0
+    assert (folder / "dataset_info.json").stat().st_ino != before
+    assert [path.name for path in out.iterdir()] == ["speech"]
+    assert main(["data", "info", f"tfds:{folder}"]) == 0
+
+
+def test_a_dataset_can_be_built_from_several_sources_with_their_columns(table, tars, tmp_path):
+    clips = sources.open_clips([str(table), tars], RATE)
+    given = destination("both", str(tmp_path), "test", False)
+    build(clips, given, "test")
+    found = sources.open_clips([f"tfds:{given}:test"], RATE)
+    assert found.fingerprint == clips.fingerprint
+    assert_same(draw(found, 10), draw(clips, 10))
+
+
+def test_nothing_half_built_is_left(folder, tmp_path):
+    clips = sources.open_clips([str(folder)], RATE)
+
+    def interrupt(seconds: float, count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(clips, tmp_path / "speech" / "1.0.0", advance=interrupt)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_build_that_is_killed_leaves_no_dataset(folder, tmp_path):
+    script = f"""
+import os, signal
+from pathlib import Path
+from audiotok_jax.data import build, sources
+def kill(seconds, count):
+    os.kill(os.getpid(), signal.SIGKILL)
+clips = sources.open_clips([{str(folder)!r}], 16000)
+build.build(clips, Path({str(tmp_path)!r}, "speech", "1.0.0"), advance=kill)
+"""
+    killed = subprocess.run([sys.executable, "-c", script])
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "speech").exists()
+
+
+def test_no_clip_that_can_be_read_gives_no_dataset(damaged, tmp_path):
+    (tmp_path / "in").mkdir()
+    shutil.copy(damaged / "nan.wav", tmp_path / "in")
+    clips = sources.open_clips([str(tmp_path / "in")], RATE)
+    with pytest.raises(ValueError, match=r"none of 1 clips can be read; .*nan\.wav"):
+        build(clips, tmp_path / "out" / "speech" / "1.0.0")
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("option", [["--name", "Big Data"], ["--name", "a", "--split", "1:2"]])
+def test_names_that_tfds_does_not_take_are_refused(folder, tmp_path, option, capsys):
+    assert main(["data", "build", str(folder), "--out", str(tmp_path), *option]) == 1
+    assert "lower-case" in capsys.readouterr().err
+
+
+def test_tensorflow_is_never_imported(dataset):
+    script = f"""
+import sys
+from audiotok_jax.data import build, sources
+sources.open_clips([{dataset!r}], 16000).read(0)
+assert "tensorflow" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -139,8 +139,9 @@ def test_init_and_saved_models_have_the_same_names(folder):
 
 def test_what_was_measured_is_what_is_shipped():
     shipped = pretrained.load()
-    results = Path(__file__).parent.parent / "experiments" / "default_model" / "results.json"
-    assert json.loads(results.read_text())["model_id"] == shipped.model_id
+    results = Path(__file__).parent.parent / "experiments" / "bitrates" / "results"
+    summary = json.loads((results / "summary.json").read_text())
+    assert summary["codecs"]["audiotok"] == shipped.model_id
     assert shipped.model_id in (pretrained.MODELS / pretrained.DEFAULT / "README.md").read_text()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,14 +17,26 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from audiotok_jax import AudioTokenizer, audio
+from audiotok_jax import AudioTokenizer, audio, parallel, preset
 from audiotok_jax.codec import model
 from audiotok_jax.codec.pitch import pitch_frequencies
 from audiotok_jax.train import discriminators, loop, losses, pitch, step
-from audiotok_jax.train.config import TrainConfig
+from audiotok_jax.train.checkpoint import Checkpoints
+from audiotok_jax.train.config import Recipe, Session, TrainConfig
 
-SETTINGS = dict(batch_size=2, seconds=0.5, steps=12, save_minutes=1e-9)
-OPTIONS = ["--batch-size", "2", "--seconds", "0.5", "--steps", "12", "--save-minutes", "1e-9"]
+TINY = preset("tiny-80hz")
+RECIPE = Recipe(batch_size=8, seconds=0.25, steps=12)
+SESSION = Session(save_minutes=1e-9, tensorboard=False)
+# Exchanges between devices in the text of a compiled program.
+COLLECTIVES = re.compile(
+    r" (all-reduce|all-gather|all-to-all|reduce-scatter|collective-\w+)(?:-start)?\("
+)
+# Of a step: how long it took, which no two runs share.
+TIMES = ("audio_seconds_per_second", "mfu")
+OPTIONS = (
+    "--batch-size", "2", "--seconds", "0.5", "--steps", "12", "--save-minutes", "1e-9",
+    "--set", "session.tensorboard=False",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +47,16 @@ def corpus(tmp_path_factory, speech) -> Path:
     return root
 
 
+def settings(corpus: Path, out: Path, **more) -> TrainConfig:
+    config = TrainConfig(
+        codec=TINY, data=(str(corpus),), out=str(out), recipe=RECIPE, session=SESSION
+    )
+    return dataclasses.replace(config, **more)
+
+
 def read(run: Path) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [line | {"audio_seconds_per_second": None} for line in lines]
+    return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
 
 
 def test_pitch_is_found_within_a_step_of_the_table(tiny):
@@ -93,18 +112,20 @@ def test_training_decodes_as_decoding_does(tiny, speech, monkeypatch):
     np.testing.assert_allclose(passed.wave, decoded, atol=1e-5)
 
 
+def batch(speech, samples: int, rows: int = 2) -> step.Batch:
+    wave = np.stack([speech(samples, seed=seed) for seed in range(rows)])
+    return step.Batch(wave, np.arange(rows, dtype=np.int32), np.zeros(rows, np.int32))
+
+
 def test_stage_two_leaves_the_encoder_bit_for_bit_and_trains_the_rest(tiny, speech):
     config, params = tiny
-    settings = TrainConfig(
-        preset="tiny-80hz", data=("x",), stage=2, init="y", steps=10, warmup=1, seconds=0.5
-    )
-    wave = jnp.asarray(np.stack([speech(8000, seed=seed) for seed in range(2)]))
-    state = step.create(jax.tree.map(jnp.copy, params), config, settings)
+    recipe = Recipe(stage=2, steps=10, warmup=1, seconds=0.5, batch_size=2)
+    state = step.create(jax.tree.map(jnp.copy, params), config, recipe)
     critic = jax.tree.map(np.asarray, state.critic)
     update = jax.jit(step.update, static_argnums=(2, 3))
     for _ in range(3):
-        state, scalars = update(state, wave, config, settings)
-    assert all(math.isfinite(float(value)) for value in scalars.values())
+        state, results = update(state, batch(speech, 8000), config, recipe)
+    assert all(np.isfinite(value).all() for value in results.values())
     for tree in (state.params, state.ema):
         jax.tree.map(np.testing.assert_array_equal, tree["encoder"], params["encoder"])
     before = jax.tree.leaves((params["decoder"], critic))
@@ -113,6 +134,46 @@ def test_stage_two_leaves_the_encoder_bit_for_bit_and_trains_the_rest(tiny, spee
         # The hinge pulls the bias of a last layer up as much as down at first.
         name = jax.tree_util.keystr(path)
         assert "Conv_4" in name or not np.array_equal(leaf, old), name
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing_but_the_counts(tiny, speech):
+    config, params = tiny
+    state = step.create(params, config, RECIPE)
+    update = jax.jit(step.update, static_argnums=(2, 3))
+    good = batch(speech, 8000)
+    bad = good._replace(wave=np.where(np.arange(8000) == 77, np.nan, good.wave))
+    one, _ = update(state, good, config, RECIPE)
+    two, results = update(one, bad, config, RECIPE)
+    assert int(two.step) == 2 and int(two.skipped) == int(two.skipped_in_a_row) == 1
+    assert not np.isfinite(results["loss"]) and int(results["skipped_in_a_row"]) == 1
+    for name in ("params", "ema", "optimizer"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(two, name), getattr(one, name))
+    three, _ = update(two, good, config, RECIPE)
+    assert (int(three.skipped), int(three.skipped_in_a_row)) == (1, 0)
+    assert not np.array_equal(*(jax.tree.leaves(x.params)[0] for x in (three, two)))
+
+
+def test_schedules_are_linear_between_their_points():
+    points = ((10, 1.0), (20, 3.0))
+    values = [float(step.value_at(points, jnp.int32(at))) for at in (0, 10, 15, 20, 99)]
+    assert values == [1.0, 1.0, 2.0, 3.0, 3.0]
+    assert float(step.value_at(0.5, jnp.int32(7))) == 0.5
+    rate = step.learning_rate(Recipe(steps=100, warmup=10, learning_rate=1e-3))
+    assert float(rate(10)) == pytest.approx(1e-3) and float(rate(100)) == pytest.approx(2e-5)
+    assert float(step.learning_rate(Recipe(learning_rate=points))(15)) == 2.0
+
+
+def test_the_compiled_step_donates_its_state_and_exchanges_gradients_alone(speech):
+    """It is compiled ahead of time, so that it cannot be compiled again."""
+    mesh = parallel.make_mesh(jax.devices())
+    state = step.create(model.init(jax.random.key(0), TINY), TINY, RECIPE)
+    state = parallel.replicate(state, mesh)
+    compiled = loop.trace_step(state, TINY, RECIPE, mesh).lower().compile()
+    assert set(COLLECTIVES.findall(compiled.as_text())) == {"all-reduce"}
+    for _ in range(3):
+        before = jax.tree.leaves(state)
+        state, _ = compiled(state, parallel.shard(batch(speech, 4000, rows=8), mesh))
+        assert all(leaf.is_deleted() for leaf in before)
 
 
 def test_discriminator_losses_tell_right_from_wrong():
@@ -127,19 +188,13 @@ def test_discriminator_losses_tell_right_from_wrong():
 
 
 def test_a_run_leaves_weights_that_tokenize(corpus, tmp_path, speech):
-    folder = loop.train(
-        TrainConfig(preset="tiny-80hz", data=(str(corpus),), out=str(tmp_path / "run"), **SETTINGS)
-    )
+    folder = loop.train(settings(corpus, tmp_path / "run"))
     assert [line["step"] for line in read(tmp_path / "run")] == list(range(12))
     tokenizer = AudioTokenizer.from_pretrained(folder)
     assert len(tokenizer.encode(speech(8000), 16000)) == 40
     # Stage 2 starts from them and keeps their tokens.
-    second = loop.train(
-        TrainConfig(
-            preset="tiny-80hz", data=(str(corpus),), out=str(tmp_path / "two"), stage=2,
-            init=str(folder), **(SETTINGS | {"steps": 2}),
-        )
-    )  # fmt: skip
+    recipe = dataclasses.replace(RECIPE, stage=2, steps=2)
+    second = loop.train(settings(corpus, tmp_path / "two", recipe=recipe, init=str(folder)))
     np.testing.assert_array_equal(
         AudioTokenizer.from_pretrained(second).encode(speech(8000), 16000),
         tokenizer.encode(speech(8000), 16000),
@@ -147,44 +202,57 @@ def test_a_run_leaves_weights_that_tokenize(corpus, tmp_path, speech):
 
 
 def test_a_run_is_neither_overwritten_nor_resumed_with_other_settings(corpus, tmp_path):
-    config = TrainConfig(
-        preset="tiny-80hz", data=(str(corpus),), out=str(tmp_path), **(SETTINGS | {"steps": 1})
-    )
+    one = dataclasses.replace(RECIPE, steps=1)
+    config = settings(corpus, tmp_path / "run", recipe=one)
     with pytest.raises(ValueError, match="no run to resume"):
         loop.train(dataclasses.replace(config, resume=True))
     loop.train(config)
     with pytest.raises(ValueError, match="--resume"):
         loop.train(config)
-    with pytest.raises(ValueError, match="seed"):
-        loop.train(dataclasses.replace(config, resume=True, seed=1))
+    other = dataclasses.replace(one, seed=1)
+    with pytest.raises(ValueError, match="recipe.seed"):
+        loop.train(dataclasses.replace(config, resume=True, recipe=other))
 
 
-def test_a_loss_that_is_not_finite_names_its_step(corpus, tmp_path, monkeypatch):
+def test_gradients_that_stay_infinite_end_the_run_and_name_the_step(corpus, tmp_path, monkeypatch):
     real = step.update
 
-    def broken(state, wave, *rest):
-        state, scalars = real(state, wave, *rest)
-        return state, scalars | {"loss": jnp.where(state.step == 3, jnp.nan, scalars["loss"])}
+    def broken(state, *rest):
+        state, results = real(state, *rest)
+        row = jnp.maximum(0, state.step - 3)
+        return state, results | {"skipped_in_a_row": row}
 
     monkeypatch.setattr(step, "update", broken)
-    config = TrainConfig(preset="tiny-80hz", data=(str(corpus),), out=str(tmp_path), **SETTINGS)
-    with pytest.raises(FloatingPointError, match="step 2"):
-        loop.train(config)
+    recipe = dataclasses.replace(RECIPE, patience=2)
+    with pytest.raises(FloatingPointError, match="2 steps in a row, up to step 4"):
+        loop.train(settings(corpus, tmp_path / "run", recipe=recipe))
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("make", "message"),
     [
-        ({"data": ()}, "no data"),
-        ({"stage": 3}, "stage"),
-        ({"stage": 2}, "--init"),
-        ({"steps": 0}, "steps"),
-        ({"minutes": -1.0}, "minutes"),
+        (lambda: loop.train(TrainConfig()), "no data"),
+        (lambda: Recipe(stage=3), "stage"),
+        (lambda: TrainConfig(data=("x",), recipe=Recipe(stage=2)), "--init"),
+        (lambda: Recipe(steps=0), "steps"),
+        (lambda: Recipe(batch_size=6, accumulate=4), "accumulate=4"),
+        (lambda: Recipe(entropy_weight=((5, 1.0), (5, 2.0))), "entropy_weight"),
+        (lambda: Session(minutes=-1.0), "minutes"),
+        (lambda: Session(profile=(3, 3)), "profile"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(changes, message):
+def test_settings_that_make_no_sense_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
-        TrainConfig(**({"data": ("x",)} | changes))
+        make()
+
+
+def test_the_last_saves_and_the_best_one_are_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    state = step.State(*[jnp.zeros(3)] * len(step.State._fields))
+    for number, score in ((1, 0.1), (2, 0.9), (3, None), (4, 0.5), (5, None), (6, None)):
+        checkpoints.save(number, state, score)
+    checkpoints.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "5", "6"]
 
 
 def command(corpus: Path, run: Path, *options: str) -> list[str]:

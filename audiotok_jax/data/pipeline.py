@@ -1,70 +1,297 @@
-"""Batches of random crops, drawn by Grain: the same seed and step give the same batch."""
+"""Batches of random crops, read ahead by Grain; the same seed gives the same, come what may."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import os
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from multiprocessing import parent_process
+from typing import Any, NamedTuple
 
 import grain
 import numpy as np
+from absl import flags
+from numpy.typing import NDArray
 
-from audiotok_jax import audio
-from audiotok_jax.data.sources import Clip
+from audiotok_jax.audio import AudioError
+from audiotok_jax.data import augment as augmentation
+from audiotok_jax.data.augment import Augment
+from audiotok_jax.data.clips import Skipped
+from audiotok_jax.data.plan import LANES, Plan, corpus_weights
+from audiotok_jax.data.sources import Clips, open_clips
 
-# A corpus is drawn in proportion to a power of its hours, so that small ones are heard too.
-CORPUS_POWER = 0.7
-# Gain of half of the crops, in dB; the others keep the level they were recorded at.
-GAIN_DB = (-20.0, 6.0)
+ATTEMPTS = 100
+"""Clips that may turn out unreadable one after another before the data as a whole is given up."""
 
+POOL = 32
+"""Clips of noise, and of rooms, in use at a time."""
+POOL_STEPS = 128
+"""Batches for which each is in use; they do not change all at once."""
 
-class _Crops(grain.transforms.RandomMap):
-    """Clip to crop of fixed length: a random part, or all of it and zeros."""
-
-    def __init__(self, samples: int, sample_rate: int):
-        self._samples = samples
-        self._sample_rate = sample_rate
-        # Compressed audio is decoded once: 16 bits a sample are 115 MB an hour.
-        self._decoded: dict[str, np.ndarray] = {}
-
-    def random_map(self, element: Clip, rng: np.random.Generator) -> np.ndarray:
-        wave = self._load(element.path)
-        start = int(rng.integers(max(1, len(wave) - self._samples + 1)))
-        crop = wave[start : start + self._samples].astype(np.float32) / 32768
-        gain = 10 ** (rng.uniform(*GAIN_DB) / 20) if rng.random() < 0.5 else 1.0
-        return np.pad(crop, (0, self._samples - len(crop))) * np.float32(gain)
-
-    def _load(self, path: str) -> np.ndarray:
-        if path not in self._decoded:
-            wave, _ = audio.read(path, self._sample_rate)
-            self._decoded[path] = np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16)
-        return self._decoded[path]
+_GAIN_ALONE = Augment()
 
 
-def batches(
-    clips: list[Clip], samples: int, batch_size: int, sample_rate: int, seed: int
-) -> grain.IterDataset:
-    """Endless batches, float32 (batch_size, samples) in [-2, 2].
+class Batch(NamedTuple):
+    """Some rows of a batch.
 
-    Within a corpus every second of audio is as likely as every other: a clip stands in the list
-    once per crop that fits into it. The iterator's `get_state` and `set_state` continue it
-    exactly.
-
-    Args:
-        clips: at least one.
-        samples: length of a crop at `sample_rate` Hz.
-        seed: of order and crops.
+    Attributes:
+        audio: float32 (rows, samples), both input and target.
+        clip: int32 (rows,), numbers in the list of clips.
     """
-    by_corpus: dict[str, list[Clip]] = defaultdict(list)
-    hours: dict[str, float] = defaultdict(float)
-    for clip in clips:
-        copies = max(1, round(clip.seconds * sample_rate / samples))
-        by_corpus[clip.corpus] += [clip] * copies
-        hours[clip.corpus] += clip.seconds / 3600
-    crops = _Crops(samples, sample_rate)
-    parts, weights = [], []
-    for number, corpus in enumerate(sorted(by_corpus)):
-        part = grain.MapDataset.source(by_corpus[corpus]).seed(seed + number)
-        parts.append(part.shuffle().repeat().random_map(crops))
-        weights.append(hours[corpus] ** CORPUS_POWER)
-    mixed = grain.MapDataset.mix(parts, weights)
-    options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=8)
-    return mixed.batch(batch_size).to_iter_dataset(options)
+
+    audio: NDArray[np.float32]
+    clip: NDArray[np.int32]
+
+
+class Batches(grain.DatasetIterator):
+    """Endless batches of crops; a Grain iterator, and Orbax can save it.
+
+    Row r of batch t depends on the clips, `samples`, `batch_size`, `seed`, `augment`, `weights`, r
+    and t alone: the number of workers, threads and processes changes nothing. In a corpus every
+    second of audio is as likely as every other; `plan` says in which order they come. A crop of a
+    clip that turns out to be unreadable is replaced by one that is drawn anew.
+
+    The state is the number of batches that were given.
+    """
+
+    def __init__(
+        self,
+        clips: Clips,
+        samples: int,
+        batch_size: int,
+        seed: int,
+        *,
+        augment: Augment = _GAIN_ALONE,
+        weights: Mapping[str, float] | None = None,
+        process_index: int = 0,
+        process_count: int = 1,
+        workers: int = 0,
+    ):
+        """Starts at batch 0.
+
+        Args:
+            clips: at least one.
+            samples: length of a crop at the rate of `clips`.
+            batch_size: rows of a batch over all processes.
+            seed: of all that is random; 0 or more.
+            augment: changes of the crops.
+            weights: of corpora, by name; see `plan.corpus_weights`.
+            process_index: which rows are given: the n-th of `process_count` equal parts.
+            process_count: divides `batch_size`.
+            workers: processes that read, started by `spawn`; 0 reads in threads of this one.
+
+        Raises:
+            ValueError: an argument does not fit.
+            OSError: a location in `augment` does not exist.
+        """
+        super().__init__()
+        self._source: Any = None
+        if batch_size % process_count:
+            raise ValueError(
+                f"batch_size={batch_size} cannot be shared equally by {process_count} processes"
+            )
+        if seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {seed}")
+        if augment.band and augment.band_hz[1] >= clips.sample_rate / 2:
+            raise ValueError(
+                f"band_hz must lie below {clips.sample_rate / 2:g} Hz, half of the sample rate"
+            )
+        share = batch_size // process_count
+        rows = range(process_index * share, (process_index + 1) * share)
+        plan = Plan(clips, samples, batch_size, seed, corpus_weights(clips, weights or {}))
+        self._steps = _Steps(clips, plan, samples, batch_size, rows, seed, augment)
+        self._workers = workers
+        self._step = 0
+        self._skipped: dict[str, Skipped] = {}
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """The audio that turned out to be unreadable when it was drawn, in this process so far."""
+        return list(self._skipped.values())
+
+    def __next__(self) -> Batch:
+        """The next batch.
+
+        Raises:
+            ValueError: none of `ATTEMPTS` clips that were drawn one after another can be read.
+            OSError: the disk does not give a file that was there before.
+        """
+        self._assert_not_closed()
+        if self._source is None:
+            self._source = self._start()
+        batch, skipped = next(self._source)
+        self._skipped.update((one.path, one) for one in skipped)
+        self._step += 1
+        return batch
+
+    def get_state(self) -> dict[str, int]:
+        """`{"step": n}`, where n is the number of the next batch."""
+        return {"step": self._step}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Goes to the batch that `get_state` named."""
+        self._stop()
+        self._step = state["step"]
+
+    def close(self) -> None:
+        """Ends the threads or workers."""
+        self._stop()
+        super().close()
+
+    def _start(self) -> Any:
+        """Reads ahead from the current step on."""
+        dataset = grain.MapDataset.source(self._steps)[self._step :]
+        if not self._workers:
+            threads = min(os.cpu_count() or 1, LANES // 2)
+            options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
+            return iter(dataset.to_iter_dataset(options))
+        if not flags.FLAGS.is_parsed():  # Grain asks for flags of its own when it starts workers
+            flags.FLAGS.mark_as_parsed()
+        ahead = dataset.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=1))
+        options = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=2)
+        return iter(ahead.mp_prefetch(options, worker_init_fn=_start_worker))
+
+    def _stop(self) -> None:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+
+class _Steps:
+    """The rows of one process, by number of the batch; a random-access source for Grain."""
+
+    def __init__(
+        self,
+        clips: Clips,
+        plan: Plan,
+        samples: int,
+        batch_size: int,
+        rows: range,
+        seed: int,
+        augment: Augment,
+    ):
+        self._clips = clips
+        self._plan = plan
+        self._samples = samples
+        self._batch_size = batch_size
+        self._rows = rows
+        self._seed = seed
+        self._augment = augment
+        self._impulses = _Pool(augment.reverb_data, clips.sample_rate, (seed, 2))
+        self._noises = _Pool(augment.noise_data, clips.sample_rate, (seed, 3))
+        # By row and lane: the clip that was read there last.
+        self._held: dict[tuple[int, int], tuple[int, NDArray[np.int16]]] = {}
+        self._bad: dict[int, Skipped] = {}
+
+    def __len__(self) -> int:
+        return 2**40
+
+    def __getitem__(self, step: int) -> tuple[Batch, list[Skipped]]:
+        batch = Batch(
+            np.zeros((len(self._rows), self._samples), np.float32),
+            np.zeros(len(self._rows), np.int32),
+        )
+        skipped: list[Skipped] = []
+        for place, row in enumerate(self._rows):
+            random = np.random.default_rng([self._seed, 0, step * self._batch_size + row])
+            batch.clip[place], crop = self._crop(step, row, random, skipped)
+            wave = np.pad(_to_float(crop), (0, self._samples - len(crop)))
+            batch.audio[place] = augmentation.change(
+                wave,
+                self._augment,
+                self._clips.sample_rate,
+                random,
+                partial(self._impulses.draw, step, random, skipped),
+                partial(self._noises.draw, step, random, skipped),
+            )
+        return batch, skipped
+
+    def _crop(
+        self, step: int, row: int, random: np.random.Generator, skipped: list[Skipped]
+    ) -> tuple[int, NDArray[np.int16]]:
+        clip, slot, slots = self._plan.pick(step, row)
+        lane = row, step % LANES
+        held, wave = self._held.get(lane, (None, None))
+        if wave is None or held != clip:
+            wave = _readable(self._clips, clip, self._bad, skipped)
+            if wave is not None:
+                self._held[lane] = clip, wave
+        attempts = 1
+        while wave is None:
+            if attempts == ATTEMPTS:
+                raise ValueError(
+                    f"of {attempts} clips drawn one after another none can be read; "
+                    f"{skipped[-1].path}: {skipped[-1].reason}"
+                )
+            elsewhere = divmod(int(random.integers(2**32)), self._batch_size)
+            clip, slot, slots = self._plan.pick(*elsewhere)
+            wave = _readable(self._clips, clip, self._bad, skipped)
+            attempts += 1
+        last = max(0, len(wave) - self._samples)
+        start = min(last, int((slot + random.random()) / slots * (last + 1)))
+        return clip, wave[start : start + self._samples]
+
+
+class _Pool:
+    """Clips of noise or rooms; few at a time, each for a while, as decoding takes time."""
+
+    def __init__(self, locations: Sequence[str], sample_rate: int, seed: tuple[int, int]):
+        self._clips = open_clips(locations, sample_rate)
+        self._seed = seed
+        self._held: dict[int, tuple[int, NDArray[np.int16]]] = {}
+        self._bad: dict[int, Skipped] = {}
+
+    def draw(
+        self, step: int, random: np.random.Generator, skipped: list[Skipped]
+    ) -> NDArray[np.float32]:
+        """One of the clips in use at a step, float32 (samples,)."""
+        place = int(random.integers(POOL))
+        turn = (step + place * POOL_STEPS // POOL) // POOL_STEPS
+        held, wave = self._held.get(place, (None, None))
+        if wave is None or held != turn:
+            wave = self._choose(np.random.default_rng([*self._seed, place, turn]), skipped)
+            self._held[place] = turn, wave
+        return _to_float(wave)
+
+    def _choose(self, random: np.random.Generator, skipped: list[Skipped]) -> NDArray[np.int16]:
+        for _ in range(ATTEMPTS):
+            number = int(random.integers(len(self._clips)))
+            wave = _readable(self._clips, number, self._bad, skipped)
+            if wave is not None:
+                return wave
+        raise ValueError(
+            f"none of the noises or rooms can be read; {skipped[-1].path}: {skipped[-1].reason}"
+        )
+
+
+def _readable(
+    clips: Clips, number: int, bad: dict[int, Skipped], skipped: list[Skipped]
+) -> NDArray[np.int16] | None:
+    """The samples of a clip; None if it is bad, which goes into `bad` and `skipped`."""
+    if number not in bad:
+        try:
+            return clips.read(number)
+        except AudioError as error:
+            bad[number] = Skipped.because(clips[number].path, error)
+    skipped.append(bad[number])
+    return None
+
+
+def _to_float(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
+    return pcm.astype(np.float32) / np.float32(32768)
+
+
+def _start_worker(index: int, count: int) -> None:
+    """Leaves signals to the process that trains, and ends when that is gone."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    trainer = parent_process()
+    assert trainer is not None
+
+    def follow() -> None:
+        trainer.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

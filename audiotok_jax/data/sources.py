@@ -1,84 +1,169 @@
-"""Which clips there are: a folder of audio with or without a table, or a table alone."""
+"""What `--data` names: folders, tables, tars and TFDS datasets, as one list of clips."""
 
 from __future__ import annotations
 
-import csv
+import hashlib
+import itertools
 import logging
-from collections.abc import Iterable
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import soundfile
+import numpy as np
+from numpy.typing import NDArray
 
 from audiotok_jax import audio
-from audiotok_jax.files import find
+from audiotok_jax.data import tables
+from audiotok_jax.data.clips import SAMPLE_RATE, Clip, Skipped, Source
+from audiotok_jax.data.folders import Folder
+from audiotok_jax.data.tars import Tars, is_pattern
 
 logger = logging.getLogger(__name__)
 
-
-class Clip(NamedTuple):
-    """One file of audio, the corpus it belongs to, and its length in seconds."""
-
-    path: str
-    corpus: str
-    seconds: float
+PIECE_SECONDS = 30.0
+"""A longer file counts as several clips of equal length, so that no read takes much memory."""
 
 
-def find_clips(locations: list[str]) -> list[Clip]:
-    """Clips below folders and in tables.
+class Clips(Sequence[Clip]):
+    """The clips of all sources, sorted by corpus, then by source, then by name.
 
-    A table is a `.tsv` or `.csv` file with a header row and the columns `path` (relative to the
-    table) and, where known, `corpus` and `seconds`. A folder `DIR` is described by the table
-    `DIR.tsv` or `DIR.csv` beside it where there is one; otherwise it is searched, and the folders
-    directly below it are the corpora. Files that cannot be read are named in a warning and left
-    out.
+    The same audio gives the same clips, in the same order and with the same samples, whether it
+    lies in a folder, a tar or a dataset, or is listed in a table.
+
+    Attributes:
+        sample_rate: of what `read` gives, in Hz.
+        skipped: what is left out because its header shows that it cannot be used.
+    """
+
+    def __init__(self, sources: Sequence[Source], sample_rate: int):
+        """Numbers the clips of `sources`, which read at `sample_rate` Hz."""
+        self.sample_rate = sample_rate
+        self._sources = list(sources)
+        self._clips: list[Clip] = []
+        self._places: list[tuple[int, int, int]] = []  # source, number in it, start in that
+        self.skipped: list[Skipped] = []
+        for place, source in enumerate(self._sources):
+            for number, clip in enumerate(source.clips):
+                for piece in _pieces(clip, sample_rate):
+                    self._clips.append(piece)
+                    self._places.append((place, number, piece.start - clip.start))
+            self.skipped += source.skipped
+        order = sorted(range(len(self._clips)), key=lambda number: self._clips[number].corpus)
+        self._clips = [self._clips[number] for number in order]
+        self._places = [self._places[number] for number in order]
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._clips[number]
+
+    def read(self, number: int) -> NDArray[np.int16]:
+        """All samples of a clip, int16 (samples,).
+
+        Raises:
+            AudioError: the audio is bad.
+            OSError: the disk does not give it.
+        """
+        place, within, start = self._places[number]
+        clip = self._clips[number]
+        wave = self._sources[place].read(within, start, start + clip.num_samples)
+        if not len(wave):
+            raise audio.AudioError(f"{clip.path}: shorter than its header says")
+        return wave
+
+    @property
+    def seconds(self) -> float:
+        """Of all clips together."""
+        return sum(clip.seconds for clip in self._clips)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that tell these clips, by name and length, from others."""
+        digest = hashlib.sha256()
+        for clip in self._clips:
+            row = (clip.corpus, clip.name, clip.start, clip.num_samples)
+            digest.update(repr(row).encode())
+        return digest.hexdigest()[:16]
+
+
+def open_clips(locations: Sequence[str], sample_rate: int) -> Clips:
+    """Finds the clips in all locations, and their lengths.
+
+    Args:
+        locations: each one of
+            - a folder, or a table of files (.tsv, .csv, .parquet, .jsonl): see `Folder`;
+            - a tar, a folder of tars or a pattern of their names: see `Tars`;
+            - `tfds:NAME[/CONFIG][:SPLIT]`: see `Dataset`.
+        sample_rate: to read at, in Hz.
 
     Raises:
-        ValueError: a location holds no audio, or a table lacks the column `path`.
-        FileNotFoundError: a location does not exist.
+        ValueError: a location holds no audio that can be read, or a table or dataset is bad.
+        OSError: a location does not exist.
+    """
+    sources = [_open(location, sample_rate) for location in locations]
+    for location, source in zip(locations, sources, strict=True):
+        _check_any(location, source)
+    return Clips(sources, sample_rate)
+
+
+def find_clips(locations: Sequence[str]) -> list[Clip]:
+    """The audio files below folders and in tables, whole, as `Folder` finds them at 16 kHz.
+
+    What cannot be read is named in a warning and left out.
+
+    Raises:
+        ValueError: a location holds no audio that can be read, or a table is bad.
+        OSError: a location does not exist.
     """
     clips: list[Clip] = []
     for location in locations:
-        found = _below(Path(location))
-        if not found:
-            raise ValueError(f"{location}: no readable audio there")
-        clips += found
+        source = Folder(_existing(location), SAMPLE_RATE)
+        for path, reason in source.skipped:
+            logger.warning("left out: %s: %s", path, reason)
+        _check_any(location, source)
+        clips += source.clips
     return clips
 
 
-def _below(location: Path) -> list[Clip]:
-    if not location.exists():
+def _open(location: str, sample_rate: int) -> Source:
+    if location.startswith("tfds:"):
+        from audiotok_jax.data.datasets import Dataset  # imports TFDS, which takes half a second
+
+        return Dataset(location, sample_rate)
+    if is_pattern(location):
+        return Tars(location, sample_rate)
+    path = _existing(location)
+    if any(path.glob("*.tar")) if path.is_dir() else path.suffix == ".tar":
+        return Tars(location, sample_rate)
+    return Folder(path, sample_rate)
+
+
+def _existing(location: str) -> Path:
+    path = Path(location)
+    if not path.exists():
         raise FileNotFoundError(f"{location}: no such file or folder")
-    if location.is_file():
-        return _in_table(location)
-    for suffix in (".tsv", ".csv"):
-        table = location.resolve().with_name(location.resolve().name + suffix)
-        if table.is_file():
-            return _in_table(table)
-    files = find([location], audio.SUFFIXES)
-    corpora = [path.relative_to(location).parts for path in files]
-    named = [parts[0] if len(parts) > 1 else location.name for parts in corpora]
-    return _measured(zip(files, named, [None] * len(files), strict=True))
+    if path.is_file() and path.suffix not in (*tables.SUFFIXES, ".tar"):
+        raise ValueError(f"{location}: is no table ({' '.join(tables.SUFFIXES)}), tar or folder")
+    return path
 
 
-def _in_table(table: Path) -> list[Clip]:
-    with open(table, newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file, delimiter="," if table.suffix == ".csv" else "\t")
-        if "path" not in (rows.fieldnames or []):
-            raise ValueError(f"{table}: the header row has no column 'path'")
-        return _measured(
-            (table.parent / row["path"], row.get("corpus") or table.stem, row.get("seconds"))
-            for row in rows
+def _check_any(location: str, source: Source) -> None:
+    if source.clips:
+        return
+    message = f"{location}: no readable audio there"
+    if source.skipped:
+        path, reason = source.skipped[0]
+        message += f"; {len(source.skipped)} left out, the first one {path}: {reason}"
+    raise ValueError(message)
+
+
+def _pieces(clip: Clip, sample_rate: int) -> Iterator[Clip]:
+    count = max(1, math.ceil(clip.seconds / PIECE_SECONDS))
+    edges = [number * clip.num_samples // count for number in range(count + 1)]
+    for start, stop in itertools.pairwise(edges):
+        samples = stop - start
+        yield clip._replace(
+            start=clip.start + start, num_samples=samples, seconds=samples / sample_rate
         )
-
-
-def _measured(rows: Iterable[tuple[Path, str, str | None]]) -> list[Clip]:
-    clips = []
-    for path, corpus, seconds in rows:
-        try:
-            if not path.is_file():
-                raise ValueError("no such file")
-            clips.append(Clip(str(path), corpus, float(seconds or soundfile.info(path).duration)))
-        except (soundfile.LibsndfileError, ValueError) as error:
-            logger.warning("left out: %s: %s", path, error)
-    return clips

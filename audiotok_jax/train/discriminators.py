@@ -76,12 +76,16 @@ def adversarial_loss(fake: list) -> Array:
 
 
 def matching_loss(real: list, fake: list) -> Array:
-    """Mean absolute difference of features, relative to their size."""
+    """Mean absolute difference of features, relative to their size in each example."""
     return _mean(
-        jnp.mean(jnp.abs(theirs - ours)) / (jnp.mean(jnp.abs(theirs)) + 1e-6)
+        jnp.mean(_per_example(theirs - ours) / (_per_example(theirs) + 1e-6))
         for (_, of_real), (_, of_fake) in zip(real, fake, strict=True)
         for theirs, ours in zip(of_real, of_fake, strict=True)
     )
+
+
+def _per_example(features: Array) -> Array:
+    return jnp.mean(jnp.abs(features), axis=tuple(range(1, features.ndim)))
 
 
 def _mean(values: Iterable[Array]) -> Array:

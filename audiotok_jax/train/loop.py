@@ -1,128 +1,227 @@
-"""A training run from start, or from where it stopped, to its end."""
+"""A training run from start, or from where it stopped, to its end.
+
+Where many processes take part, all of them run this loop in step. What may come to one of them
+alone, a signal or the hour, travels with its rows of the batch: the step returns the largest
+wish, one step late, and so all processes save and stop at the same step.
+"""
 
 from __future__ import annotations
 
-import json
-import platform
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
-from audiotok_jax import pretrained
+from audiotok_jax import parallel, pretrained
 from audiotok_jax.codec import model
-from audiotok_jax.config import CodecConfig, preset
+from audiotok_jax.config import CodecConfig
 from audiotok_jax.data import pipeline, sources
-from audiotok_jax.files import replacing
+from audiotok_jax.train import folder, placement, trackers
 from audiotok_jax.train import step as training
-from audiotok_jax.train.checkpoint import Checkpoints
-from audiotok_jax.train.config import TrainConfig
+from audiotok_jax.train.checkpoint import Checkpoints, meet
+from audiotok_jax.train.config import Recipe, Session, TrainConfig
+from audiotok_jax.train.evaluation import Evaluation
 from audiotok_jax.train.metrics import Metrics
+from audiotok_jax.train.throughput import matmul_flops
+
+GO_ON, SAVE, STOP = range(3)
+"""What a process may wish for; the largest wish of all comes true."""
 
 
 def train(config: TrainConfig) -> Path:
-    """Trains until `config.steps`, `config.minutes`, SIGTERM or SIGINT, and saves.
+    """Trains until the last step, the limit of the session, SIGTERM or SIGINT, and saves.
 
-    The run's folder gets `config.json`, `metrics.jsonl` (a line per step), `checkpoints/` and,
-    whenever the run ends, `model/`: the averaged weights, ready for `from_pretrained`.
+    The run's folder gets what `train.folder` and `train.metrics` say, `checkpoints/` and,
+    whenever the session ends, `model/`: the averaged weights, ready for `from_pretrained`.
 
     Returns:
         The folder of the weights.
 
     Raises:
-        ValueError: settings, data, weights or an earlier run in the folder do not fit.
-        FloatingPointError: the loss is not finite; the message names the step, and the saves
-            before it are kept.
+        ValueError: settings, data, weights, devices or an earlier run in the folder do not fit.
+        FloatingPointError: the gradient was not finite too many steps in a row; the message
+            names the step, and the saves before it are kept.
     """
-    codec, params = _start(config)
-    clips = sources.find_clips(list(config.data))
+    codec, recipe, session = config.codec, config.recipe, config.session
+    if not config.data:
+        raise ValueError("no data: name a folder or a table with --data")
+    trackers.check(session)
+    mesh = parallel.make_mesh(jax.devices(), config.mesh.fsdp, config.mesh.model)
+    rows = _rows_of_this_process(recipe, mesh)
+    released = _released(config)
+    clips = sources.open_clips(config.data, codec.sample_rate)
+    evaluation = session.eval_data and Evaluation(session.eval_data, session.eval_clips, codec)
     out = Path(config.out)
-    _claim(out, config)
-    # The schedule and the losses alone are part of the step: a session's limits would make
-    # jit see another program.
-    settings = TrainConfig(**(config.kept() | {"data": config.data}))
-    state = training.create(params, codec, settings)
-    samples = training.crop_samples(codec, config)
-    data = iter(pipeline.batches(clips, samples, config.batch_size, codec.sample_rate, config.seed))
-    checkpoints = Checkpoints(out / "checkpoints", config.keep)
-    if checkpoints.latest is not None:
-        state = checkpoints.restore(state, data)
-    hours = sum(clip.seconds for clip in clips) / 3600
-    count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    print(
-        f"{out}: {count / 1e6:.2f} M parameters, {len(clips)} clips, {hours:.2f} h, "
-        f"stage {config.stage}, step {int(state.step)} of {config.steps}, {jax.devices()}",
-        flush=True,
+    folder.check(out, config, clips)
+    meet("all processes looked at the folder")
+    if jax.process_index() == 0:
+        folder.claim(out, config, clips)
+    meet("the folder is there")
+    checkpoints = Checkpoints(out / "checkpoints", session.keep)
+    state = _start(released, codec, recipe, mesh, checkpoints)
+    traced = trace_step(state, codec, recipe, mesh)
+    update = traced.lower().compile()
+    # All products lie in the part that every device runs on rows of its own.
+    flops = matmul_flops(traced.jaxpr) * mesh.shape["data"] * mesh.shape["fsdp"]
+    first = int(state.step)
+    # A batch is a function of its step: nothing else is needed to go on.
+    data = pipeline.Batches(
+        clips,
+        training.crop_samples(codec, recipe),
+        recipe.batch_size,
+        recipe.seed,
+        augment=config.augment,
+        weights=dict(config.weights),
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        workers=session.workers,
     )
-    update = jax.jit(training.update, static_argnums=(2, 3), donate_argnums=0)
-    with Metrics(out / "metrics.jsonl", int(state.step)) as metrics, _signals() as stopped:
-        started = saved = time.monotonic()
+    data.set_state({"step": first})
+    with (
+        closing(checkpoints),
+        closing(data),
+        _signals() as stopped,
+        Metrics(out, first, config, clips, data, flops) as metrics,
+    ):
+        meet("the step is compiled")
+        clock = _Clock(session)
         pending = None
-        for step in range(int(state.step), config.steps):
-            now = time.monotonic()
-            if stopped or (config.minutes and now - started > 60 * config.minutes):
-                break
-            if now - saved > 60 * config.save_minutes:
-                metrics.write(pending)
-                pending = None
-                checkpoints.save(step, state, data)
-                saved = now
-            wave = next(data)
-            state, scalars = update(state, wave, codec, settings)
+        for step in range(first, recipe.steps):
+            wish = STOP if stopped else clock.wish()
+            wave = next(data).audio
+            local = training.Batch(wave, rows, np.full(len(rows), wish, np.int32))
+            with metrics.step(step):
+                state, results = update(state, parallel.from_processes(local, mesh))
             # Read a step late, so that the device never waits for the host.
-            metrics.write(pending)
-            pending = (step, wave.size / codec.sample_rate, scalars)
+            agreed, pending = metrics.write(pending), (step, results)
+            done = step + 1
+            judged = bool(evaluation) and done % session.eval_steps == 0
+            by_steps = session.save_steps is not None and done % session.save_steps == 0
+            if agreed == SAVE or judged or by_steps:
+                agreed, pending = max(agreed, metrics.write(pending)), None
+                score = None
+                if evaluation and judged:
+                    score = metrics.judge(done, evaluation, averaged(state, mesh))
+                checkpoints.save(done, state, score)
+            if agreed == STOP:
+                break
         metrics.write(pending)
-    done = int(state.step)
-    checkpoints.save(done, state, data)
-    checkpoints.close()
-    folder = out / "model"
-    # A released model says what it learnt from, and not where that lay on this machine.
-    names = {
-        "data": [Path(location).name for location in config.data],
-        "init": config.init and Path(config.init).name,
-    }
-    card = {"steps": done, "hours": round(hours, 2), "settings": settings.kept() | names}
-    pretrained.save(folder, jax.tree.map(np.asarray, state.ema), codec, card)
-    print(f"stopped at step {done} of {config.steps}; weights in {folder}", flush=True)
-    return folder
+        done = int(state.step)
+        checkpoints.save(done, state)
+    params = averaged(state, mesh)
+    if jax.process_index() == 0:
+        pretrained.save(out / "model", params, codec, folder.card(config, clips, done))
+        print(f"stopped at step {done} of {recipe.steps}; weights in {out / 'model'}", flush=True)
+    meet("the weights are written")
+    return out / "model"
 
 
-def _start(config: TrainConfig) -> tuple[CodecConfig, model.Params]:
-    codec = preset(config.preset)
+def trace_step(
+    state: training.State, codec: CodecConfig, recipe: Recipe, mesh: Mesh
+) -> jax.stages.Traced:
+    """The step, to be compiled: a function of a state, which it consumes, and a global `Batch`.
+
+    Args:
+        state: arrays, or their shapes with shardings.
+    """
+    rows = (recipe.batch_size,)
+
+    def shaped(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=parallel.by_rows(mesh))
+
+    batch = training.Batch(
+        shaped((*rows, training.crop_samples(codec, recipe)), np.float32),
+        shaped(rows, np.int32),
+        shaped(rows, np.int32),
+    )
+    places = jax.tree.map(lambda leaf: leaf.sharding, state)
+    update = jax.jit(
+        training.update,
+        static_argnums=(2, 3, 4),
+        donate_argnums=0,
+        out_shardings=(places, parallel.replicated(mesh)),
+    )
+    return update.trace(state, batch, codec, recipe, mesh)
+
+
+def averaged(state: training.State, mesh: Mesh) -> model.Params:
+    """The averaged parameters as NumPy arrays; all processes must call this."""
+    gather = jax.jit(lambda tree: tree, out_shardings=parallel.replicated(mesh))
+    return jax.tree.map(np.asarray, gather(state.ema))
+
+
+class _Clock:
+    """Tells what the time wants to be done."""
+
+    def __init__(self, session: Session):
+        self._session = session
+        self._started = self._saved = time.monotonic()
+
+    def wish(self) -> int:
+        now = time.monotonic()
+        limit = self._session.minutes
+        if limit is not None and now - self._started > 60 * limit:
+            return STOP
+        # One clock is enough: else each process would ask for a save of its own.
+        if jax.process_index() == 0 and now - self._saved > 60 * self._session.save_minutes:
+            self._saved = now
+            return SAVE
+        return GO_ON
+
+
+def _released(config: TrainConfig) -> model.Params | None:
     if config.init is None:
-        return codec, model.init(jax.random.key(config.seed), codec)
+        return None
     released = pretrained.load(config.init)
-    if released.config != codec:
-        raise ValueError(f"{config.init}: these weights are not of preset {config.preset}")
-    return codec, jax.tree.map(jax.numpy.asarray, released.params)
+    if released.config != config.codec:
+        raise ValueError(f"{config.init}: these weights are of another codec than the run's")
+    return released.params
 
 
-def _claim(out: Path, config: TrainConfig) -> None:
-    """Records the settings of a new run, or compares them with those of the one resumed."""
-    path = out / "config.json"
-    record = {
-        "settings": config.kept(),
-        "versions": {"jax": jax.__version__, "python": platform.python_version()},
-        "devices": [str(device) for device in jax.devices()],
-    }
-    if path.exists():
-        if not config.resume:
-            raise ValueError(f"{out} holds a run already: go on with --resume, or choose another")
-        before = json.loads(path.read_text())["settings"]
-        changed = [name for name, value in config.kept().items() if before.get(name) != value]
-        if changed:
-            raise ValueError(f"{out} was started with other settings: {', '.join(changed)}")
-        return
-    if config.resume:
-        raise ValueError(f"{out} holds no run to resume")
-    out.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
+def _start(
+    released: model.Params | None,
+    codec: CodecConfig,
+    recipe: Recipe,
+    mesh: Mesh,
+    checkpoints: Checkpoints,
+) -> training.State:
+    """State of the last save, or of step 0, on its devices."""
+
+    def create(params: model.Params | None) -> training.State:
+        if params is None:
+            params = model.init(jax.random.key(recipe.seed), codec)
+        return training.create(params, codec, recipe)
+
+    shapes = jax.eval_shape(create, released)
+    places = placement.place(shapes, mesh)
+    if checkpoints.latest is None:
+        state: training.State = jax.jit(create, out_shardings=places)(released)
+        return state
+    return checkpoints.restore(
+        jax.tree.map(
+            lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+            shapes,
+            places,
+        )
+    )
+
+
+def _rows_of_this_process(recipe: Recipe, mesh: Mesh) -> np.ndarray:
+    """Numbers of the rows of a batch that this process reads."""
+    parts = mesh.shape["data"] * mesh.shape["fsdp"] * recipe.accumulate
+    if recipe.batch_size % parts:
+        raise ValueError(
+            f"batch_size={recipe.batch_size} cannot be cut into {parts} equal parts "
+            "(devices that read different rows, times accumulate)"
+        )
+    share = recipe.batch_size // jax.process_count()
+    return np.arange(share, dtype=np.int32) + share * jax.process_index()
 
 
 @contextmanager

@@ -63,13 +63,13 @@ def forward(
 
 
 def _pitch_loss(logits: Array, pitch: Array, periodic: Array) -> Array:
-    """Cross entropy against the blurred index, weighted by how periodic a frame is."""
+    """Mean cross entropy against the blurred index, each frame weighted by how periodic it is."""
     steps = np.arange(logits.shape[-1])
     blur = np.exp(-0.5 * ((steps[:, None] - steps) / PITCH_BLUR) ** 2)
     target = jnp.asarray((blur / blur.sum(axis=1, keepdims=True)).astype(np.float32))[pitch]
     weight = jnp.clip((periodic - 0.3) / 0.4, 0.0, 1.0)
     cross = -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
-    return jnp.sum(weight * cross) / (jnp.sum(weight) + 1.0)
+    return jnp.mean(weight * cross)
 
 
 def reconstruction(decoded: Array, wave: Array, sample_rate: int) -> tuple[Array, Array]:
@@ -83,13 +83,8 @@ def reconstruction(decoded: Array, wave: Array, sample_rate: int) -> tuple[Array
         and that of magnitude spectra over the mean magnitude, over `STFT_SCALES`.
     """
     mel, stft = [], []
-    both = jnp.concatenate([decoded, wave])
     for length, bands in MEL_SCALES:
-        window = hann(length) / np.sqrt(np.sum(hann(length) ** 2))
-        rest = -both.shape[1] % (length // 4)
-        padded = jnp.pad(both, ((0, 0), (length // 2, length // 2 + rest)))
-        spectra = magnitude(frame(padded, length, length // 4), window)
-        ours, theirs = jnp.split(spectra, 2)
+        ours, theirs = _spectra(decoded, length), _spectra(wave, length)
         filters = mel_filters(sample_rate, length, bands)
         difference = jnp.log(ours @ filters + FLOOR) - jnp.log(theirs @ filters + FLOOR)
         mel.append(jnp.mean(jnp.abs(difference)))
@@ -97,3 +92,11 @@ def reconstruction(decoded: Array, wave: Array, sample_rate: int) -> tuple[Array
             scale = jnp.mean(theirs, axis=(1, 2)) + FLOOR
             stft.append(jnp.mean(jnp.mean(jnp.abs(ours - theirs), axis=(1, 2)) / scale))
     return jnp.mean(jnp.stack(mel)), jnp.mean(jnp.stack(stft))
+
+
+def _spectra(wave: Array, length: int) -> Array:
+    """Magnitudes of windows of unit energy: (B, S) -> (B, frames, length // 2 + 1)."""
+    window = hann(length) / np.sqrt(np.sum(hann(length) ** 2))
+    rest = -wave.shape[1] % (length // 4)
+    padded = jnp.pad(wave, ((0, 0), (length // 2, length // 2 + rest)))
+    return magnitude(frame(padded, length, length // 4), window)

@@ -1,73 +1,176 @@
-"""What a run says of itself: a line per step in a file, and some on the console."""
+"""What a run says of itself while it goes on, and what it listens to in return."""
 
 from __future__ import annotations
 
-import json
-import math
-import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from audiotok_jax.files import replacing
+import jax
+import numpy as np
 
-# Steps between two lines on the console.
-REPORT_STEPS = 20
-REPORTED = ("loss", "mel", "stft", "pitch", "bit_entropy", "gradient_norm")
+from audiotok_jax.codec import model
+from audiotok_jax.codec.model import Params
+from audiotok_jax.config import CodecConfig
+from audiotok_jax.data.clips import Skipped
+from audiotok_jax.data.sources import Clips
+from audiotok_jax.train import folder
+from audiotok_jax.train.config import TrainConfig
+from audiotok_jax.train.evaluation import Evaluation
+from audiotok_jax.train.profile import Profile
+from audiotok_jax.train.step import crop_samples
+from audiotok_jax.train.throughput import Throughput, peak_flops
+from audiotok_jax.train.trackers import Tracker, open_trackers
+from audiotok_jax.train.trackers.console import LINE_STEPS
+
+
+class Skipping(Protocol):
+    """What reads the data, as `pipeline.Batches`; `skipped` grows."""
+
+    @property
+    def skipped(self) -> list[Skipped]: ...  # noqa: D102
 
 
 class Metrics:
-    """Scalars of every step to a file of JSON lines, and of some to the console."""
+    """The numbers of every step, to the trackers; a context manager.
 
-    def __init__(self, path: Path, first_step: int):
-        """Opens the file and takes out the lines of `first_step` and later ones.
+    All processes call everything; the first one prints and writes, but each lists the audio that
+    it left out.
+    """
 
-        A run that was killed has written them after its last save.
+    def __init__(
+        self,
+        out: Path,
+        first_step: int,
+        config: TrainConfig,
+        clips: Clips,
+        data: Skipping,
+        flops: float,
+    ):
+        """Takes what there is to tell; nothing is told before the block is entered.
+
+        Args:
+            out: folder of the run, which is there.
+            first_step: of the session.
+            config: of the run.
+            clips: that it is trained on.
+            data: that reads them.
+            flops: of a step over all devices, see `throughput.matmul_flops`.
         """
-        kept = []
-        if path.exists():
-            lines = path.read_text().splitlines(keepends=True)
-            whole = [line for line in lines if line.endswith("\n")]
-            kept = [line for line in whole if json.loads(line)["step"] < first_step]
-        with replacing(path) as temporary:
-            temporary.write_text("".join(kept))
-        self._file = open(path, "a", encoding="utf-8")
-        self._last: float | None = None
-        self._seconds = self._elapsed = 0.0
+        self._out = out
+        self._first_step = first_step
+        self._config = config
+        self._clips = clips
+        self._data = data
+        self._flops = flops
+        self._listed = 0
+        self._trackers: list[Tracker] = []
+        self._profile: Profile | None = None
 
     def __enter__(self) -> Metrics:
+        """Begins the session: says what it is, and opens the trackers."""
+        config, codec, recipe = self._config, self._config.codec, self._config.recipe
+        peak = peak_flops(recipe.precision)
+        seconds = recipe.batch_size * crop_samples(codec, recipe) / codec.sample_rate
+        self._throughput = Throughput(seconds, self._flops, peak)
+        if jax.process_index() == 0:
+            folder.list_skipped(self._out, self._clips.skipped)
+            folder.add_session(self._out, config, self._first_step)
+            print(_opening(config, self._first_step, self._clips, peak), flush=True)
+            if config.session.profile is not None:
+                self._profile = Profile(self._out / "profile", config.session.profile)
+            self._trackers = open_trackers(self._out, self._first_step, config)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        """Closes everything."""
+        for tracker in self._trackers:
+            tracker.close()
+        if self._profile is not None:
+            self._profile.close()
+        if self._listed and jax.process_index() == 0:
+            print(f"left out {self._listed} clips while reading: see skipped.jsonl", flush=True)
 
-    def write(self, pending: tuple[int, float, dict[str, Any]] | None) -> None:
-        """Waits for one step's scalars and writes them.
+    def step(self, step: int) -> AbstractContextManager[None]:
+        """Surrounds what dispatches a step, for traces."""
+        return nullcontext() if self._profile is None else self._profile.step(step)
+
+    def write(self, pending: tuple[int, Mapping[str, Any]] | None) -> int:
+        """Waits for one step's results and writes them.
 
         Args:
-            pending: step, seconds of audio in its batch, scalars; None is passed over.
+            pending: step and what `step.update` returned beside the state; None is passed over.
+
+        Returns:
+            The largest wish of all processes, see `train.loop`.
 
         Raises:
-            FloatingPointError: the loss or the gradient is not finite.
+            FloatingPointError: too many gradients in a row were not finite.
         """
         if pending is None:
-            return
-        step, seconds, scalars = pending
-        values = {name: float(value) for name, value in scalars.items()}
-        if not math.isfinite(values["loss"]) or not math.isfinite(values["gradient_norm"]):
+            return 0
+        step, results = pending
+        values = {name: _plain(value) for name, value in jax.device_get(results).items()}
+        if self._profile is not None:
+            self._profile.ended(step)
+        wish: int = values.pop("wish")
+        in_a_row: int = values.pop("skipped_in_a_row")
+        if step % LINE_STEPS:
+            del values["bits"]
+        values |= self._throughput.step()
+        for tracker in self._trackers:
+            tracker.log(step, values)
+        if len(self._data.skipped) > self._listed:
+            self._listed = len(self._data.skipped)
+            folder.list_skipped(self._out, self._data.skipped)
+        if in_a_row >= self._config.recipe.patience:
             raise FloatingPointError(
-                f"the loss is not finite at step {step}: resume from the last save with a "
-                "smaller learning rate, or look for broken audio"
+                f"the gradient is not finite for {in_a_row} steps in a row, up to step {step}: "
+                "resume from the last save with a smaller learning rate, or look for broken audio"
             )
-        now = time.monotonic()
-        if self._last is not None:  # The first step compiles, and its time says nothing.
-            self._seconds += seconds
-            self._elapsed += now - self._last
-            values["audio_seconds_per_second"] = seconds / (now - self._last)
-        self._last = now
-        self._file.write(json.dumps({"step": step} | values) + "\n")
-        self._file.flush()
-        if step % REPORT_STEPS == 0 and self._elapsed:
-            text = "  ".join(f"{name} {values[name]:.3f}" for name in REPORTED)
-            speed = self._seconds / self._elapsed
-            print(f"step {step}  {text}  {speed:.1f} audio s/s", flush=True)
-            self._seconds = self._elapsed = 0.0
+        return wish
+
+    def judge(self, done: int, evaluation: Evaluation, params: Params) -> float:
+        """Evaluates and tells what was found.
+
+        Args:
+            done: steps so far.
+            evaluation: what to evaluate on.
+            params: NumPy arrays, the same in all processes.
+
+        Returns:
+            The score, the same in all processes; the larger, the better.
+        """
+        judgement = evaluation.run(params)
+        for tracker in self._trackers:
+            tracker.show(done, judgement)
+        self._throughput.pause()
+        return judgement.score
+
+
+def _plain(value: Any) -> Any:
+    """NumPy numbers as Python's; of floats the shortest decimals that mean the same float32."""
+    if value.ndim:
+        return [_plain(one) for one in value]
+    return float(str(value)) if np.issubdtype(value.dtype, np.floating) else int(value)
+
+
+def _opening(config: TrainConfig, first_step: int, clips: Clips, peak: float) -> str:
+    codec, recipe, mesh = config.codec, config.recipe, config.mesh
+    devices = jax.devices()
+    data = len(devices) // (mesh.fsdp * mesh.model)
+    skipped = f", {len(clips.skipped)} left out (skipped.jsonl)" if clips.skipped else ""
+    return (
+        f"{_parameters(codec):,} parameters, {codec.bitrate / 1000:g} kbps; "
+        f"{len(clips):,} clips, {clips.seconds / 3600:.2f} h{skipped}; "
+        f"stage {recipe.stage}, step {first_step:,} of {recipe.steps:,}\n"
+        f"{len(devices)} x {devices[0].device_kind} in {jax.process_count()} process(es), "
+        f"data={data} fsdp={mesh.fsdp} model={mesh.model}, "
+        f"{peak / 1e12:.3g} TFLOP/s in {recipe.precision} products"
+    )
+
+
+def _parameters(codec: CodecConfig) -> int:
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), codec))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))

@@ -1,7 +1,14 @@
-"""The state of a run and the step that advances it."""
+"""The state of a run and the step that advances it.
+
+Every loss is a mean over examples, or a function of such means (`quantizer.occupancy`), so that
+the gradient of a batch is the mean of the gradients of its parts: gradient accumulation, sharding
+by `jax.jit` and the twin by `jax.pmap` all give the step of the whole batch.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -9,21 +16,32 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from jax.sharding import Mesh
 
 from audiotok_jax.codec import model, quantizer
 from audiotok_jax.config import CodecConfig
+from audiotok_jax.parallel import AXES, ROWS
 from audiotok_jax.train import discriminators, losses
-from audiotok_jax.train.config import TrainConfig
+from audiotok_jax.train.config import Recipe, Schedule
 
 
 class State(NamedTuple):
     """All that changes from step to step, but for the data iterator.
 
-    `critic` and `critic_optimizer` are empty in stage 1; `optimizer` covers all parameters in
-    stage 1 and the decoder's in stage 2.
+    Random numbers are functions of the recipe's seed and `step`, so that no key is kept.
+
+    Attributes:
+        step: int32, batches seen.
+        skipped, skipped_in_a_row: int32, batches that were passed over as their gradient was not
+            finite: all of them, and those since the last good one.
+        params, ema: parameters, and their moving average.
+        optimizer: moments of all parameters in stage 1, of the decoder's in stage 2.
+        critic, critic_optimizer: the discriminators; empty in stage 1.
     """
 
     step: Array
+    skipped: Array
+    skipped_in_a_row: Array
     params: model.Params
     ema: model.Params
     optimizer: Any
@@ -31,105 +49,314 @@ class State(NamedTuple):
     critic_optimizer: Any
 
 
-def _schedule(config: TrainConfig) -> optax.Schedule:
-    peak = config.learning_rate or (1e-3 if config.stage == 1 else 2e-4)
-    warmup = min(config.warmup, config.steps // 2)
-    return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, config.steps, 0.02 * peak)
+class Learnt(NamedTuple):
+    """The part of a `State` that a gradient depends on."""
+
+    step: Array
+    params: model.Params
+    critic: Any
 
 
-def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    b1, b2 = (0.9, 0.98) if config.stage == 1 else (0.8, 0.99)
-    return optax.chain(
-        optax.clip_by_global_norm(1.0),
-        optax.adamw(_schedule(config), b1=b1, b2=b2, weight_decay=0.01),
-    )
+class Gradient(NamedTuple):
+    """Of what is trained and of the discriminators, and what there is to report."""
+
+    trained: model.Params
+    critic: Any
+    results: dict[str, Array]
 
 
-def _trained(params: model.Params, config: TrainConfig) -> model.Params:
-    return params if config.stage == 1 else {"decoder": params["decoder"]}
+class Batch(NamedTuple):
+    """What a step is given: arrays, or their shapes.
+
+    Attributes:
+        wave: float32 (B, T * hop_length), crops.
+        row: int32 (B,), number of a crop in the batch; random numbers are drawn by it.
+        wish: int32 (B,), what the process that holds the row asks all processes to do next;
+            see `train.loop`.
+    """
+
+    wave: Any
+    row: Any
+    wish: Any
 
 
-def create(params: model.Params, codec: CodecConfig, config: TrainConfig) -> State:
+def create(params: model.Params, codec: CodecConfig, recipe: Recipe) -> State:
     """State of step 0."""
-    optimizer = _optimizer(config)
     critic: Any = {}
-    if config.stage == 2:
-        key = jax.random.fold_in(jax.random.key(config.seed), 1)
-        critic = discriminators.Discriminators().init(key, jnp.zeros((1, codec.sample_rate // 2)))
+    if recipe.stage == 2:
+        key = jax.random.fold_in(jax.random.key(recipe.seed), 1)
+        wave = jnp.zeros((1, critic_samples(codec, recipe)))
+        critic = discriminators.Discriminators().init(key, wave)
     return State(
         step=jnp.int32(0),
+        skipped=jnp.int32(0),
+        skipped_in_a_row=jnp.int32(0),
         params=params,
         ema=jax.tree.map(jnp.copy, params),
-        optimizer=optimizer.init(_trained(params, config)),
+        optimizer=_optimizer(recipe, 1).init(_trained(params, recipe)),
         critic=critic,
-        critic_optimizer=optimizer.init(critic),
+        critic_optimizer=_optimizer(recipe, recipe.critic_every).init(critic),
     )
 
 
 def update(
-    state: State, wave: Array, codec: CodecConfig, config: TrainConfig
+    state: State, batch: Batch, codec: CodecConfig, recipe: Recipe, mesh: Mesh | None = None
 ) -> tuple[State, dict[str, Array]]:
-    """One step; to be jitted with `codec` and `config` static and `state` donated.
+    """One step; to be jitted with all but `state` and `batch` static and `state` donated.
 
     Args:
-        wave: float32 (B, T * hop_length), crops.
+        mesh: each of its devices computes the gradient of its own rows, so that nothing but
+            gradients is exchanged (XLA by itself would gather the frames of every Fourier
+            transform); None where there is one device.
 
     Returns:
-        The next state and scalars of this step: `loss` and its parts, `bit_entropy` (mean over
-        the bits of the entropy of their signs in the batch, in bits), `gradient_norm`.
+        The next state, and of this step: the scalars `loss` and its parts, `gradient_norm`,
+        `learning_rate`, `skipped` (so far), `skipped_in_a_row` and `wish` (the largest), and
+        `bits` (float32 (bits,), how often each bit is 1).
     """
-    key = jax.random.fold_in(jax.random.key(config.seed), state.step)
-    start = jax.random.randint(key, (len(wave),), 0, 1 << 20)
-    optimizer, dtype = _optimizer(config), jnp.dtype(config.precision)
-    critic = discriminators.Discriminators(dtype)
-    real = critic.apply(state.critic, wave) if config.stage == 2 else []
+    learnt = Learnt(state.step, state.params, state.critic)
+    if mesh is None:
+        gradient = _gradient(learnt, batch, codec, recipe, lambda tree: tree)
+    else:
+        axes = AXES[:2]
 
-    def total(trained: model.Params) -> tuple[Array, tuple[losses.Forward, dict[str, Array]]]:
-        passed = losses.forward(state.params | trained, codec, wave, start, dtype)
+        def of_rows(learnt: Learnt, batch: Batch) -> Gradient:
+            return _gradient(learnt, batch, codec, recipe, lambda x: jax.lax.pmean(x, axes))
+
+        gradient = jax.shard_map(
+            of_rows,
+            mesh=mesh,
+            in_specs=(jax.P(), ROWS),
+            out_specs=jax.P(),
+            axis_names=set(axes),
+            check_vma=False,
+        )(learnt, batch)
+    return _apply(state, gradient, batch, recipe)
+
+
+def update_by_pmap(
+    codec: CodecConfig, recipe: Recipe, devices: Sequence[jax.Device]
+) -> Callable[[State, Batch], tuple[State, dict[str, Array]]]:
+    """The twin of `update` by `jax.pmap`: each device has a whole state and its rows."""
+    count = len(devices)
+
+    def on_each(state: State, batch: Batch) -> tuple[State, dict[str, Array]]:
+        learnt = Learnt(state.step, state.params, state.critic)
+        mean = partial(jax.lax.pmean, axis_name="data")
+        return _apply(state, _gradient(learnt, batch, codec, recipe, mean), batch, recipe)
+
+    mapped = jax.pmap(on_each, "data", in_axes=(None, 0), devices=devices)
+
+    def run(state: State, batch: Batch) -> tuple[State, dict[str, Array]]:
+        rows = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
+        return jax.tree.map(lambda x: x[0], mapped(state, rows))
+
+    return run
+
+
+def crop_samples(codec: CodecConfig, recipe: Recipe) -> int:
+    """Samples of a crop: whole frames, about `recipe.seconds`."""
+    return max(1, int(np.round(recipe.seconds * codec.frame_rate))) * codec.hop_length
+
+
+def critic_samples(codec: CodecConfig, recipe: Recipe) -> int:
+    """Samples of a crop that the discriminators hear."""
+    return min(crop_samples(codec, recipe), int(recipe.critic_seconds * codec.sample_rate))
+
+
+def learning_rate(recipe: Recipe) -> optax.Schedule:
+    """Function of a step; see `Recipe.learning_rate`."""
+    if isinstance(recipe.learning_rate, tuple):
+        points = recipe.learning_rate
+        return lambda step: value_at(points, step)
+    peak = recipe.learning_rate or (1e-3 if recipe.stage == 1 else 2e-4)
+    warmup = min(recipe.warmup, recipe.steps // 2)
+    return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, recipe.steps, 0.02 * peak)
+
+
+def value_at(schedule: Schedule, step: Array) -> Array:
+    """Value of a schedule at a step."""
+    if not isinstance(schedule, tuple):
+        return jnp.float32(schedule)
+    steps, values = np.array(schedule, np.float32).T
+    return jnp.interp(step, steps, values)
+
+
+def _gradient(
+    learnt: Learnt,
+    batch: Batch,
+    codec: CodecConfig,
+    recipe: Recipe,
+    average: Callable[[Any], Any],
+) -> Gradient:
+    """Gradient of a batch, in `recipe.accumulate` parts.
+
+    Args:
+        average: mean of a tree of arrays over all that have other rows of the batch.
+    """
+    parts = _split(batch, recipe.accumulate)
+    first = jax.tree.map(lambda x: x[0], parts)
+    if recipe.accumulate == 1:
+        return average(_of_part(learnt, first, codec, recipe, None, average))
+    occupied = None
+    if recipe.stage == 1:
+        # The entropy of the whole batch is no mean over its parts: first, what it is made of.
+        found = jax.lax.map(lambda part: _occupancy(learnt.params, part, codec, recipe), parts)
+        occupied = average(jax.tree.map(lambda x: jnp.mean(x, axis=0), found))
+
+    def of_part(part: Batch) -> Gradient:
+        return _of_part(learnt, part, codec, recipe, occupied, average)
+
+    zero = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(of_part, first))
+    total, _ = jax.lax.scan(
+        lambda total, part: (jax.tree.map(jnp.add, total, of_part(part)), None), zero, parts
+    )
+    return average(jax.tree.map(lambda x: x / recipe.accumulate, total))
+
+
+def _of_part(
+    learnt: Learnt,
+    batch: Batch,
+    codec: CodecConfig,
+    recipe: Recipe,
+    occupied: quantizer.Occupancy | None,
+    average: Callable[[Any], Any],
+) -> Gradient:
+    """Gradient of some rows of a batch; `occupied` is that of all, if it was found before."""
+    key = jax.random.fold_in(jax.random.key(recipe.seed), learnt.step)
+    starts = jax.vmap(lambda row: jax.random.randint(jax.random.fold_in(key, row), (), 0, 1 << 20))
+    start = starts(batch.row)
+    wave, dtype = batch.wave, jnp.dtype(recipe.precision)
+    critic = discriminators.Discriminators(dtype)
+    length = critic_samples(codec, recipe)
+    first = jax.random.randint(key, (), 0, wave.shape[1] - length + 1)
+
+    def heard(wave: Array) -> Array:
+        return jax.lax.dynamic_slice_in_dim(wave, first, length, axis=1)
+
+    real = critic.apply(learnt.critic, heard(wave)) if recipe.stage == 2 else []
+
+    def total(trained: model.Params) -> tuple[Array, tuple[Array, dict[str, Array]]]:
+        passed = losses.forward(learnt.params | trained, codec, wave, start, dtype)
         mel, stft = losses.reconstruction(passed.wave, wave, codec.sample_rate)
-        parts = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss}
-        loss = mel + config.stft_weight * stft + config.pitch_weight * passed.pitch_loss
-        if config.stage == 1:
-            sure, spread = quantizer.entropies(passed.unit)
-            ramp = 1.0 + 2.0 * jnp.maximum(0.0, 1.0 - state.step / config.entropy_ramp)
-            loss += config.entropy_weight * ramp * (sure - spread)
-            parts |= {"entropy_of_one": sure, "entropy_of_all": spread}
+        terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss}
+        loss = mel + weight("stft") * stft + weight("pitch") * passed.pitch_loss
+        if recipe.stage == 1:
+            sure = quantizer.uncertainty(passed.unit)
+            spread = quantizer.spread(_of_whole(passed.unit, occupied, average))
+            loss += weight("entropy") * (sure - spread)
+            terms |= {"entropy_of_one": sure, "entropy_of_all": spread}
         else:
-            fake = critic.apply(state.critic, passed.wave)
+            fake = critic.apply(learnt.critic, heard(passed.wave))
             adversarial = discriminators.adversarial_loss(fake)
             matching = discriminators.matching_loss(jax.lax.stop_gradient(real), fake)
-            loss += config.adversarial_weight * adversarial + config.matching_weight * matching
-            parts |= {"adversarial": adversarial, "matching": matching}
-        return loss, (passed, parts)
+            loss += weight("adversarial") * adversarial + weight("matching") * matching
+            terms |= {"adversarial": adversarial, "matching": matching}
+        terms |= {"loss": loss, "bits": jnp.mean(passed.unit > 0, axis=(0, 1))}
+        return loss, (passed.wave, terms)
 
-    trained = _trained(state.params, config)
-    (loss, (passed, parts)), grads = jax.value_and_grad(total, has_aux=True)(trained)
-    updates, optimizer_state = optimizer.update(grads, state.optimizer, trained)
+    def weight(name: str) -> Array:
+        return value_at(getattr(recipe, f"{name}_weight"), learnt.step)
+
+    grads, (fake_wave, terms) = jax.grad(total, has_aux=True)(_trained(learnt.params, recipe))
+    if recipe.stage == 1:
+        return Gradient(grads, {}, terms)
+    fake_wave = jax.lax.stop_gradient(fake_wave)
+
+    def judged(params: Any) -> Array:
+        both = critic.apply(params, heard(wave)), critic.apply(params, heard(fake_wave))
+        return discriminators.critic_loss(*both)
+
+    terms["critic"], critic_grads = jax.lax.cond(
+        _critic_learns(learnt.step, recipe),
+        lambda: jax.value_and_grad(judged)(learnt.critic),
+        lambda: (jnp.float32(0), jax.tree.map(jnp.zeros_like, learnt.critic)),
+    )
+    return Gradient(grads, critic_grads, terms)
+
+
+def _apply(
+    state: State, gradient: Gradient, batch: Batch, recipe: Recipe
+) -> tuple[State, dict[str, Array]]:
+    grads, critic_grads, results = gradient
+    trained = _trained(state.params, recipe)
+    updates, optimizer = _optimizer(recipe, 1).update(grads, state.optimizer, trained)
     params = state.params | optax.apply_updates(trained, updates)
     # Early on, the average follows closely: it would else hold on to random weights.
-    decay = jnp.minimum(config.ema, (1.0 + state.step) / (10.0 + state.step))
+    decay = jnp.minimum(recipe.ema, (1.0 + state.step) / (10.0 + state.step))
     ema = jax.tree.map(lambda old, new: old + (1 - decay) * (new - old), state.ema, params)
-    critic_params, critic_optimizer = state.critic, state.critic_optimizer
-    if config.stage == 2:
-        fake_wave = jax.lax.stop_gradient(passed.wave)
-
-        def judged(critic_params: Any) -> Array:
-            both = critic.apply(critic_params, wave), critic.apply(critic_params, fake_wave)
-            return discriminators.critic_loss(*both)
-
-        parts["critic"], critic_grads = jax.value_and_grad(judged)(critic_params)
-        updates, critic_optimizer = optimizer.update(critic_grads, critic_optimizer, critic_params)
-        critic_params = optax.apply_updates(critic_params, updates)
-    next_state = State(
-        state.step + 1, params, ema, optimizer_state, critic_params, critic_optimizer
+    critic, critic_optimizer = state.critic, state.critic_optimizer
+    if recipe.stage == 2:
+        critic, critic_optimizer = jax.lax.cond(
+            _critic_learns(state.step, recipe),
+            lambda: _learn(critic_grads, state, recipe),
+            lambda: (critic, critic_optimizer),
+        )
+    norm = optax.tree.norm((grads, critic_grads))
+    good = state._replace(
+        skipped_in_a_row=jnp.int32(0),
+        params=params,
+        ema=ema,
+        optimizer=optimizer,
+        critic=critic,
+        critic_optimizer=critic_optimizer,
     )
-    ones = jnp.clip(jnp.mean(passed.unit > 0, axis=(0, 1)), 1e-6, 1 - 1e-6)
-    bit_entropy = -jnp.mean(ones * jnp.log2(ones) + (1 - ones) * jnp.log2(1 - ones))
-    scalars = {"loss": loss} | parts
-    scalars |= {"bit_entropy": bit_entropy, "gradient_norm": optax.tree.norm(grads)}
-    return next_state, scalars | {"learning_rate": _schedule(config)(state.step)}
+    bad = state._replace(skipped=state.skipped + 1, skipped_in_a_row=state.skipped_in_a_row + 1)
+    finite = jnp.isfinite(results["loss"]) & jnp.isfinite(norm)
+    state = jax.tree.map(lambda good, bad: jnp.where(finite, good, bad), good, bad)
+    results |= {
+        "gradient_norm": norm,
+        "learning_rate": learning_rate(recipe)(state.step),
+        "skipped": state.skipped,
+        "skipped_in_a_row": state.skipped_in_a_row,
+        "wish": jnp.max(batch.wish),
+    }
+    return state._replace(step=state.step + 1), results
 
 
-def crop_samples(codec: CodecConfig, config: TrainConfig) -> int:
-    """Samples of a crop: whole frames, about `config.seconds`."""
-    return max(1, int(np.round(config.seconds * codec.frame_rate))) * codec.hop_length
+def _occupancy(
+    params: model.Params, batch: Batch, codec: CodecConfig, recipe: Recipe
+) -> quantizer.Occupancy:
+    halo = ((0, 0), (codec.encoder_halo, codec.encoder_halo))
+    wave = jnp.pad(batch.wave, halo)
+    return quantizer.occupancy(model.latent(params, codec, wave, jnp.dtype(recipe.precision)))
+
+
+def _of_whole(
+    unit: Array, occupied: quantizer.Occupancy | None, average: Callable[[Any], Any]
+) -> quantizer.Occupancy:
+    """Occupancy of the whole batch, with the gradient of a part: the gradients' mean is right."""
+    own = quantizer.occupancy(unit)
+    still = jax.lax.stop_gradient(own)
+    whole = average(still) if occupied is None else occupied
+    return jax.tree.map(lambda whole, own, still: whole + (own - still), whole, own, still)
+
+
+def _split(batch: Batch, count: int) -> Batch:
+    """Arrays (B, ...) to (count, B / count, ...), such that each device keeps its rows."""
+    return jax.tree.map(lambda x: jnp.swapaxes(x.reshape(-1, count, *x.shape[1:]), 0, 1), batch)
+
+
+def _trained(params: model.Params, recipe: Recipe) -> model.Params:
+    return params if recipe.stage == 1 else {"decoder": params["decoder"]}
+
+
+def _critic_learns(step: Array, recipe: Recipe) -> Array:
+    return step % recipe.critic_every == 0
+
+
+def _learn(grads: Any, state: State, recipe: Recipe) -> tuple[Any, Any]:
+    optimizer = _optimizer(recipe, recipe.critic_every)
+    updates, moments = optimizer.update(grads, state.critic_optimizer, state.critic)
+    return optax.apply_updates(state.critic, updates), moments
+
+
+def _optimizer(recipe: Recipe, every: int) -> optax.GradientTransformation:
+    """AdamW that is applied at one of `every` steps."""
+    b1, b2 = (0.9, 0.98) if recipe.stage == 1 else (0.8, 0.99)
+    rate = learning_rate(recipe)
+    decay = recipe.weight_decay
+    return optax.chain(
+        optax.clip_by_global_norm(recipe.clip),
+        optax.adamw(lambda count: rate(every * count), b1=b1, b2=b2, weight_decay=decay),
+    )

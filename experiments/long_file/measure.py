@@ -10,21 +10,18 @@ file.
 from __future__ import annotations
 
 import argparse
-import datetime
 import itertools
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import jax
-
 from audiotok_jax import audio
 from audiotok_jax.files import find
+from audiotok_jax.provenance import provenance
 
 HERE = Path(__file__).parent
 RATE = 16000
@@ -71,16 +68,8 @@ def main() -> None:
             sys.exit(f"{length} samples at {rate} Hz came back, not {samples} at {RATE}")
     for one in measured.values():
         one["times_real_time"] = args.hours * 3600 / one["seconds"]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE
-    )
-    results = {
-        "command": f"python experiments/long_file/measure.py --data DATA --hours {args.hours:g}",
-        "commit": commit.stdout.strip(),
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, jax {jax.__version__}",
-    } | measured
-    text = json.dumps(results, indent=1)
+    command = f"python experiments/long_file/measure.py --data DATA --hours {args.hours:g}"
+    text = json.dumps({"command": command} | provenance(["jax"]) | measured, indent=1)
     (HERE / "results.json").write_text(text + "\n")
     print(text)
 

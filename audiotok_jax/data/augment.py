@@ -1,0 +1,171 @@
+"""Changes of the audio that make a model hear more than was recorded.
+
+A codec learns to reproduce what it hears, so a changed crop is input and target alike: noise and
+rooms are part of what it is to carry, and not to be removed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import scipy.signal
+from numpy.typing import NDArray
+
+Wave = NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Augment:
+    """How often crops are changed, and by how much; applied in this order.
+
+    Attributes:
+        reverb: share of crops that are put into a room.
+        reverb_data: impulse responses of rooms; locations as of `data.sources.open_clips`.
+        noise: share of crops that noise is added to.
+        noise_data: noise; locations likewise.
+        snr_db: range of the ratio of the power of speech to that of noise.
+        band: share of crops of limited bandwidth; half of them lose what lies above a frequency
+            drawn from `band_hz`, the others all but the band of a telephone.
+        band_hz: range of that frequency.
+        gain: share of crops whose level is changed; the others keep that of their recording.
+        gain_db: range of the change.
+    """
+
+    reverb: float = 0.0
+    reverb_data: tuple[str, ...] = ()
+    noise: float = 0.0
+    noise_data: tuple[str, ...] = ()
+    snr_db: tuple[float, float] = (5.0, 30.0)
+    band: float = 0.0
+    band_hz: tuple[float, float] = (2000.0, 7000.0)
+    gain: float = 0.5
+    gain_db: tuple[float, float] = (-20.0, 6.0)
+
+    def __post_init__(self) -> None:
+        for name in ("reverb", "noise", "band", "gain"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be a share in 0..1, not {getattr(self, name)}")
+        for name in ("snr_db", "band_hz", "gain_db"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ValueError(f"{name} must be a range LOW, HIGH, not {low}, {high}")
+        for name in ("reverb", "noise"):
+            if getattr(self, name) and not getattr(self, f"{name}_data"):
+                raise ValueError(f"{name} needs {name}_data: name folders or tables of it")
+
+
+TELEPHONE_HZ = (300.0, 3400.0)
+"""The band of a telephone (ITU-T G.712)."""
+
+
+def gain(wave: Wave, db: float) -> Wave:
+    """Changes the level of float32 (samples,) by `db` decibels."""
+    return wave * np.float32(10 ** (db / 20))
+
+
+def add_noise(wave: Wave, noise: Wave, snr_db: float) -> Wave:
+    """Adds noise of such a level that the power of `wave` is `snr_db` decibels above it.
+
+    Args:
+        wave: float32 (samples,); silence stays silent.
+        noise: float32 (samples,); silence adds nothing.
+        snr_db: in decibels.
+    """
+    speech_power, noise_power = _power(wave), _power(noise)
+    if not (speech_power and noise_power):
+        return wave
+    return wave + noise * np.float32(np.sqrt(speech_power / noise_power / 10 ** (snr_db / 10)))
+
+
+def reverberate(wave: Wave, impulse: Wave) -> Wave:
+    """Puts speech into a room: convolves it with the room's impulse response.
+
+    Speech stays in its place in time, as the loudest sample of the response counts as the direct
+    sound, and keeps its power.
+
+    Args:
+        wave: float32 (samples,).
+        impulse: float32 (taps,); a silent one changes nothing.
+
+    Returns:
+        float32 (samples,); what rings on after the end is cut off.
+    """
+    power = _power(wave)
+    if not (power and impulse.any()):
+        return wave
+    direct = int(np.abs(impulse).argmax())
+    heard = impulse[: direct + len(wave)]
+    room = scipy.signal.fftconvolve(wave, heard)[direct : direct + len(wave)].astype(np.float32)
+    left = _power(room)
+    return room * np.float32(np.sqrt(power / left)) if left else wave
+
+
+def limit_band(wave: Wave, low_hz: float | None, high_hz: float, sample_rate: int) -> Wave:
+    """Takes away what lies below `low_hz` (None: nothing) and above `high_hz`.
+
+    Butterworth filters of order 8, 3 dB down at these frequencies.
+
+    Args:
+        wave: float32 (samples,).
+        low_hz: more than 0.
+        high_hz: less than half of `sample_rate`.
+        sample_rate: in Hz.
+    """
+    return scipy.signal.sosfilt(_filter(low_hz, high_hz, sample_rate), wave).astype(np.float32)
+
+
+def loop(wave: Wave, samples: int, start: int) -> Wave:
+    """`samples` samples of a wave that is repeated without end, from `start` on."""
+    return wave[np.arange(start, start + samples) % len(wave)]
+
+
+def change(
+    wave: Wave,
+    config: Augment,
+    sample_rate: int,
+    random: np.random.Generator,
+    impulse: Callable[[], Wave],
+    noise: Callable[[], Wave],
+) -> Wave:
+    """Changes a crop as `config` says.
+
+    Args:
+        wave: float32 (samples,).
+        config: what is done, and how often.
+        sample_rate: in Hz.
+        random: the only source of chance.
+        impulse: gives a room's response, float32 (taps,), when it is needed.
+        noise: gives noise of any length, likewise.
+    """
+    if random.random() < config.reverb:
+        wave = reverberate(wave, impulse())
+    if random.random() < config.noise:
+        found = noise()
+        part = loop(found, len(wave), int(random.integers(len(found))))
+        wave = add_noise(wave, part, random.uniform(*config.snr_db))
+    if random.random() < config.band:
+        telephone = random.random() < 0.5
+        # In steps of 10 Hz, as each filter that is new takes longer to design than to use.
+        low, high = (
+            TELEPHONE_HZ if telephone else (None, round(random.uniform(*config.band_hz), -1))
+        )
+        wave = limit_band(wave, low, high, sample_rate)
+    if random.random() < config.gain:
+        wave = gain(wave, random.uniform(*config.gain_db))
+    return wave
+
+
+@functools.lru_cache(1000)
+def _filter(low_hz: float | None, high_hz: float, sample_rate: int) -> NDArray[np.float64]:
+    edges = high_hz if low_hz is None else (low_hz, high_hz)
+    kind = "lowpass" if low_hz is None else "bandpass"
+    sections: NDArray[np.float64]
+    sections = scipy.signal.butter(8, edges, kind, fs=sample_rate, output="sos")
+    return sections
+
+
+def _power(wave: NDArray[np.floating]) -> float:
+    return float(np.mean(np.square(wave, dtype=np.float64)))

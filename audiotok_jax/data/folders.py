@@ -1,0 +1,90 @@
+"""Audio in files: a folder, or a table that lists them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiotok_jax import audio
+from audiotok_jax.data import decode, tables
+from audiotok_jax.data.clips import Clip, Skipped
+from audiotok_jax.files import find
+
+
+class Entry(NamedTuple):
+    """A file that may be a clip; see `Clip`."""
+
+    path: str
+    name: str
+    corpus: str
+    columns: Mapping[str, str] = {}
+
+
+class Folder:
+    """The files below a folder or in a table, sorted by name; a `Source`."""
+
+    def __init__(self, location: Path, sample_rate: int):
+        """Reads the headers of all files.
+
+        Args:
+            location: a table, or a folder. The folder `DIR` is described by a table beside it, as
+                `DIR.tsv`, if there is one; otherwise it is searched, and the folders directly below
+                it are the corpora.
+            sample_rate: to read at, in Hz.
+
+        Raises:
+            ValueError: the table cannot be read, or the folder holds no audio file.
+            OSError: there is no such place.
+        """
+        self._sample_rate = sample_rate
+        table = location if location.is_file() else tables.beside(location)
+        entries = _in_folder(location) if table is None else _in_table(table)
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(self._measured, sorted(entries, key=lambda entry: entry.name)))
+        self.clips = [one for one in found if isinstance(one, Clip)]
+        self.skipped = [one for one in found if isinstance(one, Skipped)]
+
+    def read(self, number: int, start: int, stop: int) -> NDArray[np.int16]:
+        """See `Source`."""
+        return decode.read(self.clips[number].path, self._sample_rate, start, stop)
+
+    def _measured(self, entry: Entry) -> Clip | Skipped:
+        path, name, corpus, columns = entry
+        try:
+            length = decode.measure(path)
+            decode.check_length(length)
+        except (audio.AudioError, OSError) as error:
+            return Skipped.because(path, error)
+        samples = length.at(self._sample_rate)
+        seconds = samples / self._sample_rate
+        return Clip(path, name, corpus, samples, seconds, length.sample_rate, columns=columns)
+
+
+def inside(path: str, place: str) -> str:
+    """The name of a file inside its source: without "./" or the folder `place/` in front."""
+    parts = PurePosixPath(os.path.normpath(path)).parts
+    return "/".join(parts[1:] if len(parts) > 1 and parts[0] == place else parts)
+
+
+def corpus_of(name: str, place: str) -> str:
+    """The folder directly below `place` that a file lies in, or `place` itself."""
+    first, *more = name.split("/")
+    return first if more else place
+
+
+def _in_folder(folder: Path) -> Iterator[Entry]:
+    place = folder.resolve().name
+    for path in find([folder], audio.SUFFIXES):
+        name = path.relative_to(folder).as_posix()
+        yield Entry(str(path), name, corpus_of(name, place))
+
+
+def _in_table(table: Path) -> Iterator[Entry]:
+    for path, corpus, columns in tables.read(table):
+        yield Entry(str(table.parent / path), inside(path, table.stem), corpus, columns)

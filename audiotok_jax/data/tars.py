@@ -1,0 +1,172 @@
+"""Audio in tar files (the WebDataset format), read in place: nothing is unpacked."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import os
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiotok_jax import audio
+from audiotok_jax.data import decode, tables
+from audiotok_jax.data.clips import Clip, Skipped
+from audiotok_jax.data.folders import corpus_of, inside
+
+SUFFIX = ".tar"
+_NO_COLUMNS: Mapping[str, str] = {}
+_BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{([^{}]*,[^{}]*)\}")
+
+
+class _Member(NamedTuple):
+    """A file in a tar, and where its bytes lie."""
+
+    tar: str
+    name: str
+    offset: int
+    size: int
+
+    @property
+    def path(self) -> str:
+        return f"{self.tar}/{self.name}"
+
+    @contextmanager
+    def unpacked(self) -> Iterator[str]:
+        """Gives the path of a temporary copy, which no error of `audio` shows."""
+        with tempfile.NamedTemporaryFile() as copy:
+            with open(self.tar, "rb") as tar:
+                tar.seek(self.offset)
+                copy.write(tar.read(self.size))
+            copy.flush()
+            try:
+                yield copy.name
+            except audio.AudioError as error:
+                raise audio.AudioError(str(error).replace(copy.name, self.path)) from None
+
+
+class Tars:
+    """The audio files in some tars, sorted by name; a `Source`."""
+
+    def __init__(self, location: str, sample_rate: int):
+        """Reads the headers of the tars, and of the audio in them.
+
+        Args:
+            location: a tar, a folder of them, or a pattern with `*`, `?`, `[...]`, `{000..012}` or
+                `{a,b}`. What stands in it before suffix, pattern and number is its place: `speech`
+                for `speech-{000..012}.tar` and for `speech-000.tar`. If there is a table beside
+                it, as `speech.tsv`, its rows say which members are clips; otherwise all are that
+                have a suffix of audio, and the topmost folders below `speech/` are the corpora.
+            sample_rate: to read at, in Hz.
+
+        Raises:
+            ValueError: the table cannot be read, or a file is no tar.
+            OSError: there is no such place.
+        """
+        self._sample_rate = sample_rate
+        self._place = _place(location)
+        table = tables.beside(self._place)
+        self._rows: Mapping[str, tables.Row] | None = None
+        if table is not None:
+            rows = tables.read(table)
+            self._rows = {inside(row.path, self._place.name): row for row in rows}
+        self.skipped: list[Skipped] = []
+        found = [pair for tar in _expanded(location) for pair in self._scan(tar)]
+        found.sort(key=lambda pair: pair[0].name)
+        self.clips = [clip for clip, _ in found]
+        self._members = [member for _, member in found]
+
+    def read(self, number: int, start: int, stop: int) -> NDArray[np.int16]:
+        """See `Source`."""
+        with self._members[number].unpacked() as copy:
+            return decode.read(copy, self._sample_rate, start, stop)
+
+    def _scan(self, path: str) -> Iterator[tuple[Clip, _Member]]:
+        try:
+            with tarfile.open(path, "r:") as tar:
+                for entry in tar:
+                    name = inside(entry.name, self._place.name)
+                    if entry.isfile() and self._is_clip(name):
+                        member = _Member(path, entry.name, entry.offset_data, entry.size)
+                        bytes_of = tar.extractfile(entry)
+                        assert bytes_of is not None
+                        found = self._measured(name, member, decode.header(bytes_of))
+                        if found is not None:
+                            yield found, member
+        except tarfile.TarError as error:
+            self.skipped.append(Skipped(path, f"not a whole, uncompressed tar: {error}"))
+
+    def _is_clip(self, name: str) -> bool:
+        if self._rows is not None:
+            return name in self._rows
+        last = name.rpartition("/")[2]
+        return last.lower().endswith(audio.SUFFIXES) and not last.startswith(".")
+
+    def _measured(self, name: str, member: _Member, length: decode.Length | None) -> Clip | None:
+        try:
+            if length is None:
+                with member.unpacked() as copy:
+                    length = decode.measure(copy)
+            decode.check_length(length)
+        except audio.AudioError as error:
+            self.skipped.append(Skipped.because(member.path, error))
+            return None
+        corpus, columns = corpus_of(name, self._place.name), _NO_COLUMNS
+        if self._rows is not None:
+            _, corpus, columns = self._rows[name]
+        samples = length.at(self._sample_rate)
+        seconds, rate = samples / self._sample_rate, length.sample_rate
+        return Clip(member.path, name, corpus, samples, seconds, rate, columns=columns)
+
+
+def is_pattern(location: str) -> bool:
+    """Whether this names tars by a pattern."""
+    return location.endswith(SUFFIX) and bool(_BRACES.search(location) or glob.has_magic(location))
+
+
+def _place(location: str) -> Path:
+    path = Path(location)
+    if path.is_dir():
+        return path.resolve()
+    stem = re.split(r"[{*?\[]", path.name.removesuffix(SUFFIX))[0]
+    return path.with_name(re.sub(r"[-_.]*\d*$", "", stem) or stem or "tar")
+
+
+def _expanded(location: str) -> list[str]:
+    """The tars that a location names, sorted."""
+    path = Path(location)
+    if path.is_dir():
+        return sorted(map(str, path.glob(f"*{SUFFIX}")))
+    if path.exists():
+        return [location]
+    found: set[str] = set()
+    for pattern in _braces(location):
+        if glob.has_magic(pattern):
+            found.update(glob.glob(pattern))
+        else:
+            os.stat(pattern)
+            found.add(pattern)
+    return sorted(found)
+
+
+def _braces(pattern: str) -> Iterator[str]:
+    """Expands `{000..012}` and `{a,b}` as a shell does."""
+    braces = _BRACES.search(pattern)
+    if braces is None:
+        yield pattern
+        return
+    first, last, words = braces.groups()
+    if words is None:
+        numbers = range(int(first), int(last) + 1)
+        choices = [str(number).zfill(len(first)) for number in numbers]
+    else:
+        choices = words.split(",")
+    head, tail = pattern[: braces.start()], pattern[braces.end() :]
+    yield from itertools.chain.from_iterable(_braces(head + choice + tail) for choice in choices)

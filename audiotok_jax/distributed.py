@@ -1,0 +1,60 @@
+"""The start of a process that may be one of many."""
+
+from __future__ import annotations
+
+import socket
+
+import jax
+
+
+def start(
+    coordinator: str | None = None, processes: int | None = None, process: int | None = None
+) -> None:
+    """Joins the processes of a run, or starts a run of one; before any other use of JAX.
+
+    Without arguments, Slurm, Open MPI, TPU slices and Kubernetes jobs (JobSet on GKE) are found
+    by what they set in the environment (see `jax.distributed.initialize`); where there is none
+    of them, the process is the only one.
+
+    Args:
+        coordinator: "host:port" of process 0.
+        processes: their number.
+        process: which of them this is, from 0.
+
+    Raises:
+        ValueError: only some of the arguments are given, or they do not fit together.
+    """
+    # Signals are agreed on by the training loop itself, see `train.loop`.
+    jax.config.update("jax_enable_preemption_service", False)
+    given = (coordinator, processes, process)
+    if any(value is not None for value in given):
+        if coordinator is None or processes is None or process is None:
+            raise ValueError("--coordinator, --processes and --process belong together")
+        if ":" not in coordinator:
+            raise ValueError(f"--coordinator must be HOST:PORT, not {coordinator}")
+        if not 0 <= process < processes:
+            raise ValueError(f"--process must lie in 0..{processes - 1}, not {process}")
+        jax.distributed.initialize(
+            coordinator, processes, process, cluster_detection_method="deactivate"
+        )
+        return
+    try:
+        jax.distributed.initialize()
+    except ValueError as error:
+        if "coordinator_address" not in str(error):
+            raise
+        address = f"127.0.0.1:{_free_port()}"
+        jax.distributed.initialize(
+            address,
+            1,
+            0,
+            cluster_detection_method="deactivate",
+            coordinator_bind_address=address,
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,99 @@
+"""What the folder of a run says of it.
+
+`config.json` holds the settings and the data that every session shares; `sessions.jsonl` a line
+per session: its first step, and with which commit, versions and devices it ran; `skipped.jsonl`
+the audio that was left out, and why, by process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from audiotok_jax.data.clips import Skipped
+from audiotok_jax.data.sources import Clips
+from audiotok_jax.files import replacing
+from audiotok_jax.provenance import provenance
+from audiotok_jax.train.config import TrainConfig
+
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+
+
+def check(out: Path, config: TrainConfig, clips: Clips) -> None:
+    """Raises ValueError if a new run finds an old one, or a resumed one not its own."""
+    path = out / "config.json"
+    if not path.exists():
+        if config.resume:
+            raise ValueError(f"{out} holds no run to resume")
+        return
+    if not config.resume:
+        raise ValueError(f"{out} holds a run already: go on with --resume, or choose another")
+    changed = _differing(json.loads(path.read_text()), _record(config, clips))
+    if changed:
+        raise ValueError(f"{out} was started with other settings: {', '.join(changed)}")
+
+
+def claim(out: Path, config: TrainConfig, clips: Clips) -> None:
+    """Makes the folder and writes `config.json`."""
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(out / "config.json") as temporary:
+        temporary.write_text(json.dumps(_record(config, clips), indent=1) + "\n")
+
+
+def add_session(out: Path, config: TrainConfig, first_step: int) -> None:
+    """Appends a line to `sessions.jsonl`."""
+    line = provenance(LIBRARIES) | {
+        "first_step": first_step,
+        "devices": [str(device) for device in jax.devices()],
+        "processes": jax.process_count(),
+        "mesh": dataclasses.asdict(config.mesh),
+        "session": dataclasses.asdict(config.session),
+    }
+    with open(out / "sessions.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def list_skipped(out: Path, skipped: Iterable[Skipped]) -> None:
+    """Adds to `skipped.jsonl` what it does not hold yet, a line for each piece of audio.
+
+    Process n > 0 has a file of its own, `skipped.n.jsonl`.
+    """
+    number = jax.process_index()
+    path = out / (f"skipped.{number}.jsonl" if number else "skipped.jsonl")
+    lines = path.read_text().splitlines() if path.exists() else []
+    lines += [json.dumps(one._asdict()) for one in skipped]
+    with replacing(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in dict.fromkeys(lines)))
+
+
+def card(config: TrainConfig, clips: Clips, steps: int) -> dict[str, Any]:
+    """What a released model says of its training, and not where things lay on this machine."""
+    names = {
+        "data": [Path(location).name for location in config.data],
+        "init": config.init and Path(config.init).name,
+    }
+    settings = {name: value for name, value in config.kept().items() if name != "codec"}
+    return {"steps": steps, "hours": round(clips.seconds / 3600, 2), "settings": settings | names}
+
+
+def _record(config: TrainConfig, clips: Clips) -> dict[str, Any]:
+    """Settings as JSON gives them back: tuples are lists."""
+    settings = config.kept() | {"fingerprint": clips.fingerprint}
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
+    return plain
+
+
+def _differing(before: Any, now: Any, name: str = "") -> list[str]:
+    """Dotted names of the settings that differ."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return [] if before == now else [name]
+    return [
+        found
+        for key in sorted(before.keys() | now.keys())
+        for found in _differing(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
+    ]

@@ -1,0 +1,177 @@
+"""Configurations from Python files and from settings such as `recipe.steps=2000`."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import runpy
+import traceback
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from audiotok_jax.train.config import TrainConfig
+
+Config = TypeVar("Config")
+
+_NAMES = {int: "an integer", float: "a number", bool: "a bool", str: "text", type(None): "None"}
+
+
+def load(path: Path) -> TrainConfig:
+    """What the function `config()` of a Python file returns.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it has no such function, or fails; the message names the line.
+    """
+    path.stat()  # raises, and shorter than running it would
+    try:
+        make = runpy.run_path(str(path)).get("config")
+        made = make() if callable(make) else None
+    except Exception as error:  # whatever a file may do
+        raise ValueError(_failure(path, error)) from error
+    if not callable(make):
+        raise ValueError(f"{path}: has no function config()")
+    if not isinstance(made, TrainConfig):
+        raise ValueError(f"{path}: config() must return a TrainConfig, not {made!r}")
+    return made
+
+
+def parse(config: Any, settings: Iterable[str]) -> dict[str, Any]:
+    """Reads settings as the options `--set` give them.
+
+    Args:
+        config: a dataclass, maybe of others, or an instance: its names and annotations count.
+        settings: NAME=VALUE each, NAME with a dot for each part on the way. VALUE is a Python
+            literal; what is none, is text. The last one of a name counts.
+
+    Returns:
+        Values by their dotted names, of the types of the annotations.
+
+    Raises:
+        ValueError: there is no such name, or the value has another type.
+    """
+    hints = dict(_hints(config))
+    values = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes NAME=VALUE, not {setting}")
+        if name not in hints:
+            raise ValueError(_unknown(name, hints))
+        values[name] = _read(name, text, hints[name])
+    return values
+
+
+def changed(config: Config, values: Mapping[str, Any]) -> Config:
+    """A copy of a dataclass with other values, by dotted names, all set at once.
+
+    Raises:
+        ValueError: a part finds that its values do not fit together.
+    """
+    own: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        part, dot, rest = name.partition(".")
+        if dot:
+            inner.setdefault(part, {})[rest] = value
+        else:
+            own[part] = value
+    for part, rests in inner.items():
+        own[part] = changed(getattr(config, part), rests)
+    return dataclasses.replace(config, **own)  # type: ignore[type-var]
+
+
+def lines(config: Any) -> list[str]:
+    """A dataclass as settings, such that `parse` reads the same values from them."""
+    found = []
+    for name, _ in _hints(config):
+        value = config
+        for part in name.split("."):
+            value = getattr(value, part)
+        found.append(f"{name}={value!r}")
+    return found
+
+
+def _hints(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and annotations of what is no dataclass itself."""
+    kind = config if isinstance(config, type) else type(config)
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        hint = hints[field.name]
+        if dataclasses.is_dataclass(hint):
+            yield from _hints(hint, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, hint
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    inside = [one for one in known if one.startswith(f"{name}.")]
+    if inside:
+        return f"{name} is no single setting; it has {', '.join(inside)}"
+    last = name.rpartition(".")[2]
+    by_last = {one.rpartition(".")[2]: one for one in known}
+    close = difflib.get_close_matches(name, known, 1, 0.8) or [
+        by_last[one] for one in difflib.get_close_matches(last, by_last, 1)
+    ]
+    hint = f", did you mean {close[0]}?" if close else "; --print-config shows all there are"
+    return f"no setting {name!r}{hint}"
+
+
+def _read(name: str, text: str, hint: Any) -> Any:
+    readings: list[Any] = [text]
+    try:
+        readings.insert(0, ast.literal_eval(text))
+    except (ValueError, SyntaxError):
+        pass
+    for reading in readings:
+        try:
+            return _fit(reading, hint)
+        except TypeError:
+            continue
+    raise ValueError(f"{name} must be {_describe(hint)}, not {text!r}")
+
+
+def _fit(value: Any, hint: Any) -> Any:
+    """The value in the type of an annotation; TypeError if it has another."""
+    options = typing.get_args(hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for option in options:
+            try:
+                return _fit(value, option)
+            except TypeError:
+                continue
+    elif typing.get_origin(hint) is tuple:
+        if isinstance(value, tuple | list):
+            if options[-1] is Ellipsis:
+                return tuple(_fit(one, options[0]) for one in value)
+            if len(value) == len(options):
+                return tuple(map(_fit, value, options))
+    elif hint is float and type(value) is int:
+        return float(value)
+    elif type(value) is hint:
+        return value
+    raise TypeError
+
+
+def _describe(hint: Any) -> str:
+    options = typing.get_args(hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return " or ".join(map(_describe, options))
+    if typing.get_origin(hint) is tuple:
+        if options[-1] is Ellipsis:
+            return f"({_describe(options[0])}, ...)"
+        return f"({', '.join(map(_describe, options))})"
+    return _NAMES[hint]
+
+
+def _failure(path: Path, error: Exception) -> str:
+    """The error of a file, and the line of the file that it comes from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [frame.lineno for frame in frames if frame.filename == str(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else places[-1] if places else None
+    where = f"{path}, line {line}" if line else f"{path}"
+    return f"{where}: {type(error).__name__}: {error}"

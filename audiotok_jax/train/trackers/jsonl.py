@@ -1,0 +1,56 @@
+"""Files with a JSON object per line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from audiotok_jax.files import replacing
+from audiotok_jax.train.evaluation import Judgement
+
+
+class JsonLines:
+    """`metrics.jsonl`, a line for each step; `eval.jsonl`, one for each evaluation.
+
+    In the first `step` is the number of the step, from 0; in the second it is how many there had
+    been. What is not finite is null.
+    """
+
+    def __init__(self, out: Path, first_step: int):
+        """Opens the files in `out`, and takes out what lies after the start of `first_step`."""
+        self._metrics = _reopen(out / "metrics.jsonl", first_step)
+        self._evaluations = _reopen(out / "eval.jsonl", first_step + 1)
+
+    def log(self, step: int, values: Mapping[str, Any]) -> None:
+        """See `Tracker`."""
+        _write(self._metrics, {"step": step, **values})
+
+    def show(self, done: int, judgement: Judgement) -> None:
+        """See `Tracker`."""
+        _write(self._evaluations, {"step": done, "score": judgement.score, **judgement.means})
+
+    def close(self) -> None:
+        """See `Tracker`."""
+        self._metrics.close()
+        self._evaluations.close()
+
+
+def _reopen(path: Path, end: int) -> IO[str]:
+    """Opens a file to append to it, without the lines of step `end` and later ones."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith("\n")]
+    with replacing(path) as temporary:
+        temporary.write_text("".join(line for line in whole if json.loads(line)["step"] < end))
+    return open(path, "a", encoding="utf-8")
+
+
+def _write(file: IO[str], values: Mapping[str, Any]) -> None:
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }
+    file.write(json.dumps(finite) + "\n")
+    file.flush()

@@ -1,0 +1,61 @@
+"""Weights & Biases."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from audiotok_jax.evaluate.metrics import RATE
+from audiotok_jax.train.config import TrainConfig
+from audiotok_jax.train.evaluation import Judgement, spectrograms
+
+
+class WeightsAndBiases:
+    """A run of the project that `session.wandb` names; all sessions of a run go on with it.
+
+    Its variables in the environment count, such as `WANDB_MODE=offline`.
+    """
+
+    def __init__(self, out: Path, config: TrainConfig):
+        """Starts it; what it keeps on disk goes to `out`/wandb, with the name of the run."""
+        known = out / "wandb" / "run.txt"
+        if not known.exists():
+            known.parent.mkdir(exist_ok=True)
+            known.write_text(secrets.token_hex(4))
+        self._run = wandb.init(
+            project=config.session.wandb,
+            name=out.name,
+            id=known.read_text(),
+            resume="allow",
+            dir=out,
+            config=dataclasses.asdict(config),
+        )
+        # Its own count of steps refuses those that are repeated after a crash.
+        self._run.define_metric("*", step_metric="step")
+
+    def log(self, step: int, values: Mapping[str, Any]) -> None:
+        """See `Tracker`."""
+        own = {f"train/{name}": value for name, value in values.items() if name != "bits"}
+        if "bits" in values:
+            own |= {f"bits/{number}": mean for number, mean in enumerate(values["bits"])}
+        self._run.log({"step": step} | own)
+
+    def show(self, done: int, judgement: Judgement) -> None:
+        """See `Tracker`."""
+        own: dict[str, Any] = {f"eval/{name}": mean for name, mean in judgement.means.items()}
+        for sample in judgement.samples:
+            own |= {
+                f"{sample.name}/original": wandb.Audio(sample.original, sample_rate=RATE),
+                f"{sample.name}/decoded": wandb.Audio(sample.decoded, sample_rate=RATE),
+                f"{sample.name}/both": wandb.Image(spectrograms(sample)),
+            }
+        self._run.log({"step": done} | own)
+
+    def close(self) -> None:
+        """See `Tracker`."""
+        self._run.finish()

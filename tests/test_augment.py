@@ -1,0 +1,157 @@
+"""Changes of the audio."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from audiotok_jax.data import augment
+from audiotok_jax.data.augment import Augment
+
+RATE = 16000
+
+samples = st.floats(-1, 1, width=32)
+waves = hnp.arrays(np.float32, st.integers(1, 400), elements=samples)
+seeds = st.integers(0, 2**32)
+
+
+def noise(seed: int, length: int = 4000) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.1, length).astype(np.float32)
+
+
+def power(wave: np.ndarray) -> float:
+    return float(np.mean(np.square(wave, dtype=np.float64)))
+
+
+@given(waves, st.floats(-60, 20))
+def test_gain_changes_the_power_by_its_decibels(wave, db):
+    changed = augment.gain(wave, db)
+    assert changed.dtype == np.float32
+    np.testing.assert_allclose(changed, wave * 10 ** (db / 20), rtol=1e-6, atol=1e-38)
+
+
+@given(seeds, st.floats(-20, 60))
+def test_noise_comes_at_the_ratio_that_was_asked_for(seed, snr_db):
+    speech, other = noise(seed), noise(seed + 1)
+    changed = augment.add_noise(speech, other, snr_db)
+    assert changed.dtype == np.float32
+    # In float64, as the difference of two float32 waves would else have their rounding.
+    added = changed.astype(np.float64) - speech
+    assert 10 * np.log10(power(speech) / power(added)) == pytest.approx(snr_db, abs=0.01)
+    np.testing.assert_allclose(added, other * (np.sqrt(power(added) / power(other))), atol=1e-6)
+
+
+@given(waves)
+def test_silence_stays_silent_and_silent_noise_adds_nothing(wave):
+    silence = np.zeros_like(wave)
+    assert not augment.add_noise(silence, wave, 0.0).any()
+    np.testing.assert_array_equal(augment.add_noise(wave, silence, 0.0), wave)
+    assert not augment.reverberate(silence, noise(0, 100)).any()
+    np.testing.assert_array_equal(augment.reverberate(wave, np.zeros(9, np.float32)), wave)
+    assert not augment.limit_band(silence, 300.0, 3400.0, RATE).any()
+    assert not augment.gain(silence, 20.0).any()
+
+
+@given(seeds, st.integers(0, 300))
+def test_a_room_that_only_delays_changes_nothing(seed, delay):
+    wave = noise(seed)
+    impulse = np.zeros(delay + 50, np.float32)
+    impulse[delay] = -0.3
+    np.testing.assert_allclose(augment.reverberate(wave, impulse), -wave, atol=1e-6)
+
+
+@given(seeds)
+def test_a_room_keeps_length_and_power_and_rings_after_a_click(seed):
+    impulse = noise(seed, 800) * np.exp(-np.arange(800) / 100, dtype=np.float32)
+    impulse[0] = 1.0
+    speech = noise(seed + 1)
+    room = augment.reverberate(speech, impulse)
+    assert room.shape == speech.shape and room.dtype == np.float32
+    assert power(room) == pytest.approx(power(speech), rel=1e-4)
+    click = np.zeros(2000, np.float32)
+    click[500] = 1.0
+    rung = augment.reverberate(click, impulse)
+    scale = rung[500]
+    np.testing.assert_allclose(rung[500:1300], scale * impulse, atol=1e-5)
+    np.testing.assert_allclose(rung[:500], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("low", "high"), [(300.0, 3400.0), (None, 3400.0), (None, 2000.0)])
+def test_a_limited_band_keeps_what_lies_in_it_and_loses_the_rest(low, high):
+    def level(hz: float) -> float:
+        tone = np.sin(2 * np.pi * hz * np.arange(RATE) / RATE).astype(np.float32)
+        changed = augment.limit_band(tone, low, high, RATE)
+        assert changed.dtype == np.float32
+        return 10 * np.log10(power(changed[RATE // 2 :]) / power(tone[RATE // 2 :]))
+
+    assert level(high) == pytest.approx(-3, abs=0.1)
+    assert level(1000) == pytest.approx(0, abs=0.1)
+    assert level(1.6 * high) < -30
+    if low is not None:
+        assert level(low) == pytest.approx(-3, abs=0.1)
+        assert level(low / 2) < -40
+
+
+@given(waves, st.integers(0, 1000), st.integers(0, 1000))
+def test_a_loop_repeats_without_end(wave, start, length):
+    looped = augment.loop(wave, length, start)
+    assert len(looped) == length
+    assert all(looped[i] == wave[(start + i) % len(wave)] for i in range(length))
+
+
+EVERYTHING = Augment(
+    reverb=0.5, reverb_data=("rooms",), noise=0.5, noise_data=("noise",), band=0.5, gain=0.5
+)  # fmt: skip
+
+
+def changed(wave: np.ndarray, seed: int, config: Augment) -> np.ndarray:
+    return augment.change(
+        wave,
+        config,
+        RATE,
+        np.random.default_rng(seed),
+        lambda: noise(1, 500),
+        lambda: noise(2, 300),
+    )
+
+
+@given(waves, seeds)
+def test_the_seed_decides_and_nothing_becomes_nan(wave, seed):
+    once, again = changed(wave, seed, EVERYTHING), changed(wave, seed, EVERYTHING)
+    np.testing.assert_array_equal(once, again)
+    assert once.shape == wave.shape and once.dtype == np.float32
+    assert np.isfinite(once).all()
+
+
+@given(waves, seeds)
+def test_the_default_changes_the_gain_of_half_of_the_crops_within_its_range(wave, seed):
+    assume(np.abs(wave).max() > 1e-3)
+    loudest = int(np.abs(wave).argmax())
+    ratio = changed(wave, seed, Augment())[loudest] / wave[loudest]
+    assert 10 ** (-20 / 20) * 0.999 <= ratio <= 10 ** (6 / 20) * 1.001
+
+
+def test_shares_are_kept():
+    wave = noise(0, 50)
+    for name, least in (("reverb", 0.25), ("noise", 0.25), ("band", 0.25), ("gain", 0.25)):
+        off = {"reverb": 0.0, "noise": 0.0, "band": 0.0, "gain": 0.0}
+        config = Augment(**{**off, name: least}, reverb_data=("rooms",), noise_data=("noise",))
+        count = sum(not np.array_equal(changed(wave, seed, config), wave) for seed in range(2000))
+        assert abs(count / 2000 - least) < 4 * np.sqrt(least * (1 - least) / 2000)
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"gain": 1.5}, "gain must be a share in 0..1, not 1.5"),
+        ({"noise": 0.1}, "noise needs noise_data"),
+        ({"reverb": 0.1}, "reverb needs reverb_data"),
+        ({"gain_db": (6.0, -20.0)}, "gain_db must be a range LOW, HIGH"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        Augment(**settings)

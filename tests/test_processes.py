@@ -1,0 +1,173 @@
+"""Runs of several processes: the same results, interruptions, other numbers of devices."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from audiotok_jax import audio
+
+STEPS = 12
+OPTIONS = (
+    "--preset", "tiny-80hz", "--steps", str(STEPS), "--batch-size", "8", "--seconds", "0.25",
+    "--precision", "float32", "--save-minutes", "60",
+    "--set", "session.save_steps=3", "--set", "session.keep=9",
+    "--set", "session.tensorboard=False",
+)  # fmt: skip
+# Of a step: how long it took, which no two runs share.
+TIMES = ("audio_seconds_per_second", "mfu")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, speech) -> Path:
+    root = tmp_path_factory.mktemp("corpus")
+    for number in range(8):
+        audio.write(root / f"{number}.wav", speech(16000, seed=number), 16000)
+    return root
+
+
+def start(corpus: Path, run: Path, processes: int, devices: int, *more: str) -> list:
+    """Starts the processes of a run, each with so many devices."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "audiotok_jax", "train", *OPTIONS, *more]
+    command += ["--data", str(corpus), "--out", str(run), "--processes", str(processes)]
+    command += ["--coordinator", f"127.0.0.1:{port}"]
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)}
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    return [
+        subprocess.Popen([*command, "--process", str(number)], env=environment, **pipes)
+        for number in range(processes)
+    ]
+
+
+def finish(processes: list, code: int = 0) -> None:
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == code, errors
+
+
+def train(*args: object) -> None:
+    finish(start(*args))
+
+
+def read(run: Path) -> list[dict]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
+
+
+def saves(run: Path) -> list[int]:
+    return sorted(int(path.name) for path in (run / "checkpoints").iterdir() if path.name.isdigit())
+
+
+def wait_for(run: Path, lines: int, processes: list) -> None:
+    deadline = time.monotonic() + 300
+    metrics = run / "metrics.jsonl"
+    while not metrics.exists() or metrics.read_text().count("\n") < lines:
+        assert time.monotonic() < deadline
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.01)
+
+
+def assert_same(run: Path, whole: Path) -> None:
+    """Bit for bit."""
+    assert read(run) == read(whole)
+    weights = [path / "model" / "model.safetensors" for path in (run, whole)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def assert_close(run: Path, whole: Path) -> None:
+    """To 1e-5; the weights are written in float16."""
+    mine, theirs = read(run), read(whole)
+    assert [line["step"] for line in mine] == list(range(STEPS))
+    for one, other in zip(mine, theirs, strict=True):
+        for name, value in other.items():
+            np.testing.assert_allclose(one[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
+    found, wanted = (load_file(path / "model" / "model.safetensors") for path in (run, whole))
+    for name, array in wanted.items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def pair(corpus, tmp_path_factory) -> Path:
+    """A run of two processes with four devices each that was left alone."""
+    run = tmp_path_factory.mktemp("runs") / "pair"
+    train(corpus, run, 2, 4)
+    return run
+
+
+@pytest.fixture(scope="module")
+def half(pair, tmp_path_factory) -> Callable[[], Path]:
+    """Makes a run that was stopped after its save of step 6."""
+    folder = tmp_path_factory.mktemp("half")
+    made = iter(range(9))
+
+    def make() -> Path:
+        run = folder / str(next(made))
+        shutil.copytree(pair, run)
+        shutil.rmtree(run / "model")
+        for step in (9, 12):
+            shutil.rmtree(run / "checkpoints" / str(step))
+        return run
+
+    return make
+
+
+def test_two_processes_train_as_one_does(corpus, pair, tmp_path):
+    train(corpus, tmp_path / "one", 1, 1)
+    assert_close(pair, tmp_path / "one")
+
+
+def test_two_killed_processes_go_on_bit_for_bit(corpus, pair, tmp_path):
+    run = tmp_path / "run"
+    processes = start(corpus, run, 2, 4)
+    wait_for(run, 7, processes)
+    for process in processes:
+        process.kill()
+    finish(processes, -signal.SIGKILL)
+    assert len(read(run)) < STEPS and not (run / "model").exists()
+    train(corpus, run, 2, 4, "--resume")
+    assert_same(run, pair)
+
+
+def test_a_signal_to_one_of_two_processes_stops_both_at_one_step(corpus, pair, tmp_path):
+    run = tmp_path / "run"
+    processes = start(corpus, run, 2, 4)
+    wait_for(run, 2, processes)
+    processes[1].send_signal(signal.SIGTERM)
+    finish(processes)
+    steps = [line["step"] for line in read(run)]
+    assert steps == list(range(len(steps))) and len(steps) < STEPS
+    assert saves(run)[-1] == len(steps)
+    train(corpus, run, 2, 4, "--resume")
+    assert_same(run, pair)
+
+
+@pytest.mark.parametrize("devices", [4, 1])
+def test_a_run_goes_on_with_other_devices(corpus, pair, half, devices):
+    run = half()
+    train(corpus, run, 1, devices, "--resume")
+    assert_close(run, pair)
+
+
+def test_a_save_that_was_cut_short_is_passed_over(corpus, pair, half):
+    run = half()
+    folder = run / "checkpoints"
+    shutil.copytree(folder / "6", folder / "9.orbax-checkpoint-tmp")
+    largest = max((folder / "9.orbax-checkpoint-tmp").rglob("*"), key=lambda p: p.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:10])
+    train(corpus, run, 2, 4, "--resume")
+    assert_same(run, pair)

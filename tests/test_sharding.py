@@ -1,0 +1,117 @@
+"""The step is one function, however its batch and its state are cut over devices."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from audiotok_jax import parallel, preset
+from audiotok_jax.codec import model
+from audiotok_jax.train import placement, step
+from audiotok_jax.train.config import Recipe
+
+CODEC = preset("tiny-80hz")
+ROWS = 8
+STEPS = 10
+# Small enough for the arrays of the tiny preset to be cut.
+FSDP_SIZE = 256
+# By stage. Compiling takes most of the time in the first; the discriminators would be very slow.
+OPTIONS = {1: {"xla_backend_optimization_level": 0}, 2: {}}
+
+
+def recipe(stage: int, accumulate: int = 1) -> Recipe:
+    return Recipe(
+        stage=stage, batch_size=ROWS, accumulate=accumulate, seconds=0.25, critic_seconds=0.2,
+        critic_every=2, precision="float32",
+    )  # fmt: skip
+
+
+def create(recipe: Recipe) -> step.State:
+    return step.create(model.init(jax.random.key(0), CODEC), CODEC, recipe)
+
+
+@pytest.fixture(scope="module")
+def batches(speech) -> list[step.Batch]:
+    samples = step.crop_samples(CODEC, recipe(1))
+    numbers = np.arange(STEPS * ROWS).reshape(STEPS, ROWS)
+    rows, wish = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
+    return [
+        step.Batch(np.stack([speech(samples, seed=seed) for seed in seeds]), rows, wish)
+        for seeds in numbers
+    ]
+
+
+def train(batches: list[step.Batch], recipe: Recipe, mesh: Any) -> tuple[Any, list[dict]]:
+    """State and results of steps with a state that is cut over the mesh."""
+    places = placement.place(jax.eval_shape(partial(create, recipe)), mesh, FSDP_SIZE)
+    state = jax.jit(partial(create, recipe), out_shardings=places)()
+    shardings = (places, parallel.replicated(mesh))
+    jitted = jax.jit(step.update, static_argnums=(2, 3, 4), out_shardings=shardings)
+    first = parallel.shard(batches[0], mesh)
+    update = jitted.lower(state, first, CODEC, recipe, mesh).compile(
+        compiler_options=OPTIONS[recipe.stage]
+    )
+    results = []
+    for batch in batches:
+        state, result = update(state, parallel.shard(batch, mesh))
+        results.append(jax.tree.map(np.asarray, result))
+    return jax.tree.map(np.asarray, state), results
+
+
+@pytest.fixture(scope="module")
+def alone(batches):
+    """What one device gives, by stage."""
+    mesh = parallel.make_mesh(jax.devices()[:1])
+    return {stage: train(batches, recipe(stage), mesh) for stage in (1, 2)}
+
+
+def assert_same(found: tuple[Any, list[dict]], expected: tuple[Any, list[dict]]) -> None:
+    """Losses of all steps and all arrays of the last state agree to 1e-5."""
+    for mine, theirs in zip(found[1], expected[1], strict=True):
+        for name in theirs:
+            np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-5, atol=1e-5, err_msg=name)
+    leaves = zip(jax.tree.leaves(found[0]), jax.tree.leaves(expected[0]), strict=True)
+    for mine, theirs in leaves:
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+LAYOUTS = {
+    "data=8": dict(fsdp=1, model=1),
+    "fsdp=8": dict(fsdp=8, model=1),
+    "data=2 fsdp=2 model=2": dict(fsdp=2, model=2),
+}
+
+
+@pytest.mark.parametrize(
+    ("stage", "layout"),
+    [
+        (1, "data=2 fsdp=2 model=2"),
+        (2, "fsdp=8"),
+        pytest.param(1, "data=8", marks=pytest.mark.slow),
+        pytest.param(1, "fsdp=8", marks=pytest.mark.slow),
+        pytest.param(2, "data=8", marks=pytest.mark.slow),
+        pytest.param(2, "data=2 fsdp=2 model=2", marks=pytest.mark.slow),
+    ],
+)
+def test_ten_steps_are_the_same_on_any_mesh(batches, alone, stage, layout):
+    mesh = parallel.make_mesh(jax.devices(), **LAYOUTS[layout])
+    assert_same(train(batches, recipe(stage), mesh), alone[stage])
+
+
+@pytest.mark.parametrize("stage", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_parts_of_a_batch_give_the_step_of_the_whole(batches, alone, stage):
+    mesh = parallel.make_mesh(jax.devices()[:2])
+    assert_same(train(batches, recipe(stage, accumulate=4), mesh), alone[stage])
+
+
+def test_the_twin_by_pmap_does_the_same(batches, alone):
+    state, results = create(recipe(1)), []
+    update = step.update_by_pmap(CODEC, recipe(1), jax.devices()[:2])
+    for batch in batches:
+        state, result = update(state, batch)
+        results.append(jax.tree.map(np.asarray, result))
+    assert_same((jax.tree.map(np.asarray, state), results), alone[1])
