@@ -12,7 +12,7 @@ demo: $(VENV)/installed
 	@echo "NAME.wav (what came out of the tokens) and NAME.png (spectrograms of both)."
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
@@ -30,6 +30,6 @@ $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
 	$(PIP) -r requirements.txt -e .
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) -r requirements.txt -e '.[dev]'
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	$(PIP) -r requirements.txt -r requirements-dev.txt -e '.[dev]'
 	@touch $@

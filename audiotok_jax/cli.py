@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -22,9 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        from audiotok_jax import commands  # here, so that --help stays fast
-
-        code: int = getattr(commands, args.command)(args)
+        # Imported here, so that --help stays fast.
+        module = importlib.import_module(f"audiotok_jax.commands.{args.command}")
+        code: int = module.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
@@ -127,20 +128,41 @@ prints them, tensor([[ 9071, 22264]]), so that streams of other systems can be c
     stats.add_argument("--plot", metavar="FILE", help="write a picture, .png or .svg")
     _force(stats)
 
+    _evaluate(verbs)
+    _page(verbs)
+    _data(verbs)
+
+    _train(verbs)
+    return parser
+
+
+def _train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = _verb(
         verbs,
         "train",
         "train a model",
         "audiotok train --preset small-50hz --data corpus/ --out runs/a --minutes 30",
         "audiotok train --preset small-50hz --data corpus/ --out runs/a --minutes 30 --resume",
+        "audiotok train experiments/a/config.py --data corpus/ --set recipe.ema=0.9999",
+        "audiotok train experiments/a/config.py --print-config",
+        about="""\
+Trains a model, and goes on with it where it stopped. What no option is for, --set can say. A later
+one of these counts more than an earlier one: the defaults, CONFIG, the options, --set.""",
         # What is not given stays out, so that the defaults live in TrainConfig alone.
         argument_default=argparse.SUPPRESS,
     )
-    train.add_argument("--preset", required=True, metavar="NAME", help="see `audiotok info`")
     train.add_argument(
-        "--data", required=True, nargs="+", metavar="DIR", help="folders or tables of audio"
+        "config",
+        nargs="?",
+        metavar="CONFIG",
+        help="a Python file with a function config() that returns a TrainConfig; without one, "
+        "--preset, --data and --out are needed",
     )
-    train.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
+    train.add_argument("--preset", metavar="NAME", help="of the codec; see `audiotok info`")
+    train.add_argument(
+        "--data", nargs="+", metavar="DATA", help="folders, tables, tars of audio, or tfds:NAME"
+    )
+    train.add_argument("--out", metavar="RUN", help="folder of the run")
     train.add_argument("--minutes", type=float, metavar="M", help="stop after this time")
     train.add_argument("--steps", type=int, metavar="N", help="stop after this many steps")
     train.add_argument("--resume", action="store_true", help="go on from the last save in RUN")
@@ -156,7 +178,161 @@ prints them, tensor([[ 9071, 22264]]), so that streams of other systems can be c
     )
     train.add_argument("--seed", type=int, metavar="N", help="of everything random")
     train.add_argument("--save-minutes", type=float, metavar="M", help="time between saves")
-    return parser
+    train.add_argument("--eval-data", metavar="DATA", help="folder or table to evaluate on")
+    train.add_argument(
+        "--profile", type=_range, metavar="A:B", help="trace steps A to B-1 into RUN/profile"
+    )
+    train.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        metavar="NAME=VALUE",
+        help="any settings, as --print-config shows them",
+    )
+    train.add_argument(
+        "--print-config", action="store_true", help="print all settings, and do nothing else"
+    )
+    train.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="of process 0, for a run of many processes"
+    )
+    train.add_argument("--processes", type=_count, metavar="N", help="their number")
+    train.add_argument("--process", type=int, metavar="I", help="which one this is, from 0")
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, colon, end = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError("must be A:B")
+    return int(first), int(end)
+
+
+def _evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    evaluate = _verb(
+        verbs,
+        "evaluate",
+        "measure codecs: bitrate, quality, speed",
+        "audiotok evaluate --data speech/ --codecs audiotok,opus:6,codec2:1200 --out results/",
+        about="""\
+Takes clips of speech through codecs and compares what comes out with what went in. Writes to OUT
+clips.csv (a row for each clip and codec), summary.json (means and intervals), table.md and plots/.
+Rows are kept in OUT/journal.jsonl as they come: the same command again measures only what is
+missing, or what a changed model, program or clip has made old.""",
+    )
+    evaluate.add_argument(
+        "--data",
+        required=True,
+        nargs="+",
+        metavar="DATA",
+        help="folders or tables of audio; a table has the columns path and, where known, corpus, "
+        "language, speaker",
+    )
+    evaluate.add_argument(
+        "--codecs",
+        required=True,
+        metavar="A,B,...",
+        help="such as audiotok, audiotok:MODEL, opus:KBPS, codec2:BPS, speex:KBPS, mp3:KBPS, "
+        "encodec:KBPS, dac:N, mimi:N, pcm",
+    )
+    evaluate.add_argument("--out", required=True, metavar="OUT", help="a folder")
+    evaluate.add_argument(
+        "--limit", type=_count, metavar="N", help="take N clips of each set, spread over it"
+    )
+    evaluate.add_argument(
+        "--jobs",
+        type=_count,
+        default=os.cpu_count(),
+        metavar="N",
+        help="processes side by side; default: one for each core",
+    )
+    evaluate.add_argument(
+        "--language",
+        default="",
+        metavar="CODE",
+        help="of clips for which no table says it; word errors are counted for English (en) alone",
+    )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _data(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    what = "folders, tables (.tsv .csv .parquet .jsonl), tars, tfds:NAME[/CONFIG][:SPLIT]"
+    data = _verb(
+        verbs,
+        "data",
+        "build a dataset to train on, or tell what is in one",
+        "audiotok data build corpus/ --name speech",
+        "audiotok data info tfds:speech more.tsv 'shards-{000..012}.tar'",
+    )
+    actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = _verb(
+        actions,
+        "build",
+        "make a TFDS dataset of any audio",
+        "audiotok data build corpus/ more.tsv --name speech",
+        about="""\
+Decodes the audio once, to 16 kHz mono of 16 bits, and writes it as a dataset of TensorFlow Datasets
+in the format array_record, from which training reads many times faster. Needs no TensorFlow.""",
+    )
+    _inputs(build, what)
+    build.add_argument("--name", required=True, help="of the dataset, as in tfds:NAME")
+    build.add_argument(
+        "--out",
+        metavar="DATA_DIR",
+        help="folder of datasets; default: $TFDS_DATA_DIR or ~/tensorflow_datasets",
+    )
+    build.add_argument("--split", default="train", help="its name; default: train")
+    _force(build)
+    info = _verb(
+        actions,
+        "info",
+        "tell clips, hours, lengths and rates, by corpus",
+        "audiotok data info corpus/ tfds:speech:train[:90%%]",
+    )
+    _inputs(info, what)
+
+
+def _page(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    page = _verb(
+        verbs,
+        "page",
+        "make a page to listen to clips and to what their tokens give",
+        "audiotok page clips/ --out page/",
+        "audiotok page talk.flac --out page/ --model small-80hz --model runs/a/model",
+        about="""\
+Writes a folder with index.html, to be opened in a browser from where it is or put on any web
+server: for each clip the original, its tokens, the speech made from them, spectrograms and
+bitrates, with a column for each model.""",
+    )
+    _inputs(page, "audio files, folders of them, or - for standard input")
+    page.add_argument("-o", "--out", required=True, metavar="DIR", help="folder of the page")
+    page.add_argument(
+        "--model",
+        action="append",
+        metavar="PATH_OR_NAME",
+        help="a column; repeat it for more; default: the model that comes with the package",
+    )
+    page.add_argument("--title", default="Speech as tokens", help="default: %(default)s")
+    page.add_argument(
+        "--intro",
+        metavar="TEXT",
+        default="""\
+Each clip was turned into a stream of integers, its tokens, and speech was made again from the \
+tokens alone. Listen to both.""",
+        help="shown below the title; an empty line starts a new paragraph",
+    )
+    page.add_argument(
+        "--metrics",
+        default="pesq_wb,stoi",
+        metavar="NAMES",
+        help="shown with each clip of up to a minute, as `audiotok evaluate` names them; "
+        'default: %(default)s; "" for none',
+    )
+    _force(page)
 
 
 def _verb(

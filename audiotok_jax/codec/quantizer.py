@@ -7,6 +7,8 @@ Bit k of a token, the one worth `2 ** k`, is 1 where coordinate k is positive.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -52,34 +54,62 @@ def from_tokens(tokens: Array, bits: int) -> Array:
     return jnp.where(tokens[..., None] < 0, 0.0, corner)
 
 
-def entropies(unit: Array, group: int = 8) -> tuple[Array, Array]:
-    """Entropies of the bits when a coordinate u is a logit of `INVERSE_TEMPERATURE * u`.
+class Occupancy(NamedTuple):
+    """How often bits are 1, and groups of bits take each of their values, on average.
+
+    Attributes:
+        ones: float32 (bits,), probability of a 1.
+        groups: for each group of g bits, float32 (2 ** g,), probability of each value.
+    """
+
+    ones: Array
+    groups: tuple[Array, ...]
+
+
+def uncertainty(unit: Array) -> Array:
+    """Mean entropy of the bits of a single latent, in nats per bit; small if signs are sure.
+
+    Args:
+        unit: float32 (B, T, bits) on the unit sphere; a coordinate u is a logit of
+            `INVERSE_TEMPERATURE * u`.
+    """
+    return jnp.mean(_binary_entropy(INVERSE_TEMPERATURE * unit))
+
+
+def occupancy(unit: Array, group: int = 8) -> Occupancy:
+    """Averages over a batch, from which `spread` is computed.
+
+    A mean of the occupancies of equal parts of a batch is the occupancy of the batch, so that
+    accumulation and sharding can take it together.
 
     Args:
         unit: float32 (B, T, bits) on the unit sphere.
-        group: bits that are counted jointly in the second term, so that it sees correlated bits;
-            a softmax over all `2 ** bits` ids never arises.
-
-    Returns:
-        Two scalars in nats per bit: the mean entropy of a single latent (to be made small, so
-        that the signs are sure) and the entropy of the average over the batch, the mean of the
-        one by single bits and the one by groups (to be made large, so that all ids are used).
+        group: bits that are counted jointly, so that correlated bits are seen; a softmax over
+            all `2 ** bits` ids never arises.
     """
-    logits = INVERSE_TEMPERATURE * unit.reshape(-1, unit.shape[-1])
-    bits = logits.shape[-1]
-    single = jnp.mean(_binary_entropy(logits))
-    ones = jax.nn.sigmoid(logits)
-    mean = jnp.clip(jnp.mean(ones, axis=0), 1e-6, 1 - 1e-6)
-    by_bit = jnp.mean(_binary_entropy(jnp.log(mean) - jnp.log1p(-mean)))
-    total = jnp.float32(0)
+    ones = jax.nn.sigmoid(INVERSE_TEMPERATURE * unit.reshape(-1, unit.shape[-1]))
+    bits = ones.shape[-1]
+    groups = []
     for start in range(0, bits, group):
         joint = jnp.ones((len(ones), 1))
         for k in range(start, min(start + group, bits)):
             one = ones[:, k : k + 1]
             joint = jnp.concatenate([joint * (1 - one), joint * one], axis=-1)
-        share = jnp.mean(joint, axis=0)
+        groups.append(jnp.mean(joint, axis=0))
+    return Occupancy(jnp.mean(ones, axis=0), tuple(groups))
+
+
+def spread(occupied: Occupancy) -> Array:
+    """Entropy of the average over a batch, in nats per bit; large if all ids are used.
+
+    The mean of the entropy by single bits and the one by groups.
+    """
+    mean = jnp.clip(occupied.ones, 1e-6, 1 - 1e-6)
+    by_bit = jnp.mean(_binary_entropy(jnp.log(mean) - jnp.log1p(-mean)))
+    total = jnp.float32(0)
+    for share in occupied.groups:
         total -= jnp.sum(share * jnp.log(share + 1e-9))
-    return single, 0.5 * (by_bit + total / bits)
+    return 0.5 * (by_bit + total / len(mean))
 
 
 def _binary_entropy(logits: Array) -> Array:

@@ -1,0 +1,70 @@
+"""`audiotok encode`: audio files to token files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiotok_jax import audio, files, interchange
+from audiotok_jax.jobs import PIPE, TOKEN_SUFFIXES, Job, Plan, progress, targets_at
+from audiotok_jax.tokenizer import AudioTokenizer
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does it and returns the exit code."""
+    suffixes = (f".{args.format}",) if args.format else TOKEN_SUFFIXES
+    targets = targets_at(args.inputs, args.out, suffixes)
+    plan = Plan(args.inputs, audio.SUFFIXES, targets, args.force)
+    if not plan.jobs:
+        return plan.finish()
+    tokenizer = AudioTokenizer.from_pretrained(args.model)
+    rate = tokenizer.sample_rate
+    clips = ((_samples(job, rate), rate) for job in plan.jobs)
+    with progress("encode", len(plan.jobs)) as advance:
+        for clip, pieces in groupby(tokenizer.encode_clips(clips), itemgetter(0)):
+            job = plan.jobs[clip]
+            tokens = []
+            for _, piece in pieces:
+                tokens.append(piece)
+                advance(len(piece) / tokenizer.frame_rate, 0)
+            if job.error is None:
+                _write_tokens(job, np.concatenate(tokens), tokenizer, suffixes[0])
+            advance(0, 1)
+    return plan.finish()
+
+
+def _samples(job: Job, rate: int) -> Iterator[NDArray[np.float32]]:
+    """Reads a clip; where that fails the clip ends, as the others must go on."""
+    try:
+        job.make_folders()
+        file_rate, blocks = audio.stream(job.source)
+        for chunk in audio.resample_stream(blocks, file_rate, rate):
+            job.num_samples += len(chunk)
+            yield chunk
+    except (ValueError, OSError) as error:
+        job.fail(error)
+        if not job.num_samples:
+            yield np.zeros(1, np.float32)  # a clip must not be empty; its token is dropped
+
+
+def _write_tokens(
+    job: Job, tokens: NDArray[np.uint16], tokenizer: AudioTokenizer, pipe_suffix: str
+) -> None:
+    output = job.outputs[0]
+    suffix = pipe_suffix if output == PIPE else output.suffix.lower()
+    data = interchange.DUMPS[suffix](interchange.of_model(tokens, job.num_samples, tokenizer))
+    if output == PIPE:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with files.replacing(output) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        job.fail(error)

@@ -1,0 +1,133 @@
+"""`audiotok evaluate`: how good codecs are, and at which bitrate: CSV, JSON, Markdown, pictures."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shlex
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from audiotok_jax.commands.table import show_table
+from audiotok_jax.evaluate import clips, codecs, metrics, results, workers
+from audiotok_jax.evaluate.clips import Clip
+from audiotok_jax.evaluate.journal import Journal, Key
+from audiotok_jax.evaluate.method import libraries, method
+from audiotok_jax.evaluate.work import Work
+from audiotok_jax.jobs import complain, progress, tell
+from audiotok_jax.provenance import provenance
+
+Keys = Mapping[tuple[Clip, str], Key]
+"""The keys of rows, by clip and codec."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does it and returns the exit code."""
+    specs = dict.fromkeys(spec.strip() for spec in args.codecs.split(","))
+    # Refused here, before any work, if a model or a program is not there.
+    versions = {spec: codecs.parse(spec).version for spec in specs}
+    usable, left_out = metrics.available()
+    found, skipped = clips.find(args.data, args.limit, args.language)
+    for line in (*left_out, *skipped):
+        tell(line)
+    keys = _keys(found, versions, method(usable))
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    with Journal(out / "journal.jsonl") as journal:
+        kept = sum(key in journal.rows for key in keys.values())
+        if kept:
+            tell(f"{kept} of {len(keys)} rows are there already, in {out / 'journal.jsonl'}")
+        works = _missing(keys, journal)
+        if works:
+            about = {"command": _command(args), "jobs": args.jobs}
+            journal.begin(about | provenance(libraries(usable)))
+            started = time.monotonic()
+            _measure(works, usable, args.jobs, journal)
+            journal.finish({"wall_seconds": round(time.monotonic() - started, 1)})
+        rows = _rows(keys, journal)
+        runs = Counter(journal.rows[key][0] for key in keys.values() if key in journal.rows)
+        facts = {
+            "data": _data(args, keys),
+            "codecs": versions,
+            "left_out": left_out,
+            "runs": [{"rows": runs[name]} | journal.runs[name] for name in sorted(runs, key=int)],
+        }
+    if not rows:
+        raise ValueError("nothing could be measured")
+    show_table(results.write(out, rows, usable, facts))
+    return int(bool(skipped) or len(rows) < len(found) * len(versions))
+
+
+def _keys(found: Iterable[Clip], versions: dict[str, str], method: str) -> Keys:
+    """Makes the keys; a clip that cannot be read is named and has none."""
+    keys = {}
+    for clip in found:
+        try:
+            digest = clips.digest(clip.path)
+        except OSError as error:
+            complain(error)
+            continue
+        for spec, version in versions.items():
+            keys[clip, spec] = Key(digest, clip.language, spec, version, method)
+    return keys
+
+
+def _missing(keys: Keys, journal: Journal) -> list[Work]:
+    """What is to be measured; clips with the same content are one."""
+    paths: dict[tuple[str, str], str] = {}
+    wanted: dict[tuple[str, str], dict[Key, None]] = {}
+    for (clip, _), key in keys.items():
+        if key not in journal.rows:
+            paths.setdefault((key.clip, key.language), clip.path)
+            wanted.setdefault((key.clip, key.language), {})[key] = None
+    return [Work(paths[content], tuple(own)) for content, own in wanted.items()]
+
+
+def _measure(
+    works: list[Work], usable: tuple[metrics.Metric, ...], jobs: int, journal: Journal
+) -> None:
+    """Adds rows to the journal, and names what could not be measured."""
+    measured = closing(workers.measure(works, usable, jobs))
+    with progress("evaluate", len(works)) as advance, measured as finished:
+        for done in finished:
+            for key, row in done.rows.items():
+                journal.add(key, row)
+            for line in done.errors:
+                tell(line)
+            advance(done.seconds, 1)
+
+
+def _rows(keys: Keys, journal: Journal) -> list[dict[str, Any]]:
+    return [
+        {
+            "set": clip.set,
+            "clip": clip.name,
+            "language": clip.language,
+            "speaker": clip.speaker,
+            "codec": spec,
+        }
+        | journal.rows[key][1]
+        for (clip, spec), key in keys.items()
+        if key in journal.rows
+    ]
+
+
+def _data(args: argparse.Namespace, keys: Keys) -> dict[str, Any]:
+    """Which clips there were: `sha256` is that of their own hashes, sorted."""
+    hashes = sorted({key.clip for key in keys.values()})
+    digest = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
+    return {"locations": args.data, "limit": args.limit, "clips": len(hashes), "sha256": digest}
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command as one would type it, without what is at its default."""
+    words = ["audiotok", "evaluate", "--data", *args.data, "--codecs", args.codecs]
+    words += ["--out", args.out, "--jobs", str(args.jobs)]
+    words += ["--limit", str(args.limit)] if args.limit else []
+    words += ["--language", args.language] if args.language else []
+    return shlex.join(words)

@@ -1,0 +1,53 @@
+"""`audiotok info`: the headers of token files, or what this installation has."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+
+import jax
+
+from audiotok_jax import config, pretrained, tokenfile
+from audiotok_jax.jobs import complain
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does it and returns the exit code."""
+    if not args.inputs:
+        _show_installation()
+    failed = False
+    for path in args.inputs:
+        try:
+            found = tokenfile.read(path)
+        except (ValueError, OSError) as error:
+            complain(error)
+            failed = True
+            continue
+        rate = f"{found.frame_rate:g} tokens/s of {found.bits} bits"
+        print(path)
+        print(f"  model        {found.model_id}")
+        print(f"  speech       {found.duration:.3f} s, {found.num_samples} samples")
+        print(f"  sample rate  {found.sample_rate} Hz")
+        print(f"  tokens       {len(found.tokens)}, one for {found.hop_length} samples")
+        print(f"  rate         {rate}, {found.bitrate / 1000:g} kbps")
+    return int(failed)
+
+
+def _show_installation() -> None:
+    print(f"audiotok_jax  {_version()}")
+    print(f"jax           {jax.__version__}")
+    print(f"devices       {', '.join(map(str, jax.devices()))}")
+    for name in pretrained.names():
+        default = ", the default" if name == pretrained.DEFAULT else ""
+        print(f"model         {name}, id {pretrained.load(name).model_id}{default}")
+    for name in config.PRESETS:
+        codec = config.preset(name)
+        rate = f"{codec.frame_rate:g} tokens/s of {codec.bits} bits, {codec.bitrate / 1000:g} kbps"
+        print(f"preset        {name}: {rate}")
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("audiotok_jax")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,24 @@
+"""Tables on standard output."""
+
+from __future__ import annotations
+
+import sys
+
+
+def show_table(rows: list[tuple[str, ...]]) -> None:
+    """Prints a table, the first row being its head."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*rows[0])
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in rows[1:]:
+            table.add_row(*row)
+        Console().print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        numbers = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        print(name.ljust(widths[0]), *numbers, sep="  ")
