@@ -112,6 +112,22 @@ def spread(occupied: Occupancy) -> Array:
     return 0.5 * (by_bit + total / len(mean))
 
 
+def imbalance(unit: Array) -> Array:
+    """How far bits are, within a clip, from being 1 in a quarter to three quarters of the frames.
+
+    A bit that is constant over a clip, as one for the sort of speaker would be, tells next to
+    nothing for what it costs; `spread` sees only the average over many clips.
+
+    Args:
+        unit: float32 (B, T, bits) on the unit sphere.
+
+    Returns:
+        scalar, the mean excess, 0 to 0.25.
+    """
+    ones = jnp.mean(jax.nn.sigmoid(INVERSE_TEMPERATURE * unit), axis=1)
+    return jnp.mean(jnp.maximum(jnp.abs(ones - 0.5) - 0.25, 0.0))
+
+
 def _binary_entropy(logits: Array) -> Array:
     # From the logit: log(1 - p + eps) is not a number in float32 where p rounds to 1.
     return jax.nn.softplus(logits) - logits * jax.nn.sigmoid(logits)

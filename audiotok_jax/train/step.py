@@ -21,7 +21,7 @@ from jax.sharding import Mesh
 from audiotok_jax.codec import model, quantizer
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.parallel import AXES, ROWS
-from audiotok_jax.train import discriminators, losses
+from audiotok_jax.train import discriminators, losses, perceptual
 from audiotok_jax.train.config import Recipe, Schedule
 
 
@@ -239,13 +239,24 @@ def _of_part(
     def total(trained: model.Params) -> tuple[Array, tuple[Array, dict[str, Array]]]:
         passed = losses.forward(learnt.params | trained, codec, wave, start, dtype)
         mel, stft = losses.reconstruction(passed.wave, wave, codec.sample_rate)
-        terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss}
-        loss = mel + weight("stft") * stft + weight("pitch") * passed.pitch_loss
+        understood, loud = (
+            jnp.mean(measure(passed.wave, wave, codec.sample_rate))
+            for measure in (perceptual.intelligibility, perceptual.loudness)
+        )
+        terms = {
+            "mel": mel,
+            "stft": stft,
+            "pitch": passed.pitch_loss,
+            "intelligibility": understood,
+            "loudness": loud,
+        }
+        loss = mel + sum(weight(name) * terms[name] for name in terms if name != "mel")
         if recipe.stage == 1:
             sure = quantizer.uncertainty(passed.unit)
             spread = quantizer.spread(_of_whole(passed.unit, occupied, average))
-            loss += weight("entropy") * (sure - spread)
-            terms |= {"entropy_of_one": sure, "entropy_of_all": spread}
+            imbalance = quantizer.imbalance(passed.unit)
+            loss += weight("entropy") * (sure - spread) + weight("balance") * imbalance
+            terms |= {"entropy_of_one": sure, "entropy_of_all": spread, "imbalance": imbalance}
         else:
             fake = critic.apply(learnt.critic, heard(passed.wave))
             adversarial = discriminators.adversarial_loss(fake)

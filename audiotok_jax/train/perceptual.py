@@ -1,0 +1,150 @@
+"""Losses in the terms of listeners: intelligibility, and loudness over critical bands.
+
+Both hear what `losses.reconstruction` hardly does: that the course of a band over time is kept,
+and that errors count by how loud they are. They are approximations to be differentiated; what is
+reported of a model is measured by the libraries of `audiotok_jax.evaluate`.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from audiotok_jax.codec.spectral import frame, hann
+
+# Taal et al. 2011 (STOI): frames of 25.6 ms, a segment of 30 half-overlapping frames, 15 bands of
+# a third of an octave from 150 Hz on, a bound of -15 dB, frames down to -40 dB.
+SEGMENT = 30
+STRIDE = 3
+BOUND = 1 + 10 ** (15 / 20)
+# ITU-T P.862 (PESQ): level of presentation in dB SPL, and exponent of loudness.
+PRESENTATION_DB = 79.0
+EXPONENT = 0.23
+BARK_BANDS = 48
+
+
+def intelligibility(decoded: Array, wave: Array, sample_rate: int) -> Array:
+    """One less the short-time objective intelligibility (Taal et al. 2011).
+
+    The mean over bands and segments of the correlation of the two envelopes; frames that are
+    silent in the original count for nothing.
+
+    Args:
+        decoded, wave: float32 (B, S); of less than 0.39 s, one shorter segment is taken.
+
+    Returns:
+        float32 (B,), about 0 to 1.
+    """
+    ours, theirs = _power(decoded, 0.025, 2, sample_rate), _power(wave, 0.025, 2, sample_rate)
+    energy = jnp.sum(theirs, axis=-1)
+    heard = (energy > 1e-4 * jnp.max(energy, axis=1, keepdims=True)) & (energy > 1e-6)
+    bands = _third_octaves(theirs.shape[-1], sample_rate)
+    y, x = _segments(jnp.sqrt(ours @ bands + 1e-10)), _segments(jnp.sqrt(theirs @ bands + 1e-10))
+    weight = _segments(heard[..., None].astype(jnp.float32))
+    # Off zero, where the root has no gradient.
+    norm = jnp.sqrt((_total(weight * x**2) + 1e-12) / (_total(weight * y**2) + 1e-12))
+    y = jnp.minimum(y * norm, BOUND * x)
+    count = _total(weight) + 1e-6
+    x, y = x - _total(weight * x) / count, y - _total(weight * y) / count
+    energies = _total(weight * x**2) * _total(weight * y**2)
+    correlation = _total(weight * x * y) * jax.lax.rsqrt(energies + 1e-16)
+    # A segment counts by how much of it is heard; silence is understood.
+    score = jnp.sum(count * correlation, axis=(1, 2, 3)) + 1e-3
+    return 1 - score / (correlation.shape[-1] * jnp.sum(count, axis=(1, 2, 3)) + 1e-3)
+
+
+def loudness(decoded: Array, wave: Array, sample_rate: int) -> Array:
+    """Difference of the loudness densities that two sounds have in the inner ear.
+
+    Powers in critical bands at the level of presentation and the power law of loudness over the
+    threshold of hearing (Zwicker), as in PESQ (ITU-T P.862) and in the loss made after it
+    (Martin-Donas et al. 2018). PESQ brings both sounds to one level first; here a wrong level is
+    an error.
+
+    Args:
+        decoded, wave: float32 (B, S).
+
+    Returns:
+        float32 (B,), the root of the mean square over bands, averaged over frames, in units of
+        the mean loudness of the original.
+    """
+    bands = _critical_bands(int(0.032 * sample_rate) // 2 + 1, sample_rate)
+    ours, theirs = (_power(x, 0.032, 1, sample_rate) @ bands for x in (decoded, wave))
+    level = jnp.mean(jnp.sum(theirs, axis=-1), axis=1) + 1e-7
+    scale = (10 ** (PRESENTATION_DB / 10) / level)[:, None, None]
+    quiet = _threshold(sample_rate)
+
+    def density(power: Array) -> Array:
+        above = (0.5 + 0.5 * scale * power / quiet) ** EXPONENT - 1
+        return (quiet / 0.5) ** EXPONENT * jnp.maximum(above, 0.0)
+
+    y, x = density(ours), density(theirs)
+    apart = jnp.sqrt(jnp.mean((y - x) ** 2, axis=-1) + 1e-6)
+    return jnp.mean(apart, axis=1) / (jnp.mean(x, axis=(1, 2)) + 1e-3)
+
+
+def _power(wave: Array, seconds: float, pad: int, sample_rate: int) -> Array:
+    """Power spectra of frames that overlap by half, on white noise its power.
+
+    (B, S) -> (B, N, bins).
+    """
+    length = 2 * int(0.5 * seconds * sample_rate)
+    window = hann(length) / np.sqrt(length * np.sum(hann(length) ** 2)).astype(np.float32)
+    rest = max(-wave.shape[1] % (length // 2), length - wave.shape[1])
+    wave = jnp.pad(wave, ((0, 0), (0, rest)))
+    spectrum = jnp.fft.rfft(frame(wave, length, length // 2) * window, pad * length)
+    return 2 * (spectrum.real**2 + spectrum.imag**2)
+
+
+def _segments(frames: Array) -> Array:
+    """(B, N, bands) -> (B, segments, SEGMENT, bands)."""
+    length = min(SEGMENT, frames.shape[1])
+    starts = range(0, frames.shape[1] - length + 1, STRIDE)
+    parts = [frames[:, start : start + length] for start in starts]
+    return jnp.stack(parts, axis=1)
+
+
+def _total(segments: Array) -> Array:
+    return jnp.sum(segments, axis=2, keepdims=True)
+
+
+@functools.cache
+def _third_octaves(bins: int, sample_rate: int) -> np.ndarray:
+    frequencies = np.linspace(0, sample_rate / 2, bins)[:, None]
+    centres = 150.0 * 2 ** (np.arange(15) / 3)
+    inside = (frequencies >= centres * 2 ** (-1 / 6)) & (frequencies < centres * 2 ** (1 / 6))
+    return inside.astype(np.float32)
+
+
+def _bark(frequencies: np.ndarray) -> np.ndarray:
+    """Critical-band rate (Traunmueller 1990)."""
+    return 26.81 * frequencies / (1960 + frequencies) - 0.53
+
+
+@functools.cache
+def _band_edges(sample_rate: int) -> np.ndarray:
+    rates = np.linspace(_bark(np.array(60.0)), _bark(np.array(sample_rate / 2)), BARK_BANDS + 1)
+    return 1960 * (rates + 0.53) / (26.28 - rates)
+
+
+@functools.cache
+def _critical_bands(bins: int, sample_rate: int) -> np.ndarray:
+    """Overlap of each bin with each band, float32 (bins, BARK_BANDS)."""
+    step = sample_rate / 2 / (bins - 1)
+    centres, edges = step * np.arange(bins)[:, None], _band_edges(sample_rate)
+    upper = np.minimum(centres + step / 2, edges[1:])
+    lower = np.maximum(centres - step / 2, edges[:-1])
+    return (np.maximum(upper - lower, 0) / step).astype(np.float32)
+
+
+@functools.cache
+def _threshold(sample_rate: int) -> np.ndarray:
+    """Power at the threshold of hearing in each band (Terhardt 1979), re 0 dB SPL."""
+    edges = _band_edges(sample_rate)
+    khz = 0.5 * (edges[1:] + edges[:-1]) / 1000
+    db = 3.64 * khz**-0.8 - 6.5 * np.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4
+    return (10 ** (db / 10)).astype(np.float32)

@@ -1,0 +1,81 @@
+"""The losses made after measures of intelligibility and loudness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pystoi
+import pytest
+
+from audiotok_jax import audio
+from audiotok_jax.codec import quantizer
+from audiotok_jax.train import perceptual
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+RATE = 16000
+MEASURES = (perceptual.intelligibility, perceptual.loudness)
+
+
+@pytest.fixture(scope="module")
+def speech():
+    waves = [audio.read(path, RATE)[0][: 2 * RATE] for path in sorted(EXAMPLES.glob("*.flac"))]
+    return np.stack([wave for wave in waves if len(wave) == 2 * RATE])
+
+
+@pytest.fixture(scope="module")
+def noisy(speech):
+    noise = np.random.default_rng(0).standard_normal(speech.shape).astype(np.float32)
+    return {
+        db: speech + noise * speech.std(axis=1, keepdims=True) * np.float32(10 ** (-db / 20))
+        for db in (20, 10, 0, -10)
+    }
+
+
+def test_intelligibility_follows_the_measure_it_is_made_after(speech, noisy):
+    for wave in noisy.values():
+        ours = 1 - perceptual.intelligibility(wave, speech, RATE)
+        theirs = [pystoi.stoi(*pair, RATE) for pair in zip(speech, wave, strict=True)]
+        np.testing.assert_allclose(ours, theirs, atol=0.06)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_more_noise_is_worse_and_none_is_best(measure, speech, noisy):
+    losses = [measure(wave, speech, RATE) for wave in (speech, *noisy.values())]
+    assert (np.diff(losses, axis=0) > 0).all()
+    np.testing.assert_allclose(losses[0], 0, atol=1e-2)
+
+
+def test_a_wrong_level_is_understood_but_heard(speech):
+    np.testing.assert_allclose(perceptual.intelligibility(0.5 * speech, speech, RATE), 0, atol=1e-2)
+    assert (perceptual.loudness(0.5 * speech, speech, RATE) > 0.1).all()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_gradients_are_finite_at_any_level(measure, speech):
+    half = np.r_[np.zeros(RATE // 2, np.float32), speech[0, : RATE // 2]]
+    levels = np.float32([[0], [1e-6], [1e-3], [1]])
+    wave = np.repeat(levels * half, len(levels), axis=0)
+    decoded = np.tile(levels * speech[1, :RATE], (len(levels), 1))
+    total = jax.jit(jax.value_and_grad(lambda x, y: jnp.sum(measure(x, y, RATE))))
+    value, gradient = total(decoded, wave)
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("samples", [200, 4000, 6400])
+def test_short_crops_are_measured(samples, speech, noisy):
+    for measure in MEASURES:
+        assert (measure(noisy[0][:, :samples], speech[:, :samples], RATE) > 0).all()
+
+
+def test_a_bit_that_is_constant_in_a_clip_is_told_though_the_batch_is_balanced():
+    rng = np.random.default_rng(0)
+    unit = rng.standard_normal((4, 500, 16)).astype(np.float32)
+    measured = jax.jit(quantizer.imbalance)
+    assert measured(unit) == 0
+    unit[..., 3] = np.array([1, -1, 1, -1])[:, None]
+    np.testing.assert_allclose(measured(unit), 0.25 / 16, rtol=1e-4)
+    np.testing.assert_allclose(quantizer.occupancy(jnp.asarray(unit)).ones[3], 0.5, atol=1e-4)
