@@ -131,7 +131,7 @@ prints them, tensor([[ 9071, 22264]]), so that streams of other systems can be c
     _evaluate(verbs)
     _page(verbs)
     _data(verbs)
-
+    _corpus(verbs)
     _train(verbs)
     return parser
 
@@ -294,6 +294,103 @@ in the format array_record, from which training reads many times faster. Needs n
         "audiotok data info corpus/ tfds:speech:train[:90%%]",
     )
     _inputs(info, what)
+
+
+def _corpus(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    corpus = _verb(
+        verbs,
+        "corpus",
+        "make a corpus of tokens, and check it",
+        "audiotok corpus run speech/ --out tokens/",
+        "audiotok corpus verify tokens/ --sample 100",
+    )
+    actions = corpus.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _corpus_run(actions)
+    verify = _verb(
+        actions,
+        "verify",
+        "check that a corpus is whole and as its model makes it",
+        "audiotok corpus verify tokens/ --sample 100",
+        about="""\
+Checks the files of all shards against their checksums, and the tokens of some clips against what
+the model gives for their audio, bit for bit.""",
+    )
+    verify.add_argument("corpus", metavar="OUT", help="a corpus that `corpus run` made")
+    verify.add_argument(
+        "--sample",
+        type=int,
+        default=20,
+        metavar="N",
+        help="encode N clips again, drawn at random; default: %(default)s",
+    )
+    _model(verify)
+
+
+def _corpus_run(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = _verb(
+        actions,
+        "run",
+        "turn audio into a corpus of tokens",
+        "audiotok corpus run speech/ --out tokens/",
+        "audiotok corpus run speech.tsv 'more-{000..012}.tar' --out tokens/ --format flat",
+        "audiotok corpus run urls.txt --out tokens/ --shard 3/16",
+        about="""\
+Plans which clips come into which shard, and then makes shard by shard. The same command again goes
+on where it was stopped, however that was. What cannot be read is listed in OUT/errors.jsonl.""",
+    )
+    _inputs(
+        run,
+        "folders, tables (.tsv .csv .parquet .jsonl), tars, tfds:NAME[/CONFIG][:SPLIT], or lists "
+        "of paths and URLs (.txt), a line each",
+    )
+    run.add_argument("-o", "--out", required=True, metavar="OUT", help="folder of the corpus")
+    run.add_argument(
+        "--format",
+        choices=("parquet", "array_record", "flat"),
+        default="parquet",
+        help="of the shards; flat is uint16 to be mapped into memory; default: %(default)s",
+    )
+    run.add_argument(
+        "--compact", action="store_true", help="store tokens entropy-coded, in fewer bits"
+    )
+    run.add_argument(
+        "--shard-clips",
+        type=_count,
+        default=1000,
+        metavar="N",
+        help="clips in a shard, and so what an interruption costs; default: %(default)s",
+    )
+    run.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count(),
+        metavar="N",
+        help="processes that decode audio; 0 decodes beside the model; default: one for each core",
+    )
+    run.add_argument(
+        "--shard",
+        type=_part,
+        default=(0, 1),
+        metavar="I/N",
+        help="make part I of N, from 0, of the shards: for jobs that run side by side",
+    )
+    run.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray spreads the work over a Ray cluster; default: %(default)s",
+    )
+    run.add_argument(
+        "--max-errors", type=int, metavar="N", help="stop at more than N clips that cannot be read"
+    )
+    _model(run)
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, slash, count = text.partition("/")
+    if not slash or not 0 <= int(number) < int(count):
+        raise argparse.ArgumentTypeError("must be I/N, I from 0 to N - 1")
+    return int(number), int(count)
 
 
 def _page(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

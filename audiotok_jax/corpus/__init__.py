@@ -1,0 +1,1 @@
+"""A corpus of tokens: planned, made in shards, resumed, checked and read."""
