@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -48,6 +48,7 @@ _FORMATS = {  # suffix: (format, subtype, highest rate in Hz or None), as libsnd
 }
 _WRITE_BLOCK = 1 << 16  # samples; libsndfile's Vorbis encoder overflows the stack on long writes
 _MAX_WAV = (2**32 - 2**16) // 2  # samples; a WAV header counts bytes in 32 bits
+_MP3_FRAME = 1441  # bytes, the longest one
 # Programs that write WAV or AU to a pipe announce about 2 or 4 GiB for a length they do not know.
 _PLACEHOLDER = 0x7FFF_0000
 _ANNOUNCED = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
@@ -216,7 +217,7 @@ def stream(
 
     What is no regular file (standard input, a pipe) is first copied to a temporary file, because
     most formats are read with jumps.  A file that is shorter than its header announces is an
-    error; formats that announce no length (Ogg, raw AAC) are read as far as they go.
+    error; what announces no length (Ogg, raw AAC, some MP3) is read as far as it goes.
 
     Args:
         path: the file; "-" is standard input.
@@ -254,6 +255,22 @@ def read(
         chunks = resample_stream(chunks, rate, sample_rate)
         rate = sample_rate
     return np.concatenate(list(chunks)), rate
+
+
+def mp3_tells_length(source: str | IO[bytes]) -> bool:
+    """Whether an MP3 file, by path or open, says how long it is: in place of its first frame.
+
+    What libsndfile says of the length of another one is a guess, from its size and first frame.
+    """
+    with open(source, "rb") if isinstance(source, str) else nullcontext(source) as file:
+        file.seek(0)
+        head = file.read(10)
+        after = 0
+        if head[:3] == b"ID3":  # the size of the tag is in four times seven bits
+            after = 10 + sum(byte << 7 * place for place, byte in enumerate(head[:5:-1]))
+        file.seek(after)
+        first = file.read(_MP3_FRAME)
+    return any(name in first for name in (b"Xing", b"Info", b"VBRI"))
 
 
 class Writer:
@@ -373,6 +390,11 @@ def _blocks(path: str | os.PathLike[str], block_seconds: float) -> Generator[Any
         try:
             # By descriptor, so that the bytes alone and not the suffix say what the format is.
             sound = stack.enter_context(_SoundFile(file.fileno(), closefd=False))
+            if sound.format == "MP3" and not mp3_tells_length(file.name):
+                # libsndfile would guess where it ends; of a pipe it reads all.
+                sound.close()
+                pipe = stack.enter_context(_piped(file))
+                sound = stack.enter_context(_SoundFile(pipe, closefd=False))
             source = _sndfile_blocks(sound, name, block_seconds)
         except soundfile.LibsndfileError as error:
             source = _ffmpeg_blocks(file.name, name, error.error_string, block_seconds)
@@ -494,6 +516,15 @@ def _spool(source: IO[bytes]) -> IO[bytes]:
         temporary.close()
         raise
     return temporary
+
+
+@contextmanager
+def _piped(file: IO[bytes]) -> Iterator[int]:
+    """Gives the descriptor of a pipe through which a file comes."""
+    file.seek(0)
+    with subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield process.stdout.fileno()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from audiotok_jax import audio
 from audiotok_jax.audio import AudioError
+from audiotok_jax.data import decode
 
 RATE = 16_000
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -262,6 +263,26 @@ def test_cut_file(suffix: str, tmp_path: Path) -> None:
     path.write_bytes(data[: len(data) * 6 // 10])
     with pytest.raises(AudioError, match=re.escape(str(path))):
         audio.read(path)
+
+
+def test_an_mp3_that_does_not_tell_its_length_is_read_to_its_end(tmp_path: Path) -> None:
+    whole, bare = tmp_path / "whole.mp3", tmp_path / "bare.mp3"
+    # Silence makes the first frames small, from which libsndfile would guess that there are more.
+    audio.write(whole, np.concatenate([np.zeros(RATE), tone(2)]), RATE)
+    data = whole.read_bytes()
+    assert b"Xing" in data[:64]
+    tag = b"ID3\4\0\0\0\0\1\5" + bytes(133)
+    bare.write_bytes(tag + data[data.index(data[:2], 2) :])
+    wave, _ = audio.read(whole)
+    longer, _ = audio.read(bare)
+    # The first frame tells how much the encoder put before and after, too.
+    start = 576 + 529
+    np.testing.assert_allclose(longer[start : start + len(wave)], wave, atol=1e-6)
+    assert start + len(wave) < len(longer) < start + len(wave) + 2 * 576
+    assert decode.measure(str(bare)).frames == len(longer)
+    _, blocks = audio.stream(bare, block_seconds=0.1)
+    next(blocks)
+    blocks.close()  # nothing hangs
 
 
 def test_no_samples_nan_and_channels(tmp_path: Path) -> None:

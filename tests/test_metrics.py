@@ -228,6 +228,24 @@ def test_a_missing_library_costs_its_metrics_and_one_line(monkeypatch):
     assert {"mel_distance", "lsd", "si_sdr", "f0_error"} <= {metric.name for metric in usable}
 
 
+def test_only_the_metrics_asked_for_are_looked_at(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pystoi", None)
+    usable, lines = metrics.available(["si_sdr", "lsd"])
+    assert [metric.name for metric in usable] == ["lsd", "si_sdr"] and lines == []
+    assert metrics.available(["estoi"])[0] == ()
+
+
+def test_pesq_of_a_long_clip_is_the_mean_of_its_pieces():
+    word = np.pad(SPEECH[16000:20800], (0, RATE // 4))
+    long = np.tile(word, 62)  # more utterances than the library has room for
+    decoded = noise(long)
+    halves = slice(len(long) // 2), slice(len(long) // 2, None)
+    one, two = (measure("pesq_wb", Original(long[half]), decoded[half]) for half in halves)
+    assert measure("pesq_wb", Original(long), decoded) == pytest.approx((one + two) / 2)
+    decoded[halves[1]] = 0
+    assert measure("pesq_wb", Original(long), decoded) == one
+
+
 def test_waves_that_do_not_fit(original):
     with pytest.raises(ValueError, match="align it"):
         metrics.measure(original, SPEECH[:-1], USABLE)

@@ -78,9 +78,7 @@ def _metrics(given: str) -> list[metrics.Metric]:
     for name in names:
         if name not in known:
             raise ValueError(f"no metric {name!r}; --metrics takes {', '.join(known)}")
-    wanted = [known[name] for name in dict.fromkeys(names)]
-    usable = metrics.available()[0] if wanted else ()
-    missing = [metric.label for metric in wanted if metric not in usable]
-    if missing:
-        tell(f"left out: {', '.join(missing)}; pip install 'audiotok_jax[eval]'")
-    return [metric for metric in wanted if metric in usable]
+    usable, left_out = metrics.available(names)
+    for line in left_out:
+        tell(line)
+    return sorted(usable, key=lambda metric: names.index(metric.name))

@@ -36,6 +36,8 @@ def header(file: str | IO[bytes]) -> Length | None:
         info = soundfile.info(file)
     except soundfile.LibsndfileError:
         return None
+    if info.format == "MP3" and not audio.mp3_tells_length(file):
+        return None
     # FLAC written to a pipe has no length.
     return Length(info.samplerate, info.frames) if 0 < info.frames < 2**62 else None
 

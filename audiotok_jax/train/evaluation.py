@@ -7,7 +7,6 @@ speakers; so is ESTOI, to which its library adds noise, and what is not installe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -82,11 +81,7 @@ class Evaluation:
         self._own = range(jax.process_index(), self._count, jax.process_count())
         self._clips = [chosen[i] for i in self._own]
         self._originals = [Original(_read(clip.path)) for clip in self._clips]
-        self._metrics = [
-            metric
-            for metric in metrics.METRICS
-            if metric.name in METRICS and all(map(find_spec, metric.libraries))
-        ]
+        self._metrics, _ = metrics.available(METRICS)
 
     def run(self, params: Params) -> Judgement:
         """Takes the clips through the codec; all processes must call this.

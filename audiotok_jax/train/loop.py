@@ -101,7 +101,7 @@ def train(config: TrainConfig) -> Path:
             # Read a step late, so that the device never waits for the host.
             agreed, pending = metrics.write(pending), (step, results)
             done = step + 1
-            judged = bool(evaluation) and done % session.eval_steps == 0
+            judged = bool(evaluation) and (done % session.eval_steps == 0 or done == recipe.steps)
             by_steps = session.save_steps is not None and done % session.save_steps == 0
             if agreed == SAVE or judged or by_steps:
                 agreed, pending = max(agreed, metrics.write(pending)), None

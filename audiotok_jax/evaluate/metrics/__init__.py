@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,14 +81,20 @@ METRICS = (
 """All columns, in the order of the results."""
 
 
-def available() -> tuple[tuple[Metric, ...], list[str]]:
+def available(names: Collection[str] | None = None) -> tuple[tuple[Metric, ...], list[str]]:
     """Finds out which metrics can be measured here, by importing their libraries.
 
+    Args:
+        names: of the metrics that are asked for; None stands for all.
+
     Returns:
-        The metrics whose libraries are there, and a line for each library that is not.
+        The metrics whose libraries are there, in the order of `METRICS`, and a line for each
+        library that is not.
     """
     usable, missing = [], dict[str, list[str]]()
     for metric in METRICS:
+        if names is not None and metric.name not in names:
+            continue
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of their age
