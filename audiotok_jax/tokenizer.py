@@ -36,8 +36,8 @@ WINDOWS_PER_BATCH = 32
 """Windows that an accelerator runs at once, unless told; a CPU is busy with one."""
 
 
-class _Window(NamedTuple):
-    """A window on its way through the codec.
+class Window(NamedTuple):
+    """A window on its way through the codec, cut from a clip by `windows.cut`.
 
     Attributes:
         clip: index of its clip.
@@ -171,7 +171,19 @@ class AudioTokenizer:
         Raises:
             AudioError: as `encode`; whatever else the iterators raise comes through, too.
         """
-        return self._encode(self._cut_audio(clips), live=False)
+        return self.encode_windows(self._cut_audio(clips))
+
+    def encode_windows(self, windows: Iterable[Window]) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+        """Tokens of windows that were cut elsewhere, as in a process that decodes audio.
+
+        Args:
+            windows: of any clips, each of `WINDOW * hop_length` samples with `config.encoder_halo`
+                on either side.
+
+        Yields:
+            `Window.clip` and the tokens, uint16 (valid,), of each window in its turn.
+        """
+        return self._encode(iter(windows), live=False)
 
     def decode(self, tokens: ArrayLike, num_samples: int | None = None) -> NDArray[np.float32]:
         """Speech of one stream of tokens.
@@ -227,29 +239,29 @@ class AudioTokenizer:
         """
         return self._decode(self._cut_tokens(clips), live=False)
 
-    def _cut_audio(self, clips: Iterable[tuple[Iterable[ArrayLike], int]]) -> Iterator[_Window]:
+    def _cut_audio(self, clips: Iterable[tuple[Iterable[ArrayLike], int]]) -> Iterator[Window]:
         for clip, (chunks, rate) in enumerate(clips):
             wave = resample_stream(chunks, rate, self.sample_rate)
             size = WINDOW * self.hop_length
             first = True
             for data, valid in cut(wave, size, self.config.encoder_halo, 0.0):
-                yield _Window(clip, data, self.config.frames(valid), first)
+                yield Window(clip, data, self.config.frames(valid), first)
                 first = False
 
-    def _cut_tokens(self, clips: Iterable[Iterable[ArrayLike]]) -> Iterator[_Window]:
+    def _cut_tokens(self, clips: Iterable[Iterable[ArrayLike]]) -> Iterator[Window]:
         for clip, chunks in enumerate(clips):
             tokens = (_check_tokens(chunk, self.codebook_size) for chunk in chunks)
             empty = True
             for data, valid in cut(tokens, WINDOW, self.config.decoder_halo, -1):
-                yield _Window(clip, data, valid, first=empty)
+                yield Window(clip, data, valid, first=empty)
                 empty = False
             if empty:
                 raise ValueError("the token stream is empty")
 
     def _encode(
-        self, windows: Iterator[_Window], live: bool
+        self, windows: Iterator[Window], live: bool
     ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
-        def run() -> Iterator[tuple[list[_Window], Array]]:
+        def run() -> Iterator[tuple[list[Window], Array]]:
             for batch in _batches(windows, 1 if live else self._rows):
                 yield batch, _encode_windows(self._params, self._stack(batch), *self._static)
 
@@ -258,13 +270,13 @@ class AudioTokenizer:
                 yield window.clip, row[: window.valid]
 
     def _decode(
-        self, windows: Iterator[_Window], live: bool
+        self, windows: Iterator[Window], live: bool
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        def run_controls() -> Iterator[tuple[list[_Window], Any]]:
+        def run_controls() -> Iterator[tuple[list[Window], Any]]:
             for batch in _batches(windows, 1 if live else self._rows):
                 yield batch, _find_controls(self._params, self._stack(batch), *self._static)
 
-        def run_synthesis() -> Iterator[tuple[list[_Window], Array]]:
+        def run_synthesis() -> Iterator[tuple[list[Window], Array]]:
             phase = start = 0  # where the next window of the clip starts
             for batch, (found, pitch, advance) in ahead(run_controls()):
                 phases = np.zeros(self._rows, np.uint32)
@@ -283,7 +295,7 @@ class AudioTokenizer:
             for window, row in zip(batch, np.array(wave), strict=False):
                 yield window.clip, row[: window.valid * self.hop_length]
 
-    def _stack(self, batch: list[_Window]) -> Array:
+    def _stack(self, batch: list[Window]) -> Array:
         """Fills the batch up with empty windows and puts it on the devices."""
         data = np.zeros((self._rows, len(batch[0].data)), batch[0].data.dtype)
         for i, window in enumerate(batch):
@@ -341,7 +353,7 @@ def _synthesize_windows(controls: Any, config: CodecConfig, mesh: Mesh) -> Array
     return parallel.over_devices(_on_each_device(play, mesh), mesh)(None, controls)
 
 
-def _batches(windows: Iterator[_Window], size: int) -> Iterator[list[_Window]]:
+def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
     while batch := list(itertools.islice(windows, size)):
         yield batch
 

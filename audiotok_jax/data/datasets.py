@@ -56,26 +56,17 @@ class Dataset:
             ValueError: there is no such dataset or split, or it cannot be read without TensorFlow.
         """
         self._sample_rate = sample_rate
-        match = _LOCATION.fullmatch(location.removeprefix(PREFIX))
-        if match is None:
-            raise ValueError(f"{location}: must be {PREFIX}NAME[/CONFIG][:SPLIT]")
-        self._name, self._split = match[1], match[2] or "train"
-        try:
-            records = _open(self._name, self._split)
-        # TFDS asserts that a dataset is there, and asks for TensorFlow where it needs it.
-        except (ValueError, AssertionError, OSError, ImportError, NotImplementedError) as error:
-            raise ValueError(f"{location}: {str(error).splitlines()[0]}") from None
-        if "audio" not in records.dataset_info.features:
-            raise ValueError(f"{location}: it has no feature 'audio'")
         self._location = location
         self.skipped: list[Skipped] = []
+        _, self._split = _parts(location)
+        records = open_records(location)
         found = list(self._indexed(records) or self._measured(records))
         self.clips = [clip for clip, _ in found]
         self._numbers = [number for _, number in found]
 
     def read(self, number: int, start: int, stop: int) -> NDArray[np.int16]:
         """See `Source`."""
-        record = _open(self._name, self._split)[self._numbers[number]]
+        record = open_records(self._location)[self._numbers[number]]
         return _samples(record, self._sample_rate)[start:stop]
 
     def _indexed(self, records: Any) -> list[tuple[Clip, int]]:
@@ -96,11 +87,7 @@ class Dataset:
 
     def _measured(self, records: Any) -> Iterator[tuple[Clip, int]]:
         for number, record in enumerate(records):
-            text = {
-                name: value.decode(errors="replace")
-                for name, value in record.items()
-                if isinstance(value, bytes)
-            }
+            text = texts(record)
             name = text.pop("path", str(number))
             corpus = text.pop("corpus", records.dataset_info.name)
             try:
@@ -110,7 +97,7 @@ class Dataset:
             except audio.AudioError as error:
                 self.skipped.append(Skipped.because(f"{self._location}/{name}", error))
                 continue
-            yield self._clip(length, name, corpus, _rate(record), columns=text), number
+            yield self._clip(length, name, corpus, rate_of(record), columns=text), number
 
     def _clip(
         self,
@@ -133,20 +120,52 @@ def index_path(folder: Path, split: str) -> Path:
 
 
 @functools.cache  # for each process, as open files cannot be sent to another
-def _open(name: str, split: str) -> Any:
-    if name.startswith(("/", ".", "~")):
-        builder = tfds.builder_from_directory(Path(name).expanduser())
-        return builder.as_data_source(split)
-    return tfds.data_source(name, split=split, download=False)
+def open_records(location: str) -> Any:
+    """The records that `tfds:NAME[/CONFIG][:SPLIT]` names, a sequence; see `Dataset`.
+
+    Raises:
+        ValueError: there is no such dataset or split, or it cannot be read without TensorFlow.
+    """
+    name, split = _parts(location)
+    try:
+        if name.startswith(("/", ".", "~")):
+            builder = tfds.builder_from_directory(Path(name).expanduser())
+            records = builder.as_data_source(split)
+        else:
+            records = tfds.data_source(name, split=split, download=False)
+    # TFDS asserts that a dataset is there, and asks for TensorFlow where it needs it.
+    except (ValueError, AssertionError, OSError, ImportError, NotImplementedError) as error:
+        raise ValueError(f"{location}: {str(error).splitlines()[0]}") from None
+    if "audio" not in records.dataset_info.features:
+        raise ValueError(f"{location}: it has no feature 'audio'")
+    return records
 
 
-def _rate(record: dict[str, Any]) -> int:
+def texts(record: dict[str, Any]) -> dict[str, str]:
+    """The features of a record that are text."""
+    return {
+        name: value.decode(errors="replace")
+        for name, value in record.items()
+        if isinstance(value, bytes)
+    }
+
+
+def _parts(location: str) -> tuple[str, str]:
+    """The name, and the split."""
+    match = _LOCATION.fullmatch(location.removeprefix(PREFIX))
+    if match is None:
+        raise ValueError(f"{location}: must be {PREFIX}NAME[/CONFIG][:SPLIT]")
+    return match[1], match[2] or "train"
+
+
+def rate_of(record: dict[str, Any]) -> int:
+    """Sample rate of its audio in Hz."""
     return int(record.get("sample_rate", SAMPLE_RATE))
 
 
 def _samples(record: dict[str, Any], sample_rate: int) -> NDArray[np.int16]:
     wave: NDArray[np.int16] = record["audio"]
-    if _rate(record) == sample_rate and wave.dtype == np.int16:
+    if rate_of(record) == sample_rate and wave.dtype == np.int16:
         return wave
-    chunks = audio.resample_stream([wave], _rate(record), sample_rate)
+    chunks = audio.resample_stream([wave], rate_of(record), sample_rate)
     return decode.to_pcm(np.concatenate(list(chunks)))

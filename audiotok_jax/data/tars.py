@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,8 @@ _NO_COLUMNS: Mapping[str, str] = {}
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{([^{}]*,[^{}]*)\}")
 
 
-class _Member(NamedTuple):
-    """A file in a tar, and where its bytes lie."""
+class Member(NamedTuple):
+    """A file in a tar, and where its bytes lie; `name` is that in the tar."""
 
     tar: str
     name: str
@@ -36,6 +36,7 @@ class _Member(NamedTuple):
 
     @property
     def path(self) -> str:
+        """Of the tar, and the name in it."""
         return f"{self.tar}/{self.name}"
 
     @contextmanager
@@ -50,6 +51,15 @@ class _Member(NamedTuple):
                 yield copy.name
             except audio.AudioError as error:
                 raise audio.AudioError(str(error).replace(copy.name, self.path)) from None
+
+
+class Listed(NamedTuple):
+    """A file in a tar that may be a clip; see `Clip`."""
+
+    name: str
+    corpus: str
+    columns: Mapping[str, str]
+    member: Member
 
 
 class Tars:
@@ -71,14 +81,15 @@ class Tars:
             OSError: there is no such place.
         """
         self._sample_rate = sample_rate
-        self._place = _place(location)
-        table = tables.beside(self._place)
-        self._rows: Mapping[str, tables.Row] | None = None
-        if table is not None:
-            rows = tables.read(table)
-            self._rows = {inside(row.path, self._place.name): row for row in rows}
         self.skipped: list[Skipped] = []
-        found = [pair for tar in _expanded(location) for pair in self._scan(tar)]
+        found = []
+        for one, data in members(location):
+            if isinstance(one, Skipped):
+                self.skipped.append(one)
+            else:
+                clip = self._measured(one, None if data is None else decode.header(data))
+                if clip is not None:
+                    found.append((clip, one.member))
         found.sort(key=lambda pair: pair[0].name)
         self.clips = [clip for clip, _ in found]
         self._members = [member for _, member in found]
@@ -88,47 +99,63 @@ class Tars:
         with self._members[number].unpacked() as copy:
             return decode.read(copy, self._sample_rate, start, stop)
 
-    def _scan(self, path: str) -> Iterator[tuple[Clip, _Member]]:
-        try:
-            with tarfile.open(path, "r:") as tar:
-                for entry in tar:
-                    name = inside(entry.name, self._place.name)
-                    if entry.isfile() and self._is_clip(name):
-                        member = _Member(path, entry.name, entry.offset_data, entry.size)
-                        bytes_of = tar.extractfile(entry)
-                        assert bytes_of is not None
-                        found = self._measured(name, member, decode.header(bytes_of))
-                        if found is not None:
-                            yield found, member
-        except tarfile.TarError as error:
-            self.skipped.append(Skipped(path, f"not a whole, uncompressed tar: {error}"))
-
-    def _is_clip(self, name: str) -> bool:
-        if self._rows is not None:
-            return name in self._rows
-        last = name.rpartition("/")[2]
-        return last.lower().endswith(audio.SUFFIXES) and not last.startswith(".")
-
-    def _measured(self, name: str, member: _Member, length: decode.Length | None) -> Clip | None:
+    def _measured(self, one: Listed, length: decode.Length | None) -> Clip | None:
+        path, name, corpus, columns = one.member.path, one.name, one.corpus, one.columns
         try:
             if length is None:
-                with member.unpacked() as copy:
+                with one.member.unpacked() as copy:
                     length = decode.measure(copy)
             decode.check_length(length)
         except audio.AudioError as error:
-            self.skipped.append(Skipped.because(member.path, error))
+            self.skipped.append(Skipped.because(path, error))
             return None
-        corpus, columns = corpus_of(name, self._place.name), _NO_COLUMNS
-        if self._rows is not None:
-            _, corpus, columns = self._rows[name]
         samples = length.at(self._sample_rate)
         seconds, rate = samples / self._sample_rate, length.sample_rate
-        return Clip(member.path, name, corpus, samples, seconds, rate, columns=columns)
+        return Clip(path, name, corpus, samples, seconds, rate, columns=columns)
+
+
+def members(location: str) -> Iterator[tuple[Listed | Skipped, IO[bytes] | None]]:
+    """The audio files in some tars, found by the headers of the tars alone.
+
+    Args:
+        location: see `Tars`.
+
+    Yields:
+        A file, and what reads its bytes until the next one is asked for; or a tar that is damaged,
+        and None.
+
+    Raises:
+        ValueError: the table cannot be read.
+        OSError: there is no such place.
+    """
+    place = _place(location)
+    table = tables.beside(place)
+    rows = None
+    if table is not None:
+        rows = {inside(row.path, place.name): row for row in tables.read(table)}
+    for path in _expanded(location):
+        try:
+            with tarfile.open(path, "r:") as tar:
+                for entry in tar:
+                    name = inside(entry.name, place.name)
+                    row = None if rows is None else rows.get(name)
+                    if entry.isfile() and (_is_audio(name) if rows is None else row is not None):
+                        member = Member(path, entry.name, entry.offset_data, entry.size)
+                        corpus = corpus_of(name, place.name) if row is None else row.corpus
+                        columns = _NO_COLUMNS if row is None else row.columns
+                        yield Listed(name, corpus, columns, member), tar.extractfile(entry)
+        except tarfile.TarError as error:
+            yield Skipped(path, f"not a whole, uncompressed tar: {error}"), None
 
 
 def is_pattern(location: str) -> bool:
     """Whether this names tars by a pattern."""
     return location.endswith(SUFFIX) and bool(_BRACES.search(location) or glob.has_magic(location))
+
+
+def _is_audio(name: str) -> bool:
+    last = name.rpartition("/")[2]
+    return last.lower().endswith(audio.SUFFIXES) and not last.startswith(".")
 
 
 def _place(location: str) -> Path:
