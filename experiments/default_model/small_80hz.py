@@ -1,9 +1,9 @@
-"""How the default model was trained, after a first run whose weights `--init` names.
+"""How `small-80hz` was trained, after a first run whose weights `--init` names.
 
-    audiotok train experiments/default_model/config.py --data TRAIN --init runs/first/model
+    audiotok train experiments/default_model/small_80hz.py --data TRAIN --init runs/first/model
 
-The code has changed since: its pitch loss is a mean over all frames, where it was one over the
-periodic ones alone. 0.5 now weighs about as much as the 0.2 of that time.
+The code has changed since. The pitch loss is a mean over all frames, where it was one over the
+periodic ones alone: 0.5 now weighs about as much as the 0.2 of that time.
 """
 
 from audiotok_jax import preset
@@ -26,5 +26,8 @@ def config() -> TrainConfig:
             stft_weight=0.5,
             pitch_weight=0.5,
             entropy_weight=((0, 0.3), (2000, 0.1)),
+            intelligibility_weight=0.0,
+            loudness_weight=0.0,
+            balance_weight=0.0,
         ),
     )
