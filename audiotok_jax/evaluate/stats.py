@@ -57,11 +57,6 @@ def statistics(streams: Sequence[NDArray[Any]], bits: int = 16) -> dict[str, Any
     if not total:
         raise ValueError("there are no tokens")
     ids, counts = np.unique(tokens, return_counts=True)
-    used = len(ids)
-    # Not as written above: 1/V is lost in 1 - 1/V, and the difference of the two in the result.
-    expected = float(-np.expm1(total * np.log1p(-(0.5**bits))) * 2**bits)
-    plug_in = entropy(counts)
-    correlation, pair = _largest_correlation(ids, counts, bits)
     before = np.concatenate([array[:-1] for array in arrays])
     after = np.concatenate([array[1:] for array in arrays])
     flips = before ^ after
@@ -70,19 +65,7 @@ def statistics(streams: Sequence[NDArray[Any]], bits: int = 16) -> dict[str, Any
     neighbours = _distances(flips, bits)
     return {
         "streams": len(arrays),
-        "tokens": total,
-        "bits": bits,
-        "distinct": used,
-        "distinct_share": used / total,
-        "expected_distinct": expected,
-        "usage": used / expected,
-        "entropy": plug_in,
-        "entropy_miller_madow": plug_in + (used - 1) / (2 * total * float(np.log(2))),
-        "entropy_by_bits": plug_in / bits,
-        "entropy_by_used": plug_in / float(np.log2(used)) if used > 1 else None,
-        "bit_mean": [_mean_bit(tokens, bit) for bit in range(bits)],
-        "largest_correlation": correlation,
-        "correlated_bits": pair,
+        **of_counts(ids, counts, bits),
         "hamming_neighbours": _mean_distance(neighbours),
         "hamming_shuffled": _mean_distance(shuffled),
         "hamming_histogram": neighbours.tolist(),
@@ -93,6 +76,41 @@ def statistics(streams: Sequence[NDArray[Any]], bits: int = 16) -> dict[str, Any
             if len(flips)
             else None
         ),
+    }
+
+
+def of_counts(
+    ids: NDArray[np.integer], counts: NDArray[np.integer], bits: int = 16
+) -> dict[str, Any]:
+    """What `statistics` says of single tokens.
+
+    Args:
+        ids: integers (K,), the tokens that occur, K >= 1, sorted.
+        counts: integers (K,), how often, at least once each.
+        bits: per token, 1 to 32.
+
+    Returns:
+        `tokens` to `correlated_bits`; see `statistics`.
+    """
+    used, total = len(ids), int(counts.sum())
+    # Not as written there: 1/V is lost in 1 - 1/V, and the difference of the two in the result.
+    expected = float(-np.expm1(total * np.log1p(-(0.5**bits))) * 2**bits)
+    plug_in = entropy(counts)
+    correlation, pair = _largest_correlation(ids, counts, bits)
+    return {
+        "tokens": total,
+        "bits": bits,
+        "distinct": used,
+        "distinct_share": used / total,
+        "expected_distinct": expected,
+        "usage": used / expected,
+        "entropy": plug_in,
+        "entropy_miller_madow": plug_in + (used - 1) / (2 * total * float(np.log(2))),
+        "entropy_by_bits": plug_in / bits,
+        "entropy_by_used": plug_in / float(np.log2(used)) if used > 1 else None,
+        "bit_mean": [int(counts[ids >> bit & 1 == 1].sum()) / total for bit in range(bits)],
+        "largest_correlation": correlation,
+        "correlated_bits": pair,
     }
 
 
@@ -165,7 +183,7 @@ def _mean_distance(histogram: NDArray[np.int64]) -> float | None:
 
 
 def _largest_correlation(
-    ids: NDArray[np.int64], counts: NDArray[np.int64], bits: int
+    ids: NDArray[np.integer], counts: NDArray[np.integer], bits: int
 ) -> tuple[float | None, list[int] | None]:
     """The largest |Pearson correlation| of two bits, and the two.
 

@@ -1,0 +1,73 @@
+"""Statistics of tokens, gathered shard by shard: what `evaluate.stats` says, of any number."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiotok_jax.evaluate.stats import of_counts
+
+
+class Counts:
+    """How often each token occurs, and how often each bit of it differs from that of the one before.
+
+    Attributes:
+        bits: per token, 1 to 16.
+        tokens: int64 (2**bits,), how often each occurs.
+        pairs: number of neighbours in one clip.
+        flips: int64 (bits,), in how many of them bit k, the one worth 2**k, differs.
+    """
+
+    def __init__(self, bits: int) -> None:
+        """Starts with nothing."""
+        self.bits = bits
+        self.tokens = np.zeros(1 << bits, np.int64)
+        self.pairs = 0
+        self.flips = np.zeros(bits, np.int64)
+
+    def add(self, tokens: NDArray[np.uint16]) -> None:
+        """Counts the tokens of one clip, uint16 (T,)."""
+        np.add.at(self.tokens, tokens, 1)
+        flips = tokens[1:] ^ tokens[:-1]
+        self.pairs += len(flips)
+        self.flips += (flips[:, None] >> np.arange(self.bits) & 1).sum(axis=0)
+
+    def __iadd__(self, other: Self) -> Self:
+        self.tokens += other.tokens
+        self.pairs += other.pairs
+        self.flips += other.flips
+        return self
+
+    def statistics(self) -> dict[str, Any]:
+        """What `evaluate.stats.statistics` says under the same names, as far as counts tell it."""
+        if not self.tokens.any():
+            return {"tokens": 0}
+        ids = np.flatnonzero(self.tokens)
+        rates = (self.flips / self.pairs).tolist() if self.pairs else None
+        return {
+            **of_counts(ids, self.tokens[ids], self.bits),
+            "hamming_neighbours": sum(rates) if rates else None,
+            "flip_rate": rates,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, small."""
+        packed = base64.b64encode(zlib.compress(self.tokens.astype("<u8").tobytes())).decode()
+        return {"tokens": packed, "pairs": self.pairs, "flips": self.flips.tolist()}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any], bits: int) -> Self:
+        """The inverse of `to_json`; ValueError if it is none."""
+        found = cls(bits)
+        try:
+            data = zlib.decompress(base64.b64decode(fields["tokens"]))
+            found.tokens += np.frombuffer(data, "<u8").astype(np.int64)
+            found.pairs = fields["pairs"]
+            found.flips += np.array(fields["flips"], np.int64)
+        except (zlib.error, LookupError) as error:
+            raise ValueError(f"no counts of tokens: {error}") from None
+        return found

@@ -1,0 +1,161 @@
+"""The audio of a clip, cut into windows for the encoder; needs no JAX."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from audiotok_jax import audio
+from audiotok_jax.corpus.inputs import REMOTE, Original
+from audiotok_jax.data import tars
+from audiotok_jax.windows import cut
+
+BLOCK_SECONDS = 1.0
+"""Decoded at once; small, as the header of a broken file may announce any rate and channels."""
+
+COPY_BYTES = 1 << 20
+"""Copied at once."""
+
+_OURS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # with which ffmpeg names its parts
+
+
+class Unavailable(OSError):
+    """Disk, memory or software are wanting: no fault of a clip, and all others would fail, too."""
+
+
+class Shape(NamedTuple):
+    """What windows an encoder takes.
+
+    Attributes:
+        sample_rate: in Hz.
+        size: samples in the middle of a window.
+        halo: samples before and after them.
+    """
+
+    sample_rate: int
+    size: int
+    halo: int
+
+    @property
+    def length(self) -> int:
+        """Samples of a window."""
+        return self.halo + self.size + self.halo
+
+
+class Piece(NamedTuple):
+    """A window of a clip, or why there are no more.
+
+    Attributes:
+        data: float32 (length,) as `windows.cut` gives it; None with an error.
+        samples: of the clip that lie in the middle of the window.
+        last: whether the clip ends with it.
+        error: why the clip cannot be read, "" if it can; the pieces before are to be dropped.
+    """
+
+    data: NDArray[np.float32] | None
+    samples: int
+    last: bool
+    error: str = ""
+
+
+def pieces(original: Original, shape: Shape) -> Iterator[Piece]:
+    """Decodes a clip in constant memory.
+
+    Yields:
+        At least one piece, of which the last one alone has `last` set.
+
+    Raises:
+        Unavailable: see there.
+    """
+    held = None
+    try:
+        with _opened(original) as (rate, chunks):
+            wave = audio.resample_stream(chunks, rate, shape.sample_rate)
+            for data, samples in cut(wave, shape.size, shape.halo, 0.0):
+                if held is not None:
+                    yield held
+                held = Piece(data, samples, last=False)
+        assert held is not None  # resample_stream refuses empty audio
+        yield held._replace(last=True)
+    except Unavailable:
+        raise
+    except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _OURS:
+            raise Unavailable(error.errno, error.strerror, original.path) from None
+        yield Piece(None, 0, last=True, error=_reason(original, error))
+
+
+@contextmanager
+def _opened(original: Original) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
+    """Gives the sample rate in Hz and the chunks of a clip."""
+    path, container = original.path, original.container
+    if original.fault:
+        raise audio.AudioError(original.fault)
+    if REMOTE in path:
+        with _copied(_remote(path), path) as copy:
+            yield audio.stream(copy, BLOCK_SECONDS)
+    elif container.endswith(tars.SUFFIX):
+        with _copied(_member(original), path) as copy:
+            yield audio.stream(copy, BLOCK_SECONDS)
+    elif container:
+        from audiotok_jax.data import datasets  # imports TFDS, which takes half a second
+
+        record = datasets.open_records(container)[original.offset]
+        yield datasets.rate_of(record), [record["audio"]]
+    else:
+        if stat.S_ISFIFO(os.stat(path).st_mode):  # which may never be written to
+            raise audio.AudioError("is a pipe, not an audio file")
+        yield audio.stream(path, BLOCK_SECONDS)
+
+
+@contextmanager
+def _copied(blocks: Iterator[bytes], path: str) -> Iterator[str]:
+    """Gives the path of a temporary copy, which no error of `audio` shows."""
+    with tempfile.NamedTemporaryFile() as copy:
+        for block in blocks:
+            copy.write(block)
+        copy.flush()
+        try:
+            yield copy.name
+        except audio.AudioError as error:
+            raise audio.AudioError(str(error).replace(copy.name, path)) from None
+
+
+def _member(original: Original) -> Iterator[bytes]:
+    with open(original.container, "rb") as tar:
+        tar.seek(original.offset)
+        left = original.size
+        while block := tar.read(min(left, COPY_BYTES)):
+            yield block
+            left -= len(block)
+
+
+def _remote(url: str) -> Iterator[bytes]:
+    import fsspec  # imports much, and is not needed for files
+
+    try:
+        with fsspec.open(url) as file:
+            while block := file.read(COPY_BYTES):
+                yield block
+    except ImportError as error:
+        raise Unavailable(f"{url}: {error}") from None
+    except Exception as error:  # each kind of storage has errors of its own
+        raise OSError(f"{url}: {error}") from None
+
+
+def _reason(original: Original, error: Exception) -> str:
+    """One line that is the same each time, and does not repeat the path."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = " ".join(str(error).split()) or type(error).__name__
+    return _ADDRESS.sub("", text).replace(f"{original.path}: ", "")

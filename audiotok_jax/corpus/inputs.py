@@ -1,0 +1,185 @@
+"""What the inputs of a corpus name: clips, whether or not they can be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from audiotok_jax.audio import SUFFIXES
+from audiotok_jax.data import tables, tars
+from audiotok_jax.data.clips import Skipped
+from audiotok_jax.data.folders import corpus_of, inside
+
+LIST = ".txt"
+DATASET = "tfds:"
+REMOTE = "://"
+"""What a URL has, and no path."""
+
+
+class Original(NamedTuple):
+    """Where the audio of a clip lies.
+
+    Attributes:
+        id: names it within the corpus.
+        path: of the file, a URL, or that of the tar or dataset and the name in it.
+        columns: what else the input says of it, as text.
+        container: the tar or the dataset, "" for a file.
+        offset: of its bytes in the tar, or its number in the dataset.
+        size: in bytes; -1 if not known.
+        fault: why it cannot be read, if that is known already.
+    """
+
+    id: str
+    path: str
+    columns: Mapping[str, str]
+    container: str = ""
+    offset: int = 0
+    size: int = -1
+    fault: str = ""
+
+
+def find(locations: Sequence[str]) -> list[Original]:
+    """Finds the clips of all inputs; no audio is opened, save in datasets.
+
+    The id of a clip is the column `id` of a table, or else its path inside the input, with the name
+    of the input in front where there are several.
+
+    Args:
+        locations: each one of
+            - a folder: all below it whose name has a suffix of audio, or what a table beside it
+              lists, as `DIR.tsv` for `DIR`;
+            - a table of paths or URLs: see `data.tables`;
+            - a list of paths or URLs, .txt, one a line;
+            - a tar, a folder of tars or a pattern of their names: see `data.tars.Tars`;
+            - `tfds:NAME[/CONFIG][:SPLIT]`: see `data.datasets.Dataset`.
+
+    Returns:
+        In the order of the inputs, and sorted by id in each of them.
+
+    Raises:
+        ValueError: a location holds no clips or is bad, or two clips have the same id.
+        OSError: a location does not exist.
+    """
+    found: dict[str, Original] = {}
+    for location in locations:
+        clips = sorted(_list(location), key=lambda clip: clip.id)
+        if not clips:
+            raise ValueError(f"{location}: no audio there")
+        for clip in clips:
+            if len(locations) > 1:
+                clip = clip._replace(id=f"{_name(location)}/{clip.id}")
+            if clip.id in found:
+                raise ValueError(
+                    f"{clip.path} and {found[clip.id].path} have the same id, {clip.id!r}; "
+                    "list the audio in a table with a column `id`"
+                )
+            found[clip.id] = clip
+    return list(found.values())
+
+
+def absolute(location: str) -> str:
+    """The location, good in any working directory."""
+    return location if location.startswith(DATASET) else os.path.abspath(location)
+
+
+def _name(location: str) -> str:
+    return Path(location.removeprefix(DATASET)).name.partition(".")[0]
+
+
+def _list(location: str) -> Iterator[Original]:
+    if location.startswith(DATASET):
+        return _in_dataset(location)
+    path = Path(absolute(location))
+    if tars.is_pattern(location) or path.suffix == tars.SUFFIX:
+        return _in_tars(str(path))
+    if path.is_dir():
+        if any(path.glob(f"*{tars.SUFFIX}")):
+            return _in_tars(str(path))
+        table = tables.beside(path)
+        return _in_folder(path) if table is None else _in_table(table)
+    if not path.exists():
+        raise FileNotFoundError(f"{location}: no such file or folder")
+    if path.suffix == LIST:
+        return _in_list(path)
+    if path.suffix in tables.SUFFIXES:
+        return _in_table(path)
+    kinds = " ".join((*tables.SUFFIXES, LIST, tars.SUFFIX))
+    raise ValueError(f"{location}: is no folder, and its name does not end in one of {kinds}")
+
+
+def _in_folder(folder: Path) -> Iterator[Original]:
+    """All names with a suffix of audio, folders and dangling links, too: nothing is passed over."""
+
+    def fail(error: OSError) -> None:  # or os.walk passes over folders it may not read
+        raise error
+
+    for where, folders, names in os.walk(folder, onerror=fail):
+        for name in folders + names:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                path = os.path.join(where, name)
+                inner = os.path.relpath(path, folder)
+                columns = {"corpus": _text(corpus_of(inner, folder.name))}
+                yield Original(_text(inner), path, columns, size=_size(path))
+
+
+def _in_table(table: Path) -> Iterator[Original]:
+    for path, corpus, columns in tables.read(table):
+        columns = {"corpus": corpus, **columns}
+        name = columns.pop("id", None)
+        yield _listed(path, table, columns, name)
+
+
+def _in_list(path: Path) -> Iterator[Original]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip():
+            yield _listed(line.strip(), path, {"corpus": path.stem})
+
+
+def _listed(
+    path: str, place: Path, columns: Mapping[str, str], name: str | None = None
+) -> Original:
+    """A line of the table or list `place`, beside which relative paths begin."""
+    if REMOTE in path:
+        return Original(name or path.partition(REMOTE)[2], path, columns)
+    name = name or inside(path, place.stem).lstrip("/")
+    path = os.path.normpath(place.parent / path)
+    return Original(name, path, columns, size=_size(path))
+
+
+def _in_tars(location: str) -> Iterator[Original]:
+    for one, _ in tars.members(location):
+        if isinstance(one, Skipped):
+            name, columns = Path(one.path).name, {"corpus": Path(one.path).stem}
+            yield Original(name, one.path, columns, size=_size(one.path), fault=one.reason)
+        else:
+            member = one.member
+            columns = {"corpus": one.corpus, **one.columns}
+            columns.pop("id", None)
+            yield Original(one.name, member.path, columns, member.tar, member.offset, member.size)
+
+
+def _in_dataset(location: str) -> Iterator[Original]:
+    from audiotok_jax.data import datasets  # imports TFDS, which takes half a second
+
+    records = datasets.open_records(location)
+    for number, record in enumerate(records):
+        columns = datasets.texts(record)
+        columns.setdefault("corpus", records.dataset_info.name)
+        # A long file is in several records, which start at different samples.
+        name = f"{columns.pop('path', '')}#{number}".lstrip("#")
+        path = f"{location}/{name}"
+        yield Original(name, path, columns, location, number, record["audio"].nbytes)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def _text(path: str) -> str:
+    """A path as text, if some bytes of it are none, too."""
+    return os.fsencode(path).decode(errors="backslashreplace")

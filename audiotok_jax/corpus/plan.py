@@ -1,0 +1,218 @@
+"""The plan of a corpus: which clips come into which shard, fixed before any work is done.
+
+`plan.json` says what is made, and lists the shards; `plan.parquet` has a row for each clip, and a
+row group for each shard, so that the clips of one shard can be read alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import pyarrow
+import pyarrow.parquet
+
+from audiotok_jax.corpus.inputs import Original
+from audiotok_jax.files import replacing
+
+PLAN, CLIPS = "plan.json", "plan.parquet"
+LAYOUT = 1
+"""Version of the layout of a corpus on the disk."""
+
+RESERVED = ("id", "path", "sample_rate", "num_samples", "tokens", "coded", "offset", "num_tokens")
+"""Columns of the shards; one of the input with such a name gets `input_` in front."""
+
+_SCHEMA = pyarrow.schema(
+    {
+        "id": pyarrow.string(),
+        "path": pyarrow.binary(),  # a path may be no text
+        "columns": pyarrow.map_(pyarrow.string(), pyarrow.string()),
+        "container": pyarrow.binary(),
+        "offset": pyarrow.int64(),
+        "size": pyarrow.int64(),
+        "fault": pyarrow.string(),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides on the bytes of a corpus.
+
+    Attributes:
+        inputs: the locations, as `inputs.absolute` has them.
+        clips: a digest of all clips that are there.
+        version: of this package.
+        model: name or folder of the model, where it was when the plan was made.
+        model_id: that of the model.
+        sample_rate: of the model, in Hz.
+        hop_length: samples per token.
+        bits: per token.
+        format: one of `formats.FORMATS`.
+        compact: whether tokens are entropy-coded.
+        shard_clips: clips in a shard.
+    """
+
+    inputs: tuple[str, ...]
+    clips: str
+    version: str
+    model: str
+    model_id: str
+    sample_rate: int
+    hop_length: int
+    bits: int
+    format: str
+    compact: bool
+    shard_clips: int
+
+
+class Shard(NamedTuple):
+    """Clips of a plan in one piece.
+
+    Attributes:
+        number: in the plan, from 0.
+        name: of its files.
+        first: number of its first clip in the plan.
+        clips: how many there are.
+    """
+
+    number: int
+    name: str
+    first: int
+    clips: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan that is on the disk.
+
+    Attributes:
+        out: folder of the corpus.
+        settings: see there.
+        columns: names of what the input says of clips beside their paths.
+        shards: all of them, in order.
+    """
+
+    out: Path
+    settings: Settings
+    columns: tuple[str, ...]
+    shards: tuple[Shard, ...]
+
+    @classmethod
+    def write(cls, out: Path, settings: Settings, clips: Sequence[Original]) -> Self:
+        """Makes the plan for some clips and puts it on the disk, plan.json last."""
+        columns = sorted({_column(name) for clip in clips for name in clip.columns})
+        starts = range(0, len(clips), settings.shard_clips)
+        width = max(5, len(str(len(starts) - 1)))
+        shards = [
+            Shard(number, f"{number:0{width}}", start, min(settings.shard_clips, len(clips) - start))
+            for number, start in enumerate(starts)
+        ]
+        with (
+            replacing(out / CLIPS) as path,
+            pyarrow.parquet.ParquetWriter(path, _SCHEMA, compression="zstd") as file,
+        ):
+            for batch in _batched(clips, settings.shard_clips):
+                rows = pyarrow.Table.from_pylist([_row(clip) for clip in batch], _SCHEMA)
+                file.write_table(rows, row_group_size=settings.shard_clips)
+        plan = {
+            "layout": LAYOUT,
+            "settings": asdict(settings),
+            "columns": columns,
+            "shards": [
+                {"name": shard.name, "first": shard.first, "clips": shard.clips} for shard in shards
+            ],
+        }
+        with replacing(out / PLAN) as path:
+            path.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+        return cls(out, settings, tuple(columns), tuple(shards))
+
+    @classmethod
+    def read(cls, out: str | os.PathLike[str]) -> Self:
+        """Reads the plan of a corpus.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is damaged, or of another version of the layout.
+        """
+        path = Path(out) / PLAN
+        if not path.exists():
+            raise FileNotFoundError(f"{out}: is no corpus: there is no {PLAN}")
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found["layout"] != LAYOUT:
+                raise ValueError(f"layout {found['layout']} is not {LAYOUT}; update audiotok_jax")
+            settings = found["settings"]
+            settings["inputs"] = tuple(settings["inputs"])
+            shards = [Shard(number, **shard) for number, shard in enumerate(found["shards"])]
+            return cls(Path(out), Settings(**settings), tuple(found["columns"]), tuple(shards))
+        except (ValueError, LookupError, TypeError) as error:
+            raise ValueError(f"{path}: not the plan of a corpus: {error}") from None
+
+    def part(self, number: int, count: int) -> tuple[Shard, ...]:
+        """Part `number` of `count` of the shards, which follow one another."""
+        first, end = (len(self.shards) * n // count for n in (number, number + 1))
+        return self.shards[first:end]
+
+    @property
+    def num_clips(self) -> int:
+        """In all shards."""
+        return sum(shard.clips for shard in self.shards)
+
+    def originals(self, shard: Shard) -> list[Original]:
+        """The clips of a shard.
+
+        Raises:
+            ValueError: plan.parquet is damaged.
+            OSError: the disk does not give it.
+        """
+        path = self.out / CLIPS
+        try:
+            with pyarrow.parquet.ParquetFile(path) as file:
+                rows = file.read_row_group(shard.number).to_pylist()
+        except pyarrow.ArrowException as error:
+            raise ValueError(f"{path}: damaged: {error}") from None
+        return [_original(row) for row in rows]
+
+    def columns_of(self, original: Original) -> dict[str, str]:
+        """The columns of a clip, all that the corpus has; "" where nothing is said."""
+        said = {_column(name): value for name, value in original.columns.items()}
+        return {name: said.get(name, "") for name in self.columns}
+
+
+def digest(clips: Sequence[Original]) -> str:
+    """16 hexadecimal digits that tell these clips from others."""
+    found = hashlib.sha256()
+    for clip in clips:
+        row = [*clip[:2], sorted(clip.columns.items()), *clip[3:]]
+        found.update(json.dumps(row).encode() + b"\n")
+    return found.hexdigest()[:16]
+
+
+def _batched(clips: Sequence[Original], size: int) -> Iterator[list[Original]]:
+    rest = iter(clips)
+    while batch := list(itertools.islice(rest, size)):
+        yield batch
+
+
+def _column(name: str) -> str:
+    return f"input_{name}" if name in RESERVED else name
+
+
+def _row(clip: Original) -> dict[str, Any]:
+    row = clip._asdict()
+    row["path"], row["container"] = os.fsencode(clip.path), os.fsencode(clip.container)
+    row["columns"] = list(clip.columns.items())
+    return row
+
+
+def _original(row: dict[str, Any]) -> Original:
+    row["path"], row["container"] = os.fsdecode(row["path"]), os.fsdecode(row["container"])
+    row["columns"] = dict(row["columns"])
+    return Original(**row)

@@ -1,0 +1,150 @@
+"""Processes that decode audio ahead of the encoder."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+
+from audiotok_jax.corpus import decoding
+from audiotok_jax.corpus.decoding import Piece, Shape
+from audiotok_jax.corpus.inputs import Original
+from audiotok_jax.corpus.plan import Plan, Shard
+
+AHEAD = 32
+"""Windows that a process decodes before they are asked for: some 7 MB."""
+
+TRIES = 3
+"""A clip at which a process died so often is given up."""
+
+STOP_SECONDS = 5.0
+
+
+def decoded(
+    plan: Plan, shards: Sequence[Shard], shape: Shape, workers: int
+) -> Generator[tuple[int, Piece], None, None]:
+    """Decodes the clips of some shards in their order.
+
+    Process k of n decodes the clips k, k + n, ... A clip at which one dies is given up as any other
+    that cannot be read, and a new process goes on after it.
+
+    Args:
+        plan: of the corpus.
+        shards: some of its shards.
+        shape: of windows.
+        workers: number of processes; 0 decodes in this one.
+
+    Yields:
+        Number of the clip in the plan, and its pieces one after the other.
+
+    Raises:
+        decoding.Unavailable: see there.
+    """
+    if not workers:
+        for number, original in _clips(plan, shards):
+            for piece in decoding.pieces(original, shape):
+                yield number, piece
+        return
+    with ExitStack() as stack:
+        team = [_Worker(plan, shards, shape, k, workers) for k in range(workers)]
+        for worker in team:
+            stack.callback(worker.stop)
+        numbers = (number for shard in shards for number in _numbers(shard))
+        for place, number in enumerate(numbers):
+            for piece in team[place % workers].pieces(place):
+                yield number, piece
+
+
+class _Worker:
+    """A process, and the pieces that come from it."""
+
+    def __init__(
+        self, plan: Plan, shards: Sequence[Shard], shape: Shape, first: int, step: int
+    ) -> None:
+        """Starts at the clip at the place `first` of the shards; every `step`-th is decoded."""
+        self._work = (plan, shards, shape)
+        self._step = step
+        self._start(first)
+
+    def pieces(self, place: int) -> Iterator[Piece]:
+        """The pieces of the next clip, the one at `place`."""
+        given = known = deaths = 0
+        last = False
+        while not last:
+            try:
+                piece = self._connection.recv()
+            except (EOFError, ConnectionError):
+                self.stop()
+                deaths += 1
+                known = 0
+                self._start(place if deaths < TRIES else place + self._step)
+                if deaths < TRIES:
+                    continue
+                piece, known = Piece(None, 0, last=True, error="kills what decodes it"), given
+            if isinstance(piece, Exception):
+                raise piece
+            last = piece.last
+            known += 1
+            if known > given or last:  # else it was given before the process died
+                given = known
+                yield piece
+
+    def stop(self) -> None:
+        """Ends the process, whatever it does."""
+        self._process.terminate()  # it then removes its temporary files
+        self._process.join(STOP_SECONDS)
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+    def _start(self, first: int) -> None:
+        context = multiprocessing.get_context("forkserver")  # JAX's threads do not survive a fork
+        context.set_forkserver_preload([__name__])
+        self._connection, theirs = context.Pipe(duplex=False)
+        with theirs:
+            self._process = context.Process(
+                target=_serve, args=(theirs, *self._work, first, self._step), daemon=True
+            )
+            self._process.start()
+
+
+def _serve(
+    connection: Connection, plan: Plan, shards: Sequence[Shard], shape: Shape, first: int, step: int
+) -> None:
+    """What a process does: decodes ahead of a thread that sends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the one at work stops us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    ready: queue.Queue[Piece | Exception] = queue.Queue(AHEAD)
+
+    def send() -> None:
+        try:
+            while True:
+                connection.send(ready.get())
+        except OSError:  # nobody reads any more
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=send, daemon=True).start()
+    try:
+        for place, (_, original) in enumerate(_clips(plan, shards)):
+            if place >= first and (place - first) % step == 0:
+                for piece in decoding.pieces(original, shape):
+                    ready.put(piece)
+    except Exception as error:
+        ready.put(error)
+    signal.pause()  # until all is read, and SIGTERM comes
+
+
+def _clips(plan: Plan, shards: Sequence[Shard]) -> Iterator[tuple[int, Original]]:
+    """The clips of shards, and their numbers."""
+    for shard in shards:
+        yield from zip(_numbers(shard), plan.originals(shard), strict=True)
+
+
+def _numbers(shard: Shard) -> range:
+    return range(shard.first, shard.first + shard.clips)
