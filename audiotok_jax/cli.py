@@ -60,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=[suffix[1:] for suffix in TOKEN_SUFFIXES],
         help="of the tokens; default: what the name of OUT says, else atok",
     )
+    encode.add_argument(
+        "--compact", action="store_true", help="entropy-code the tokens of .atok, in fewer bits"
+    )
     _model(encode)
     _force(encode)
 
@@ -76,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
         "--suffix",
         choices=AUDIO_SUFFIXES,
         help="format of the audio; default: what the name of OUT says, else .wav",
+    )
+    decode.add_argument(
+        "--recover",
+        action="store_true",
+        help="decode what is left of damaged compact tokens, with silence for the rest",
     )
     _model(decode)
     _force(decode)
@@ -103,6 +111,7 @@ tokens, ratio compares them with samples of 16 bits, the speeds are multiples of
         "audiotok info",
     )
     info.add_argument("inputs", nargs="*", metavar="FILE", help=".atok files")
+    _model(info)
 
     stats = _verb(
         verbs,
@@ -124,6 +133,7 @@ prints them, tensor([[ 9071, 22264]]), so that streams of other systems can be c
         metavar="N",
         help="per token; default: 16",
     )
+    _model(stats)
     stats.add_argument("--json", metavar="FILE", help="write JSON; - prints it, and no table")
     stats.add_argument("--plot", metavar="FILE", help="write a picture, .png or .svg")
     _force(stats)

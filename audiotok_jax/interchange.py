@@ -6,7 +6,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -33,19 +33,36 @@ def of_model(tokens: NDArray[Any], num_samples: int, tokenizer: AudioTokenizer) 
     )
 
 
-def read(path: Path, tokenizer: AudioTokenizer) -> TokenFile:
+def read(path: Path, tokenizer: AudioTokenizer, model: str | None = None) -> TokenFile:
     """Reads a token file of any of the formats; its content, not its name, says which.
 
     Args:
         path: the file; "-" is standard input.
         tokenizer: the model that the tokens must be of.  An .npy file does not name one, nor the
             length of the speech: it is taken to fill the last token.
+        model: its name or folder, where the prior of compact tokens is; None as `tokenfile.read`.
 
     Raises:
         OtherModelError: the tokens are of another model.
         TokenFileError: not a whole, undamaged file of tokens.
         OSError: the disk does not give it.
     """
+    return _read(path, tokenizer, lambda file: (tokenfile.read(file, model=model), []))[0]
+
+
+def recover(
+    path: Path, tokenizer: AudioTokenizer, model: str | None = None
+) -> tuple[TokenFile, list[range]]:
+    """As `read`, but of a damaged compact file what is left: see `tokenfile.recover`."""
+    return _read(path, tokenizer, lambda file: tokenfile.recover(file, model=model))
+
+
+def _read(
+    path: Path,
+    tokenizer: AudioTokenizer,
+    load: Callable[[BinaryIO], tuple[TokenFile, list[range]]],
+) -> tuple[TokenFile, list[range]]:
+    lost: list[range] = []
     with _open(path) as file:
         name = file.name
         start = file.peek(1)[:1]
@@ -55,7 +72,7 @@ def read(path: Path, tokenizer: AudioTokenizer) -> TokenFile:
             tokens = _load_npy(file)
             found = of_model(tokens, len(tokens) * tokenizer.hop_length, tokenizer)
         else:
-            found = tokenfile.read(file)
+            found, lost = load(file)
     expected = of_model(found.tokens[:1], 1, tokenizer)
     for field in ("model_id", "sample_rate", "hop_length", "bits"):
         theirs, ours = getattr(found, field), getattr(expected, field)
@@ -64,16 +81,17 @@ def read(path: Path, tokenizer: AudioTokenizer) -> TokenFile:
                 f"{name}: made by another model ({field} {theirs}, here {ours}); "
                 "name the one that made it with --model"
             )
-    return found
+    return found, lost
 
 
-def read_streams(path: Path, bits: int = 16) -> list[NDArray[np.int64]]:
+def read_streams(path: Path, bits: int = 16, model: str | None = None) -> list[NDArray[np.int64]]:
     """Reads the tokens alone, of whatever model, also as other systems publish them.
 
     Args:
         path: a file of any of the formats, or text with tensors as PyTorch prints them, each a
             stream: `tensor([[ 9071, 22264, ...]], device='cuda:0')`; "-" is standard input.
         bits: per token, for formats that do not say it; others must say the same.
+        model: as `read` takes it.
 
     Returns:
         One int64 (T,) or, from printed tensors, several; T >= 1.
@@ -87,7 +105,7 @@ def read_streams(path: Path, bits: int = 16) -> list[NDArray[np.int64]]:
         if start == b"\x93":
             streams = [_load_npy(file)]
         elif start in (b"{", tokenfile.MAGIC[:1]):
-            found = _load_json(file) if start == b"{" else tokenfile.read(file)
+            found = _load_json(file) if start == b"{" else tokenfile.read(file, model=model)
             if found.bits != bits:
                 raise TokenFileError(f"its tokens have {found.bits} bits, not {bits}; see --bits")
             streams = [found.tokens]

@@ -102,8 +102,8 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in MODELS.glob(f"*/{CONFIG}"))
 
 
-def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
-    """Reads a model.
+def locate(path_or_name: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of a model.
 
     Args:
         path_or_name: name of a released model, or else a folder that `save` wrote; None is the
@@ -111,7 +111,6 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
 
     Raises:
         FileNotFoundError: there is neither such a model nor such a folder.
-        ValueError: the folder holds something else than a whole model.
     """
     given = DEFAULT if path_or_name is None else os.fspath(path_or_name)
     folder = MODELS / given if given in names() else Path(given)
@@ -121,6 +120,20 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
                 f"no model {given!r}: neither a folder with {CONFIG} and {WEIGHTS} nor a released "
                 f"model ({', '.join(names()) or 'there is none'})"
             )
+    return folder
+
+
+def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
+    """Reads a model.
+
+    Args:
+        path_or_name: as `locate` takes it.
+
+    Raises:
+        FileNotFoundError: as `locate`.
+        ValueError: the folder holds something else than a whole model.
+    """
+    folder = locate(path_or_name)
     config, card = _read_config(folder / CONFIG)
     try:
         weights = load_file(folder / WEIGHTS)

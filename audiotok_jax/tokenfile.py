@@ -18,6 +18,17 @@ All header numbers are little-endian.
 
 Nothing follows the CRC.  As in PNG, the magic starts with a byte above 127 and holds a CR LF
 pair, so that a transfer in text mode shows at once.
+
+Version 2 holds the tokens entropy-coded. It starts with the same 42 bytes, but for the version:
+
+| offset | bytes | type | field                                                              |
+|-------:|------:|------|--------------------------------------------------------------------|
+|     42 |     8 | -    | `Prior.id` of the prior that decodes them                          |
+|     50 |     4 | u32  | CRC-32 of all bytes before it                                      |
+|     54 |     - | -    | what `entropy.Coder.encode` returned: blocks of at most 10 s, each |
+|        |       |      | with a CRC-32 of its own; see `entropy.blocks`                     |
+
+Nothing follows the last block. Damage to a block costs that block alone (`recover`).
 """
 
 from __future__ import annotations
@@ -35,13 +46,17 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from audiotok_jax import entropy
 from audiotok_jax.files import replacing
 
 MAGIC = b"\x89ATOK\r\n\x1a"
-VERSION = 1
+PACKED, CODED = 1, 2
+"""Versions of the layout."""
 
 _HEADER = struct.Struct("<8sBB8sIIQQ")
+_PRIOR = struct.Struct("<8s")
 _CRC = struct.Struct("<I")
+_MOST = 64  # bytes of a coded token: a bit of it takes 2 at the most, a block of one token 14 more
 _PIECE = 1 << 20  # bytes asked of a file at once, so that memory follows what is really there
 
 
@@ -155,42 +170,71 @@ def unpack(payload: bytes, bits: int, count: int) -> NDArray[np.uint16]:
     return np.packbits(wide, axis=1).view(">u2").reshape(count).astype(np.uint16)
 
 
-def dumps(token_file: TokenFile) -> bytes:
-    """Returns the bytes of a token file."""
-    body = _HEADER.pack(
+def dumps(token_file: TokenFile, coder: entropy.Coder | None = None) -> bytes:
+    """Returns the bytes of a token file.
+
+    Args:
+        token_file: what to write.
+        coder: makes it compact.
+
+    Raises:
+        ValueError: the coder is that of another model.
+    """
+    header = _HEADER.pack(
         MAGIC,
-        VERSION,
+        CODED if coder else PACKED,
         token_file.bits,
         bytes.fromhex(token_file.model_id),
         token_file.sample_rate,
         token_file.hop_length,
         token_file.num_samples,
         len(token_file.tokens),
-    ) + pack(token_file.tokens, token_file.bits)
-    return body + _CRC.pack(zlib.crc32(body))
+    )
+    if coder is None:
+        body = header + pack(token_file.tokens, token_file.bits)
+        return body + _CRC.pack(zlib.crc32(body))
+    if coder.prior.model_id != token_file.model_id:
+        raise ValueError(
+            f"the prior of model {coder.prior.model_id} does not know the tokens of model "
+            f"{token_file.model_id}"
+        )
+    header += _PRIOR.pack(bytes.fromhex(coder.prior.id))
+    return header + _CRC.pack(zlib.crc32(header)) + coder.encode(token_file.tokens)
 
 
-def loads(data: bytes) -> TokenFile:
+def loads(data: bytes, model: str | os.PathLike[str] | None = None) -> TokenFile:
     """Returns the token file that `data` holds.
 
+    Args:
+        data: what `dumps` returned.
+        model: as `read` takes it.
+
     Raises:
+        FileNotFoundError: as `read`.
         TokenFileError: the bytes are not one whole, undamaged token file.
     """
-    return _load(io.BytesIO(data), len(data))
+    return _load(io.BytesIO(data), len(data), model)[0]
 
 
-def write(path: str | os.PathLike[str], token_file: TokenFile) -> None:
-    """Writes a token file; nothing half-written remains on failure.
+def write(
+    path: str | os.PathLike[str], token_file: TokenFile, coder: entropy.Coder | None = None
+) -> None:
+    """Writes what `dumps` returns; nothing half-written remains on failure.
 
     Raises:
         OSError: the disk does not take it.
+        ValueError: as `dumps`.
     """
-    data = dumps(token_file)
+    data = dumps(token_file, coder)
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
-def read(source: str | os.PathLike[str] | BinaryIO, model_id: str | None = None) -> TokenFile:
+def read(
+    source: str | os.PathLike[str] | BinaryIO,
+    model_id: str | None = None,
+    model: str | os.PathLike[str] | None = None,
+) -> TokenFile:
     """Reads a token file.
 
     No more is read, or kept in memory, than the header announces and the file really holds.
@@ -199,22 +243,54 @@ def read(source: str | os.PathLike[str] | BinaryIO, model_id: str | None = None)
         source: a path, or an open binary file (`sys.stdin.buffer`), read from where it stands to
             its end.
         model_id: if given, the tokens must have been made by this model.
+        model: name or folder of the model whose prior decodes compact tokens; None looks through
+            those released.
 
     Raises:
+        FileNotFoundError: there is no such model or prior.
         OtherModelError: the tokens were made by another model than `model_id`.
         TokenFileError: this is not one whole, undamaged token file.
         OSError: the disk does not give it.
     """
+    return _read(source, model_id, model, damaged=False)[0]
+
+
+def recover(
+    source: str | os.PathLike[str] | BinaryIO,
+    model_id: str | None = None,
+    model: str | os.PathLike[str] | None = None,
+) -> tuple[TokenFile, list[range]]:
+    """Reads what is left of a token file; of one that is not compact, all or nothing.
+
+    Args:
+        source: as `read` takes it, as the others.
+
+    Returns:
+        The token file, its lost tokens being zero, and the places of these, a range for each
+        damaged block.
+
+    Raises:
+        As `read`; also TokenFileError if next to nothing is left.
+    """
+    return _read(source, model_id, model, damaged=True)
+
+
+def _read(
+    source: str | os.PathLike[str] | BinaryIO,
+    model_id: str | None,
+    model: str | os.PathLike[str] | None,
+    damaged: bool,
+) -> tuple[TokenFile, list[range]]:
     try:
         if isinstance(source, str | os.PathLike):
             name = os.fspath(source)
             with open(source, "rb") as file:
                 status = os.fstat(file.fileno())
                 regular = stat.S_ISREG(status.st_mode)  # a pipe has no size
-                token_file = _load(file, status.st_size if regular else None)
+                token_file, lost = _load(file, status.st_size if regular else None, model, damaged)
         else:
             name = str(getattr(source, "name", "token file"))
-            token_file = _load(source, None)
+            token_file, lost = _load(source, None, model, damaged)
     except TokenFileError as error:
         raise TokenFileError(f"{name}: {error}") from None
     if model_id is not None and token_file.model_id != model_id:
@@ -222,25 +298,52 @@ def read(source: str | os.PathLike[str] | BinaryIO, model_id: str | None = None)
             f"{name}: made by model {token_file.model_id}, but this is model {model_id}; "
             "decode it with the model that made it"
         )
-    return token_file
+    return token_file, lost
 
 
-def _load(file: BinaryIO, size: int | None) -> TokenFile:
-    """Reads one token file; `size` is that of all bytes in the file, None if not known."""
+def _load(
+    file: BinaryIO,
+    size: int | None,
+    model: str | os.PathLike[str] | None,
+    damaged: bool = False,
+) -> tuple[TokenFile, list[range]]:
+    """Reads one token file.
+
+    Args:
+        file: stands at its start.
+        size: of all bytes in the file, None if not known.
+        model: has the prior.
+        damaged: whether a damaged file is read as far as possible.
+
+    Returns:
+        The token file, and the places of its lost tokens.
+    """
     header = _take(file, _HEADER.size)
     if not MAGIC.startswith(header[: len(MAGIC)]) or not header:
         raise TokenFileError("not a token file (.atok)")
     if len(header) < _HEADER.size:
         raise TokenFileError("cut short: the header is not complete")
     _, version, bits, model_id, sample_rate, hop_length, num_samples, count = _HEADER.unpack(header)
-    if version != VERSION:
+    if version not in (PACKED, CODED):
         raise TokenFileError(
-            f"version {version} of the layout, but this program knows version {VERSION} only"
+            f"version {version} of the layout, but this program knows versions {PACKED} and "
+            f"{CODED} only"
         )
     # All counts are checked against each other and the size before anything is allocated.
     _check_bits(bits)
     _integer("hop_length", hop_length, 1, 2**32 - 1)
     _check_count(count, num_samples, hop_length)
+    if version == CODED:
+        tokens, lost = _load_coded(file, header, count, bits, model, damaged)
+    else:
+        tokens, lost = _load_packed(file, size, header, count, bits), []
+    return TokenFile(tokens, model_id.hex(), sample_rate, hop_length, num_samples, bits), lost
+
+
+def _load_packed(
+    file: BinaryIO, size: int | None, header: bytes, count: int, bits: int
+) -> NDArray[np.uint16]:
+    """Reads what follows the header in version 1."""
     payload_size = _payload_size(count, bits)
     whole = _HEADER.size + payload_size + _CRC.size
     if size is not None and size != whole:
@@ -256,8 +359,34 @@ def _load(file: BinaryIO, size: int | None) -> TokenFile:
     payload = rest[:payload_size]
     if _CRC.unpack(rest[payload_size:])[0] != zlib.crc32(payload, zlib.crc32(header)):
         raise TokenFileError("damaged: the checksum does not match")
-    tokens = unpack(payload, bits, count)
-    return TokenFile(tokens, model_id.hex(), sample_rate, hop_length, num_samples, bits)
+    return unpack(payload, bits, count)
+
+
+def _load_coded(
+    file: BinaryIO,
+    header: bytes,
+    count: int,
+    bits: int,
+    model: str | os.PathLike[str] | None,
+    damaged: bool,
+) -> tuple[NDArray[np.uint16], list[range]]:
+    """Reads what follows the header in version 2."""
+    more = _take(file, _PRIOR.size + _CRC.size)
+    if len(more) < _PRIOR.size + _CRC.size:
+        raise TokenFileError("cut short: the header is not complete")
+    prior, check = more[: _PRIOR.size], more[_PRIOR.size :]
+    if _CRC.unpack(check)[0] != zlib.crc32(prior, zlib.crc32(header)):
+        raise TokenFileError("damaged: the checksum of the header does not match")
+    data = _take(file, _MOST * count)
+    try:
+        coder = entropy.find(prior.hex(), model)
+        if coder.prior.bits != bits:
+            raise TokenFileError(f"its prior is of {coder.prior.bits} bits, it has {bits}")
+        if damaged:
+            return coder.recover(data, count)
+        return coder.decode(data, count), []
+    except ValueError as error:
+        raise TokenFileError(str(error)) from None
 
 
 def _take(file: BinaryIO, count: int) -> bytes:

@@ -155,7 +155,7 @@ def test_bad_fields(changes: dict[str, object], message: str) -> None:
         (forge()[:42], "cut short: its header announces 48 bytes, it has 42"),
         (forge()[:-1], "cut short: its header announces 48 bytes, it has 47"),
         (forge() + b"\0", "too long"),
-        (forge(version=2), "version 2"),
+        (forge(version=3), "version 3"),
         (forge(bits=0), "bits must lie"),
         (forge(bits=17), "bits must lie"),
         (forge(hop_length=0), "hop_length must lie"),

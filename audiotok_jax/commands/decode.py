@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import audio, interchange
-from audiotok_jax.jobs import AUDIO_SUFFIXES, PIPE, TOKEN_SUFFIXES, Job, Plan, progress, targets_at
+from audiotok_jax.jobs import (
+    AUDIO_SUFFIXES,
+    PIPE,
+    TOKEN_SUFFIXES,
+    Job,
+    Plan,
+    progress,
+    targets_at,
+    tell,
+)
+from audiotok_jax.tokenfile import TokenFile
 from audiotok_jax.tokenizer import AudioTokenizer
 
 
@@ -25,17 +36,24 @@ def run(args: argparse.Namespace) -> int:
     if not plan.jobs:
         return plan.finish()
     tokenizer = AudioTokenizer.from_pretrained(args.model)
-    readable: list[Job] = []
-    clips = _tokens(plan.jobs, tokenizer, readable)
+    read = interchange.recover if args.recover else _read_whole
+    readable: list[tuple[Job, list[range]]] = []
+    clips = _tokens(plan.jobs, lambda job: read(job.source, tokenizer, args.model), readable)
     with progress("decode", len(plan.jobs)) as advance:
         for clip, pieces in groupby(tokenizer.decode_clips(clips), itemgetter(0)):
-            job = readable[clip]
-            rest = job.num_samples
+            job, lost = readable[clip]
+            done = 0
             try:
                 with audio.Writer(job.outputs[0], tokenizer.sample_rate) as writer:
                     for _, piece in pieces:
-                        writer.write(piece[:rest])
-                        rest -= len(piece[:rest])
+                        for span in lost:
+                            ends = (span.start, span.stop)
+                            start, stop = (
+                                max(end * tokenizer.hop_length - done, 0) for end in ends
+                            )
+                            piece[start:stop] = 0
+                        writer.write(piece[: job.num_samples - done])
+                        done += len(piece)
                         advance(len(piece) / tokenizer.sample_rate, 0)
             except BrokenPipeError:
                 raise
@@ -45,17 +63,28 @@ def run(args: argparse.Namespace) -> int:
     return plan.finish()
 
 
+def _read_whole(
+    path: Path, tokenizer: AudioTokenizer, model: str | None
+) -> tuple[TokenFile, list[range]]:
+    return interchange.read(path, tokenizer, model), []
+
+
 def _tokens(
-    jobs: Iterable[Job], tokenizer: AudioTokenizer, readable: list[Job]
+    jobs: Iterable[Job],
+    read: Callable[[Job], tuple[TokenFile, list[range]]],
+    readable: list[tuple[Job, list[range]]],
 ) -> Iterator[tuple[NDArray[np.uint16]]]:
-    """Yields the tokens of the jobs that can be read, and appends those jobs to `readable`."""
+    """Yields the tokens of the jobs that can be read, and appends these and their lost tokens."""
     for job in jobs:
         try:
             job.make_folders()
-            found = interchange.read(job.source, tokenizer)
+            found, lost = read(job)
         except (ValueError, OSError) as error:
             job.fail(error)
             continue
+        for span in lost:
+            start, stop = (place / found.frame_rate for place in (span.start, span.stop))
+            tell(f"{job.source}: damaged, so silent from {start:.2f} to {stop:.2f} s")
         job.num_samples = found.num_samples
-        readable.append(job)
+        readable.append((job, lost))
         yield (found.tokens,)

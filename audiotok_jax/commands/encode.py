@@ -11,18 +11,24 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax import audio, files, interchange
+from audiotok_jax import audio, entropy, files, interchange, tokenfile
 from audiotok_jax.jobs import PIPE, TOKEN_SUFFIXES, Job, Plan, progress, targets_at
+from audiotok_jax.tokenfile import TokenFile
 from audiotok_jax.tokenizer import AudioTokenizer
 
 
 def run(args: argparse.Namespace) -> int:
     """Does it and returns the exit code."""
     suffixes = (f".{args.format}",) if args.format else TOKEN_SUFFIXES
+    if args.compact:
+        if args.format not in (None, "atok"):
+            raise ValueError(f"--compact is a form of .atok; there is none of .{args.format}")
+        suffixes = (".atok",)
     targets = targets_at(args.inputs, args.out, suffixes)
     plan = Plan(args.inputs, audio.SUFFIXES, targets, args.force)
     if not plan.jobs:
         return plan.finish()
+    coder = entropy.load(args.model) if args.compact else None
     tokenizer = AudioTokenizer.from_pretrained(args.model)
     rate = tokenizer.sample_rate
     clips = ((_samples(job, rate), rate) for job in plan.jobs)
@@ -34,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
                 tokens.append(piece)
                 advance(len(piece) / tokenizer.frame_rate, 0)
             if job.error is None:
-                _write_tokens(job, np.concatenate(tokens), tokenizer, suffixes[0])
+                made = interchange.of_model(np.concatenate(tokens), job.num_samples, tokenizer)
+                _write_tokens(job, made, coder, suffixes[0])
             advance(0, 1)
     return plan.finish()
 
@@ -53,12 +60,10 @@ def _samples(job: Job, rate: int) -> Iterator[NDArray[np.float32]]:
             yield np.zeros(1, np.float32)  # a clip must not be empty; its token is dropped
 
 
-def _write_tokens(
-    job: Job, tokens: NDArray[np.uint16], tokenizer: AudioTokenizer, pipe_suffix: str
-) -> None:
+def _write_tokens(job: Job, made: TokenFile, coder: entropy.Coder | None, pipe_suffix: str) -> None:
     output = job.outputs[0]
     suffix = pipe_suffix if output == PIPE else output.suffix.lower()
-    data = interchange.DUMPS[suffix](interchange.of_model(tokens, job.num_samples, tokenizer))
+    data = tokenfile.dumps(made, coder) if coder else interchange.DUMPS[suffix](made)
     if output == PIPE:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

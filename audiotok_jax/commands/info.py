@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import os
 
 import jax
 
@@ -18,7 +19,8 @@ def run(args: argparse.Namespace) -> int:
     failed = False
     for path in args.inputs:
         try:
-            found = tokenfile.read(path)
+            found = tokenfile.read(path, model=args.model)
+            size = os.path.getsize(path)
         except (ValueError, OSError) as error:
             complain(error)
             failed = True
@@ -30,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"  sample rate  {found.sample_rate} Hz")
         print(f"  tokens       {len(found.tokens)}, one for {found.hop_length} samples")
         print(f"  rate         {rate}, {found.bitrate / 1000:g} kbps")
+        print(f"  file         {size} bytes, {8 * size / len(found.tokens):.2f} bits per token")
     return int(failed)
 
 

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     failed = False
     for path in sources:
         try:
-            streams += interchange.read_streams(path, args.bits)
+            streams += interchange.read_streams(path, args.bits, args.model)
         except (ValueError, OSError) as error:
             complain(error)
             failed = True

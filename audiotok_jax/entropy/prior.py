@@ -1,0 +1,207 @@
+"""How likely each bit of a token is, given bits that are known: small networks of integers.
+
+The tokens of a block are told in halving steps: first every 16th, then those midway between two
+known ones, and so on to the odd ones. All tokens of a step are told together, bit 0 first. So a bit
+knows the lower bits of its own token and, but in the first step, tokens on both sides of it, which
+say more than the past alone; and all tokens of a step are computed at once.
+
+A bit's network has one hidden layer. What goes in is 1 or -1 for a bit that is known and 0 for one
+beyond the ends of the block; weights are integers; and the sum that comes out, shifted to the
+right, is a place in a table of probabilities. Integers are exact in whatever order they are added,
+also as floats (below 2**24 in float32, 2**53 in float64), so that any machine computes the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import os
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from audiotok_jax.files import replacing
+
+FILE = "entropy.safetensors"
+"""Name of a prior in the folder of its model."""
+
+VERSION = 1
+"""Of the order in which bits are told, and of the arithmetic of the networks."""
+
+STEPS = 5
+"""Halving steps: the first tells every 2 ** (STEPS - 1)th token."""
+
+SHIFT = 12
+"""Bits that the sum of a network has beyond the places of the table."""
+
+_SCALE = 2**16  # of the table
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prior:
+    """The networks of a model's tokens; step s, bit k, H hidden units, N neighbours.
+
+    Attributes:
+        model_id: of the model whose tokens it knows.
+        block: tokens that are coded together.
+        weights: int8 (STEPS, (N + 1) * bits, bits, H), from the bits of N neighbours and of the
+            token itself; a bit knows those below it, so all others are zero.
+        bias: int32 (STEPS, bits, H).
+        heads: int32 (STEPS, bits, H), from the rectified units to the sum.
+        offsets: int64 (STEPS, bits), added to the sum.
+        table: uint16 (places,), the probability of a 1 in units of 2**-16, at least one. The sum,
+            shifted by SHIFT, is counted from its middle.
+
+    Raises:
+        ValueError: the arrays do not belong together, or their sums could be inexact.
+    """
+
+    model_id: str
+    block: int
+    weights: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    heads: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    table: NDArray[np.uint16]
+
+    def __post_init__(self) -> None:
+        """Checks shapes, dtypes and sizes."""
+        steps, inputs, bits, hidden = self.weights.shape
+        shapes = {
+            "weights": ((STEPS, inputs, bits, hidden), np.int8),
+            "bias": ((STEPS, bits, hidden), np.int32),
+            "heads": ((STEPS, bits, hidden), np.int32),
+            "offsets": ((STEPS, bits), np.int64),
+            "table": (self.table.shape, np.uint16),
+        }
+        for name, (shape, dtype) in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(f"{name} must be {np.dtype(dtype)} {shape}, not {array.dtype}")
+        neighbours = inputs // bits - 1
+        if inputs % bits or neighbours % 2 or len(self.table) % 2 or not self.table.all():
+            raise ValueError("not the arrays of a prior")
+        own = self.weights[:, neighbours * bits :]
+        if any(own[:, k:, k].any() for k in range(bits)):
+            raise ValueError("a bit must know no bits but those below it")
+        units = np.abs(self.weights.astype(np.int64)).sum(1) + np.abs(self.bias.astype(np.int64))
+        sums = (units * np.abs(self.heads.astype(np.int64))).sum(-1) + np.abs(self.offsets)
+        if units.max() >= 2**24 or sums.max() >= 2**53:
+            raise ValueError("the sums could be too large to be exact")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Prior:
+        """Reads what `save` wrote; ValueError if it is something else."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                about = file.metadata() or {}
+                arrays = {name: file.get_tensor(name) for name in file.keys()}
+            if about["version"] != str(VERSION):
+                raise ValueError(f"version {about['version']} is not {VERSION}")
+            return cls(about["model_id"], int(about["block"]), **arrays)
+        except (SafetensorError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: not a prior of tokens: {error}") from None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes it as safetensors; nothing half-written remains on failure."""
+        about = {"version": str(VERSION), "model_id": self.model_id, "block": str(self.block)}
+        with replacing(path) as temporary:
+            save_file(self._arrays(), temporary, about)
+
+    @functools.cached_property
+    def id(self) -> str:
+        """16 hexadecimal digits of the SHA-256 of all that decoding needs."""
+        digest = hashlib.sha256(f"{VERSION} {self.model_id} {self.block}".encode())
+        for name, array in sorted(self._arrays().items()):
+            digest.update(f"\n{name} {array.shape}\n".encode())
+            digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def bits(self) -> int:
+        """Per token."""
+        return self.weights.shape[2]
+
+    @functools.cached_property
+    def networks(self) -> list[Network]:
+        """Those of each step, ready to run."""
+        return [Network(self, step) for step in range(STEPS)]
+
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
+        names = ("weights", "bias", "heads", "offsets", "table")
+        return {name: np.ascontiguousarray(getattr(self, name)) for name in names}
+
+
+class Network:
+    """The networks of all bits in one step."""
+
+    def __init__(self, prior: Prior, step: int) -> None:
+        """Takes the arrays of a step, as floats that hold integers."""
+        inputs, bits, hidden = prior.weights.shape[1:]
+        self._neighbours = inputs - bits
+        weights = prior.weights[step].astype(np.float32)
+        self._outer = weights[: self._neighbours].reshape(-1, bits * hidden)
+        self._own = weights[self._neighbours :]
+        self._bias = prior.bias[step].astype(np.float32)
+        self._heads = prior.heads[step].astype(np.float64)
+        self._offsets = prior.offsets[step].astype(np.float64)
+        self._table = prior.table / np.float64(_SCALE)
+        self._reach = (self._neighbours // bits) // 2
+        self._step = step
+
+    def begin(self, signs: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[np.float32]:
+        """What neighbours bring into the hidden units.
+
+        Args:
+            signs: (T, bits), 1 and -1 for bits of known tokens; others are not looked at.
+            places: (n,) of the tokens that this step tells.
+
+        Returns:
+            (n, bits, H).
+        """
+        units = np.broadcast_to(self._bias, (len(places), *self._bias.shape))
+        if not self._step:  # nothing is known
+            return units.copy()
+        around = neighbours(self._step, self._reach)
+        at = places[:, None] + around
+        known = signs[at.clip(0, len(signs) - 1)] * ((at >= 0) & (at < len(signs)))[..., None]
+        flat = known.reshape(len(places), self._neighbours)
+        return (flat @ self._outer).reshape(units.shape) + units
+
+    def probabilities(
+        self, units: NDArray[np.float32], signs: NDArray[np.float32], bit: int
+    ) -> NDArray[np.float64]:
+        """The probability that a bit is 1.
+
+        Args:
+            units: from `begin`.
+            signs: (n, bits) of the tokens; those below `bit` are looked at.
+            bit: which one.
+
+        Returns:
+            (n,), multiples of 2**-16 within 0 and 1.
+        """
+        hidden = units[:, bit] + signs[:, :bit] @ self._own[:bit, bit]
+        sums = np.maximum(hidden, 0) @ self._heads[bit] + self._offsets[bit]
+        place = (sums.astype(np.int64) >> SHIFT) + len(self._table) // 2
+        return self._table[place.clip(0, len(self._table) - 1)]
+
+
+def neighbours(step: int, reach: int) -> NDArray[np.intp]:
+    """Where the known tokens next to one that `step` tells are: `reach` of them on each side."""
+    return np.arange(1 - 2 * reach, 2 * reach, 2) * _stride(step)
+
+
+def order(count: int) -> Iterator[NDArray[np.intp]]:
+    """The places, of `count`, that each step tells."""
+    yield np.arange(0, count, 2 ** (STEPS - 1))
+    for step in range(1, STEPS):
+        yield np.arange(_stride(step), count, 2 * _stride(step))
+
+
+def _stride(step: int) -> int:
+    return int(2 ** (STEPS - 1 - step))
