@@ -2,8 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-plain lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/audiotok roundtrip examples -o demo --force
@@ -12,7 +13,11 @@ demo: $(VENV)/installed
 	@echo "NAME.wav (what came out of the tokens) and NAME.png (spectrograms of both)."
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST)
+
+# Without the extras: what needs them is skipped.
+test-plain: $(VENV)/installed-test
+	$(PYTEST)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
@@ -20,7 +25,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV)* demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
@@ -32,4 +37,8 @@ $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
 	$(PIP) -r requirements.txt -r requirements-dev.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed requirements-dev.txt
+	$(PIP) -r requirements.txt -c requirements-dev.txt -e '.[test]'
 	@touch $@

@@ -10,6 +10,7 @@ _CACHE = Path(__file__).resolve().parent.parent / ".cache" / "jax"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ["PYTHONWARNINGS"] = "error::DeprecationWarning"  # as pyproject.toml for this process
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402

@@ -296,6 +296,7 @@ def test_a_lease_from_loads_to_weights(lease, corpus, tmp_path, speech):
         "LEASE_SHARD_MIB": "1",
         "OUT": str(tmp_path / "out"),
         "PIP_NO_INDEX": "1",
+        "PYTHONWARNINGS": "default",  # pip has deprecation warnings of its own
         "PIP_FIND_LINKS": str(tmp_path / "index"),
     }
     subprocess.run([script, "pack", corpus, tmp_path / "eval"], env=environment, check=True)
