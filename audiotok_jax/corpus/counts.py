@@ -13,7 +13,7 @@ from audiotok_jax.evaluate.stats import of_counts
 
 
 class Counts:
-    """How often each token occurs, and how often each bit of it differs from that of the one before.
+    """How often each token occurs, and how often each bit changes from one to the next.
 
     Attributes:
         bits: per token, 1 to 16.

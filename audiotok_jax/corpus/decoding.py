@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from audiotok_jax import audio
+from audiotok_jax.config import CodecConfig
 from audiotok_jax.corpus.inputs import REMOTE, Original
 from audiotok_jax.data import tars
 from audiotok_jax.windows import cut
@@ -50,6 +51,11 @@ class Shape(NamedTuple):
     def length(self) -> int:
         """Samples of a window."""
         return self.halo + self.size + self.halo
+
+
+def shape_of(config: CodecConfig, window: int) -> Shape:
+    """The windows of `window` tokens that a codec takes."""
+    return Shape(config.sample_rate, window * config.hop_length, config.encoder_halo)
 
 
 class Piece(NamedTuple):

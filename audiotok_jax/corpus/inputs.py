@@ -84,6 +84,11 @@ def absolute(location: str) -> str:
     return location if location.startswith(DATASET) else os.path.abspath(location)
 
 
+def as_text(path: str) -> str:
+    """A path as text, if some bytes of it are none, too."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 def _name(location: str) -> str:
     return Path(location.removeprefix(DATASET)).name.partition(".")[0]
 
@@ -120,8 +125,8 @@ def _in_folder(folder: Path) -> Iterator[Original]:
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 path = os.path.join(where, name)
                 inner = os.path.relpath(path, folder)
-                columns = {"corpus": _text(corpus_of(inner, folder.name))}
-                yield Original(_text(inner), path, columns, size=_size(path))
+                columns = {"corpus": as_text(corpus_of(inner, folder.name))}
+                yield Original(as_text(inner), path, columns, size=_size(path))
 
 
 def _in_table(table: Path) -> Iterator[Original]:
@@ -132,7 +137,7 @@ def _in_table(table: Path) -> Iterator[Original]:
 
 
 def _in_list(path: Path) -> Iterator[Original]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.readas_text(encoding="utf-8").splitlines():
         if line.strip():
             yield _listed(line.strip(), path, {"corpus": path.stem})
 
@@ -178,8 +183,3 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return -1
-
-
-def _text(path: str) -> str:
-    """A path as text, if some bytes of it are none, too."""
-    return os.fsencode(path).decode(errors="backslashreplace")

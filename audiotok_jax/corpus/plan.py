@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 import pyarrow
 import pyarrow.parquet
 
-from audiotok_jax.corpus.inputs import Original
+from audiotok_jax.corpus.inputs import Original, as_text
 from audiotok_jax.files import replacing
 
 PLAN, CLIPS = "plan.json", "plan.parquet"
@@ -111,7 +111,9 @@ class Plan:
         starts = range(0, len(clips), settings.shard_clips)
         width = max(5, len(str(len(starts) - 1)))
         shards = [
-            Shard(number, f"{number:0{width}}", start, min(settings.shard_clips, len(clips) - start))
+            Shard(
+                number, f"{number:0{width}}", start, min(settings.shard_clips, len(clips) - start)
+            )
             for number, start in enumerate(starts)
         ]
         with (
@@ -179,6 +181,11 @@ class Plan:
         except pyarrow.ArrowException as error:
             raise ValueError(f"{path}: damaged: {error}") from None
         return [_original(row) for row in rows]
+
+    def path_of(self, clip: int) -> str:
+        """Where the audio of a clip lies, by its number in the plan."""
+        shard = self.shards[clip // self.settings.shard_clips]
+        return as_text(self.originals(shard)[clip - shard.first].path)
 
     def columns_of(self, original: Original) -> dict[str, str]:
         """The columns of a clip, all that the corpus has; "" where nothing is said."""

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from audiotok_jax.corpus import inputs
 from audiotok_jax.corpus.counts import Counts
 from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.entry import Entry
@@ -73,7 +74,9 @@ def clean(plan: Plan, shards: Iterable[Shard]) -> None:
             path.unlink()
 
 
-def write(plan: Plan, shard: Shard, layout: Layout, clips: Iterator[Done]) -> Iterator[Done | Receipt]:
+def write(
+    plan: Plan, shard: Shard, layout: Layout, clips: Iterator[Done]
+) -> Iterator[Done | Receipt]:
     """Writes a shard.
 
     Args:
@@ -92,23 +95,27 @@ def write(plan: Plan, shard: Shard, layout: Layout, clips: Iterator[Done]) -> It
     targets = files(plan, shard)
     errors = []
     counts = Counts(plan.settings.bits)
-    samples = 0
+    samples, rate = 0, plan.settings.sample_rate
     with _temporary(targets) as places:
         with FORMATS[plan.settings.format].writer(places, layout) as writer:
-            for original, done in zip(originals, clips, strict=False):
-                path = os.fsencode(original.path).decode(errors="backslashreplace")
+            for number, original in enumerate(originals, shard.first):
+                done = next(clips)
+                if done.clip != number:
+                    raise RuntimeError(f"clip {done.clip} came in place of clip {number}")
+                path = inputs.as_text(original.path)
                 if done.error:
                     errors.append({"id": original.id, "path": path, "reason": done.error})
                 else:
                     counts.add(done.tokens)
                     samples += done.num_samples
                     columns = plan.columns_of(original)
-                    rate = plan.settings.sample_rate
                     writer.add(
                         Entry(original.id, path, rate, done.num_samples, done.tokens, columns)
                     )
                 yield done
-        about = [_checksummed(place, target.name) for place, target in zip(places, targets)]
+        about = [
+            _checksummed(place, target.name) for place, target in zip(places, targets, strict=True)
+        ]
     made = Receipt(
         about,
         len(originals) - len(errors),
@@ -119,7 +126,7 @@ def write(plan: Plan, shard: Shard, layout: Layout, clips: Iterator[Done]) -> It
     )
     with _temporary([_receipt_path(plan, shard)]) as [place]:
         place.write_text(json.dumps(asdict(made), indent=1) + "\n", encoding="utf-8")
-        _checksummed(place, place.name)
+        _sync(place)
     yield made
 
 
@@ -131,10 +138,13 @@ def checksum(path: Path) -> str:
 
 def _checksummed(path: Path, name: str) -> dict[str, Any]:
     """What a receipt says of a file, which is now on the disk."""
+    _sync(path)
+    return {"name": name, "bytes": path.stat().st_size, "sha256": checksum(path)}
+
+
+def _sync(path: Path) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"name": name, "bytes": file.tell(), "sha256": digest}
 
 
 @contextmanager

@@ -12,20 +12,13 @@ from audiotok_jax.corpus.decoding import Piece, Shape
 from audiotok_jax.corpus.engines import Coded
 from audiotok_jax.corpus.plan import Plan, Shard
 from audiotok_jax.corpus.workers import decoded
-from audiotok_jax.tokenizer import WINDOW, AudioTokenizer, Window
-
+from audiotok_jax.tokenizer import AudioTokenizer, Window
 
 _NO_TOKENS = np.zeros(0, np.uint16)
 
 
-def shape_of(tokenizer: AudioTokenizer) -> Shape:
-    """The windows that it encodes."""
-    config = tokenizer.config
-    return Shape(config.sample_rate, WINDOW * config.hop_length, config.encoder_halo)
-
-
 def encode(
-    plan: Plan, shards: Sequence[Shard], tokenizer: AudioTokenizer, workers: int
+    plan: Plan, shards: Sequence[Shard], shape: Shape, tokenizer: AudioTokenizer, workers: int
 ) -> Iterator[Coded]:
     """Encodes the clips of some shards in their order; see `workers.decoded`."""
     waiting: deque[Coded] = deque()  # for the encoder
@@ -37,7 +30,7 @@ def encode(
                 valid = tokenizer.config.frames(piece.samples)
                 yield Window(clip, piece.data, valid, first=False)
 
-    with closing(decoded(plan, shards, shape_of(tokenizer), workers)) as pieces:
+    with closing(decoded(plan, shards, shape, workers)) as pieces:
         for _, tokens in tokenizer.encode_windows(windows(pieces)):
             while waiting[0].error:  # these had no window
                 yield waiting.popleft()

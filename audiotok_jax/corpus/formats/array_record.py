@@ -6,14 +6,17 @@ UTF-8, and after it the bytes of an `.atok` file. One record a group, for random
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from array_record.python.array_record_module import ArrayRecordWriter
+import numpy as np
+from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
+from numpy.typing import NDArray
 
 from audiotok_jax import tokenfile
 from audiotok_jax.corpus.entry import Entry
@@ -57,4 +60,45 @@ class Writer:
             entry.num_samples,
             about["bits"],
         )
-        self._file.write(LENGTH.pack(len(text)) + text + tokenfile.dumps(token_file))
+        tokens = tokenfile.dumps(token_file, self._layout.coder)
+        self._file.write(LENGTH.pack(len(text)) + text + tokens)
+
+
+class Reader:
+    """Reads one shard; see `formats.Reader`."""
+
+    def __init__(self, files: Sequence[Path], layout: Layout) -> None:
+        """Opens the file."""
+        [path] = files
+        self._layout = layout
+        # As for the writer: a cache of records would only take memory.
+        self._file = ArrayRecordReader(str(path), options="readahead_buffer_size:0")
+
+    def __len__(self) -> int:
+        count: int = self._file.num_records()
+        return count
+
+    def ids(self) -> list[str]:
+        """Those of all clips."""
+        return [self._parse(number)[0]["id"] for number in range(len(self))]
+
+    @functools.cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Numbers of tokens of all clips, (clips,)."""
+        files = (self._parse(number)[1] for number in range(len(self)))
+        return np.array([tokenfile.num_tokens(file) for file in files], np.int64)
+
+    def read(self, number: int) -> Entry:
+        """A clip, from 0; ValueError if it is damaged."""
+        known, data = self._parse(number)
+        found = tokenfile.loads(data, self._layout.find)
+        row = {**known["columns"], "id": known["id"], "path": known["path"]}
+        row |= {"sample_rate": found.sample_rate, "num_samples": found.num_samples}
+        return self._layout.entry(row, found.tokens)
+
+    def _parse(self, number: int) -> tuple[dict[str, Any], bytes]:
+        """JSON and token file of a record."""
+        [data] = self._file.read([number])
+        [length] = LENGTH.unpack_from(data)
+        end = LENGTH.size + length
+        return json.loads(data[LENGTH.size : end]), data[end:]

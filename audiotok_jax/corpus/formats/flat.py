@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 
@@ -52,3 +53,33 @@ class Writer:
         self._file.write(entry.tokens.astype("<u2").tobytes())
         self._rows.append(self._layout.row(entry) | {"offset": self._offset, "num_tokens": count})
         self._offset += count
+
+
+class Reader:
+    """Reads one shard, whose tokens are mapped into memory; see `formats.Reader`."""
+
+    def __init__(self, files: Sequence[Path], layout: Layout) -> None:
+        """Opens the files."""
+        tokens, index = files
+        self._layout = layout
+        self._index = pyarrow.parquet.read_table(index)
+        self._offsets = self._index.column("offset").to_numpy()
+        self.lengths = self._index.column("num_tokens").to_numpy()
+        empty = not len(self.lengths)  # which cannot be mapped
+        self._tokens = np.zeros(0, "<u2") if empty else np.memmap(tokens, "<u2", "r")
+        if len(self._tokens) != self.lengths.sum():
+            raise ValueError(f"{tokens}: damaged: not as many tokens as its index says")
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def ids(self) -> list[str]:
+        """Those of all clips."""
+        found: list[str] = self._index.column("id").to_pylist()
+        return found
+
+    def read(self, number: int) -> Entry:
+        """A clip, from 0; its tokens are a view of the file."""
+        [row] = self._index.slice(number, 1).to_pylist()
+        start = self._offsets[number]
+        return self._layout.entry(row, self._tokens[start : start + self.lengths[number]])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow
 from numpy.typing import NDArray
 
+from audiotok_jax import entropy
 from audiotok_jax.corpus.entry import Entry
+from audiotok_jax.tokenfile import Coders
 
 
 class Layout(NamedTuple):
@@ -19,12 +21,14 @@ class Layout(NamedTuple):
     Attributes:
         about: model_id, sample_rate, hop_length, bits and version, ready for JSON.
         columns: names of `Entry.columns`.
-        pack: the entropy coder, where tokens are to be stored compactly.
+        coder: the entropy coder, where tokens are to be compact.
+        find: gives the coder of tokens that are compact, as in `tokenfile.read`.
     """
 
     about: dict[str, Any]
     columns: Sequence[str]
-    pack: Callable[[NDArray[np.uint16]], bytes] | None = None
+    coder: entropy.Coder | None = None
+    find: Coders = entropy.find
 
     def schema(self, payload: list[pyarrow.Field]) -> pyarrow.Schema:
         """Of a table of clips, whose tokens are in the fields `payload`."""
@@ -34,7 +38,8 @@ class Layout(NamedTuple):
             pyarrow.field("num_samples", pyarrow.int64()),
             *payload,
         ]
-        about = json.dumps(self.about, sort_keys=True)
+        prior = {"prior": self.coder.prior.id} if self.coder else {}
+        about = json.dumps(self.about | prior, sort_keys=True)
         return pyarrow.schema(fields, metadata={"audiotok": about})
 
     def row(self, entry: Entry) -> dict[str, Any]:
@@ -46,3 +51,14 @@ class Layout(NamedTuple):
             "sample_rate": entry.sample_rate,
             "num_samples": entry.num_samples,
         }
+
+    def entry(self, row: dict[str, Any], tokens: NDArray[np.uint16]) -> Entry:
+        """The clip of such a row."""
+        columns = {name: row[name] for name in self.columns}
+        return Entry(
+            row["id"], row["path"], row["sample_rate"], row["num_samples"], tokens, columns
+        )
+
+    def num_tokens(self, num_samples: int) -> int:
+        """Of a clip."""
+        return int(-(-num_samples // self.about["hop_length"]))

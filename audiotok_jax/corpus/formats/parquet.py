@@ -7,13 +7,17 @@ JSON of what made the tokens.
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.corpus.formats.layout import Layout
@@ -29,7 +33,7 @@ class Writer:
         """Opens the file."""
         [path] = files
         self._layout = layout
-        if layout.pack is None:
+        if layout.coder is None:
             payload = pyarrow.field("tokens", pyarrow.list_(pyarrow.uint16()))
             # Parquet has no integers below 32 bits: split into bytes, the zeros cost nothing.
             encoding = {"tokens.list.element": "BYTE_STREAM_SPLIT"}
@@ -63,8 +67,10 @@ class Writer:
 
     def add(self, entry: Entry) -> None:
         """Appends a clip; OSError if the disk does not take it."""
-        pack = self._layout.pack
-        payload = {"tokens": entry.tokens} if pack is None else {"coded": pack(entry.tokens)}
+        coder = self._layout.coder
+        payload = (
+            {"tokens": entry.tokens} if coder is None else {"coded": coder.encode(entry.tokens)}
+        )
         self._rows.append(self._layout.row(entry) | payload)
         self._tokens += len(entry.tokens)
         if self._tokens >= GROUP_TOKENS:
@@ -74,3 +80,50 @@ class Writer:
         if self._rows:
             self._file.write_table(pyarrow.Table.from_pylist(self._rows, self._schema))
         self._rows, self._tokens = [], 0
+
+
+class Reader:
+    """Reads one shard, a row group at a time; see `formats.Reader`."""
+
+    def __init__(self, files: Sequence[Path], layout: Layout) -> None:
+        """Opens the file."""
+        [path] = files
+        self._layout = layout
+        self._file = pyarrow.parquet.ParquetFile(path)
+        prior = json.loads(self._file.schema_arrow.metadata[b"audiotok"]).get("prior")
+        self._coder = layout.find(prior) if prior else None
+        groups = range(self._file.num_row_groups)
+        sizes = [self._file.metadata.row_group(group).num_rows for group in groups]
+        self._starts = np.cumsum([0, *sizes])
+        self._held: tuple[int, pyarrow.Table] | None = None  # neighbours are often read together
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def ids(self) -> list[str]:
+        """Those of all clips."""
+        return self._column("id").to_pylist()
+
+    @functools.cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Numbers of tokens of all clips, (clips,)."""
+        samples = self._column("num_samples").to_numpy()
+        return -(-samples // self._layout.about["hop_length"])
+
+    def read(self, number: int) -> Entry:
+        """A clip, from 0; ValueError if it is damaged."""
+        group = int(np.searchsorted(self._starts, number, "right")) - 1
+        if self._held is None or self._held[0] != group:
+            self._held = group, self._file.read_row_group(group)
+        row = self._held[1].slice(number - self._starts[group], 1)
+        if self._coder is None:
+            tokens = row.column("tokens").combine_chunks().flatten().to_numpy()
+            [known] = row.drop_columns("tokens").to_pylist()
+        else:
+            [known] = row.to_pylist()
+            count = self._layout.num_tokens(known["num_samples"])
+            tokens = self._coder.decode(known["coded"], count)
+        return self._layout.entry(known, tokens)
+
+    def _column(self, name: str) -> pyarrow.ChunkedArray:
+        return self._file.read(columns=[name]).column(name)

@@ -1,0 +1,88 @@
+"""How far a corpus is: a bar on a terminal, else a line for each shard, on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from audiotok_jax.corpus.engines import Done
+from audiotok_jax.corpus.plan import Shard
+from audiotok_jax.corpus.shards import Receipt
+from audiotok_jax.jobs import tell
+
+
+@contextmanager
+def showing(
+    count: int, todo: Sequence[Shard], sample_rate: int
+) -> Iterator[Callable[[Done | Receipt], None]]:
+    """Shows the progress of a run.
+
+    Args:
+        count: of shards that this run is to see to.
+        todo: those of them that are not done yet.
+        sample_rate: of the model, in Hz.
+
+    Yields:
+        What takes the events of `make.make`.
+    """
+    state = _State(count, todo, sample_rate)
+    if not sys.stderr.isatty():
+
+        def note(event: Done | Receipt) -> None:
+            state.add(event)
+            if isinstance(event, Receipt):
+                tell(f"shard {state.shards} of {count}: {state}")
+
+        yield note
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("clips"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[s]}"),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("clips", total=state.clips, s=state)
+
+        def draw(event: Done | Receipt) -> None:
+            state.add(event)
+            bar.update(task, completed=state.done)
+
+        yield draw
+
+
+class _State:
+    """What is done; as text, hours, speed, errors and the time left."""
+
+    def __init__(self, count: int, todo: Sequence[Shard], sample_rate: int) -> None:
+        self.clips = sum(shard.clips for shard in todo)
+        self.shards = count - len(todo)
+        self.done = 0
+        self._errors = 0
+        self._seconds = 0.0
+        self._rate = sample_rate
+        self._start = time.monotonic()
+
+    def add(self, event: Done | Receipt) -> None:
+        """Takes one event of `make.make`."""
+        if isinstance(event, Receipt):
+            self.shards += 1
+            return
+        self.done += 1
+        self._errors += bool(event.error)
+        self._seconds += 0 if event.error else event.num_samples / self._rate
+
+    def __str__(self) -> str:
+        passed = max(time.monotonic() - self._start, 1e-9)
+        left = passed * (self.clips / self.done - 1) if self.done else 0.0
+        minutes, seconds = divmod(round(left), 60)
+        return (
+            f"{self._seconds / 3600:.2f} h, {self._seconds / passed:.0f} x real time, "
+            f"{self._errors} errors, {minutes}:{seconds:02} left"
+        )

@@ -1,0 +1,99 @@
+"""On a Ray cluster: tasks on CPUs decode ahead of actors on GPUs, TPUs or CPUs that encode.
+
+Ray Data streams windows from the ones to the others, holds the tasks back where the actors do not
+follow, tries again what a lost machine had, and lets the pool of actors grow with the cluster. All
+machines must see the inputs, the corpus and the model under the same paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import ray
+import ray.data
+
+from audiotok_jax.corpus import decoding
+from audiotok_jax.corpus.decoding import Shape
+from audiotok_jax.corpus.engines import Coded
+from audiotok_jax.corpus.plan import Plan, Shard
+
+TASK_CLIPS = 50
+"""Clips that one task decodes, and decodes again if its machine is lost."""
+
+BATCH = 32
+"""Windows that an actor is given at once."""
+
+
+def encode(plan: Plan, shards: Sequence[Shard], shape: Shape, model: str) -> Iterator[Coded]:
+    """Encodes the clips of some shards in their order.
+
+    Ray is started on this machine, unless the environment variable RAY_ADDRESS names a cluster
+    (`auto` the one that this machine is part of).
+
+    Args:
+        plan: of the corpus.
+        shards: some of its shards.
+        shape: of windows.
+        model: name or folder of the model.
+    """
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, logging_level="WARNING", include_dashboard=False)
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
+    found = ray.cluster_resources()
+    device = next((name for name in ("TPU", "GPU") if found.get(name)), "CPU")
+    actors = ray.data.ActorPoolStrategy(
+        min_size=1, max_size=max(1, int(found[device])) if device != "CPU" else 1
+    )
+    needs: dict[str, Any] = {
+        "CPU": {"num_cpus": 1},
+        "GPU": {"num_gpus": 1},
+        "TPU": {"resources": {"TPU": 1}},
+    }[device]
+    tasks = [
+        {"shard": shard.number, "start": start}
+        for shard in shards
+        for start in range(0, shard.clips, TASK_CLIPS)
+    ]
+    windows = ray.data.from_items(tasks, override_num_blocks=len(tasks)).flat_map(
+        _decode, fn_args=(plan, shape)
+    )
+    coded = windows.map_batches(
+        _Encoder, fn_constructor_args=(model,), compute=actors, batch_size=BATCH, **needs
+    )
+    for row in coded.iter_rows():
+        tokens = row["tokens"][: row["valid"]]
+        yield Coded(row["clip"], tokens, row["samples"], row["last"], row["error"])
+
+
+def _decode(task: dict[str, Any], plan: Plan, shape: Shape) -> Iterator[dict[str, Any]]:
+    """The windows of some clips."""
+    shard, start = plan.shards[task["shard"]], task["start"]
+    originals = plan.originals(shard)[start : start + TASK_CLIPS]
+    for clip, original in enumerate(originals, shard.first + start):
+        for piece in decoding.pieces(original, shape):
+            data = np.zeros(shape.length, np.float32) if piece.data is None else piece.data
+            yield {"clip": clip, **piece._asdict(), "data": data}
+
+
+class _Encoder:
+    """The model, on one device."""
+
+    def __init__(self, model: str) -> None:
+        """Loads it."""
+        from audiotok_jax.tokenizer import AudioTokenizer
+
+        self._tokenizer = AudioTokenizer.from_pretrained(model)
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Puts tokens in the place of samples; `valid` says how many of them count."""
+        from audiotok_jax.tokenizer import WINDOW, Window
+
+        data = batch.pop("data")
+        windows = (Window(0, one, WINDOW, first=False) for one in data)
+        tokens = [found for _, found in self._tokenizer.encode_windows(windows)]
+        valid = [self._tokenizer.config.frames(int(samples)) for samples in batch["samples"]]
+        return {**batch, "tokens": np.stack(tokens), "valid": np.array(valid)}

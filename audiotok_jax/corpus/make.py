@@ -1,0 +1,93 @@
+"""Makes a corpus: its plan, and then those of its shards that are not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from audiotok_jax.corpus import inputs, shards
+from audiotok_jax.corpus.decoding import Unavailable
+from audiotok_jax.corpus.engines import Coded, Done, join
+from audiotok_jax.corpus.formats import Layout
+from audiotok_jax.corpus.plan import PLAN, Plan, Settings, Shard, digest
+from audiotok_jax.corpus.shards import Receipt
+
+
+def prepare(out: Path, settings: Settings) -> Plan:
+    """The plan of a corpus: the one that is there, or else a new one.
+
+    Args:
+        out: folder of the corpus.
+        settings: what it is to be; `clips` is not looked at.
+
+    Raises:
+        ValueError: the plan that is there is another one; or see `inputs.find`.
+        OSError: see `inputs.find`; or the disk does not take the plan.
+    """
+    clips = inputs.find(settings.inputs)
+    settings = replace(settings, clips=digest(clips))
+    (out / shards.FOLDER).mkdir(exist_ok=True)
+    for path in out.glob(".*.tmp"):  # of a process that was killed while it planned or reported
+        path.unlink()
+    if not (out / PLAN).exists():
+        return Plan.write(out, settings, clips)
+    plan = Plan.read(out)
+    before = asdict(plan.settings)
+    for name, now in asdict(settings).items():
+        if name == "model" or now == before[name]:
+            continue
+        what = f"{name} {before[name]}, and now it is {now}"
+        if name == "clips":
+            what = "other clips than those that the inputs hold now"
+        raise ValueError(
+            f"{out}: was begun with {what}; go on with what it was begun with, or choose another "
+            "--out"
+        )
+    return plan
+
+
+def make(
+    plan: Plan,
+    todo: Sequence[Shard],
+    layout: Layout,
+    coded: Iterable[Coded],
+    errors: int,
+    max_errors: int | None,
+) -> Iterator[Done | Receipt]:
+    """Writes shards.
+
+    Args:
+        plan: of the corpus.
+        todo: the shards to be written.
+        layout: of all shards.
+        coded: what an engine gives for them.
+        errors: number of clips that could not be read in the shards that were done before.
+        max_errors: at more of them it stops; None never does.
+
+    Yields:
+        What became of each clip, and a receipt after the clips of each shard.
+
+    Raises:
+        ValueError: there are more than `max_errors`.
+        OSError: the disk does not take a shard, or see `decoding.Unavailable`.
+    """
+    clips = join(coded)
+    for shard in todo:
+        try:
+            for event in shards.write(plan, shard, layout, clips):
+                yield event
+                if isinstance(event, Done) and event.error:
+                    errors += 1
+                    if max_errors is not None and errors > max_errors:
+                        raise ValueError(
+                            f"stopped: more than {max_errors} clips cannot be read, the last one "
+                            f"{plan.path_of(event.clip)}: {event.error}"
+                        )
+        except Unavailable:
+            raise
+        except OSError as error:
+            raise OSError(
+                f"{plan.out / shards.FOLDER / shard.name}: {error.strerror or error}; the shards "
+                "before are kept, and the same command goes on from there"
+            ) from None

@@ -1,0 +1,149 @@
+"""Reading a corpus of tokens: by number and by id."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow
+from numpy.typing import NDArray
+
+from audiotok_jax import entropy
+from audiotok_jax.corpus import shards
+from audiotok_jax.corpus.entry import Entry
+from audiotok_jax.corpus.formats import FORMATS, Layout, Reader
+from audiotok_jax.corpus.plan import Plan
+
+OPEN_SHARDS = 64
+"""Shards that are kept open; each may hold a row group of some megabytes."""
+
+ABOUT = ("model_id", "sample_rate", "hop_length", "bits", "version")
+"""What the settings of a corpus say of its tokens."""
+
+
+class Corpus:
+    """The clips of a corpus, a sequence of `Entry`: `len`, `[number]`, iteration, `find`.
+
+    `grain.MapDataset.source` takes it as it is; several threads may read it, and other processes
+    may be sent it. Clips come in the order of the plan, without those that could not be encoded.
+
+    Attributes:
+        plan: what was to be made.
+        done: the shards that are there, and their receipts.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], model: str | None = None) -> None:
+        """Opens a corpus; a warning tells if it is not finished.
+
+        Args:
+            path: its folder.
+            model: name or folder of the model whose prior decodes compact tokens; None is the
+                one that made them, if it is where it was, or one of those released.
+
+        Raises:
+            FileNotFoundError: there is no corpus.
+            ValueError: its plan or a receipt is damaged.
+        """
+        self.plan = Plan.read(path)
+        found = [(shard, shards.receipt(self.plan, shard)) for shard in self.plan.shards]
+        self.done = [(shard, receipt) for shard, receipt in found if receipt is not None]
+        if len(self.done) < len(found):
+            warnings.warn(
+                f"{path}: unfinished: {len(self.done)} of {len(found)} shards are there; "
+                "`audiotok corpus run` makes the others",
+                stacklevel=2,
+            )
+        self.starts = np.cumsum([0, *(receipt.clips for _, receipt in self.done)])
+        settings = self.plan.settings
+        self._layout = Layout(
+            {name: getattr(settings, name) for name in ABOUT},
+            self.plan.columns,
+            find=functools.partial(entropy.find, path_or_name=model or settings.model),
+        )
+        self.__setstate__({})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is open."""
+        return {k: v for k, v in vars(self).items() if k not in ("_lock", "_readers", "_numbers")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.RLock()
+        self._readers: dict[int, Reader] = {}  # the one used last at the end
+        self._numbers: dict[str, int] | None = None
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, number: int) -> Entry:
+        index = operator.index(number)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there is no clip {index}: there are {len(self)}")
+        index %= len(self)
+        part = int(np.searchsorted(self.starts, index, "right")) - 1
+        with self._reading(part) as reader:
+            return reader.read(int(index - self.starts[part]))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (self[number] for number in range(len(self)))
+
+    @property
+    def num_tokens(self) -> int:
+        """Of all clips."""
+        return sum(receipt.tokens for _, receipt in self.done)
+
+    def find(self, clip_id: str) -> Entry:
+        """The clip of an id. The first call reads the ids of all clips.
+
+        Raises:
+            KeyError: there is no such clip.
+        """
+        with self._lock:
+            if self._numbers is None:
+                names: list[str] = []
+                for part in range(len(self.done)):
+                    with self._reading(part) as reader:
+                        names += reader.ids()
+                self._numbers = {name: number for number, name in enumerate(names)}
+        return self[self._numbers[clip_id]]
+
+    def lengths(self, part: int) -> NDArray[np.int64]:
+        """Numbers of tokens of the clips in `done[part]`, (clips,)."""
+        with self._reading(part) as reader:
+            return reader.lengths
+
+    @contextmanager
+    def _reading(self, part: int) -> Iterator[Reader]:
+        """Gives the reader of `done[part]`, and says in errors which shard that is."""
+        shard, receipt = self.done[part]
+        with self._lock:
+            try:
+                if part in self._readers:
+                    reader = self._readers.pop(part)
+                else:
+                    files = shards.files(self.plan, shard)
+                    for path, known in zip(files, receipt.files, strict=True):
+                        if (size := path.stat().st_size) != known["bytes"]:
+                            raise ValueError(f"{size} bytes, not {known['bytes']} as when written")
+                    reader = FORMATS[self.plan.settings.format].reader(files, self._layout)
+                    if len(reader) != receipt.clips:
+                        raise ValueError(f"{len(reader)} clips, not {receipt.clips}")
+                self._readers[part] = reader
+                if len(self._readers) > OPEN_SHARDS:
+                    del self._readers[next(iter(self._readers))]
+                yield reader
+            except entropy.UnknownPriorError:
+                raise
+            except (ValueError, LookupError, OSError, pyarrow.ArrowException) as error:
+                raise ValueError(
+                    f"{self.plan.out}: shard {shard.name} is damaged: {error}; if its receipt "
+                    f"{shards.FOLDER}/{shard.name}.json is removed, `audiotok corpus run` makes it "
+                    "again"
+                ) from error
