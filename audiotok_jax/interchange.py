@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax import tokenfile
-from audiotok_jax.tokenfile import OtherModelError, TokenFile, TokenFileError
+from audiotok_jax import entropy, tokenfile
+from audiotok_jax.tokenfile import Coders, OtherModelError, TokenFile, TokenFileError
 
 if TYPE_CHECKING:
     from audiotok_jax.tokenizer import AudioTokenizer
@@ -33,28 +33,28 @@ def of_model(tokens: NDArray[Any], num_samples: int, tokenizer: AudioTokenizer) 
     )
 
 
-def read(path: Path, tokenizer: AudioTokenizer, model: str | None = None) -> TokenFile:
+def read(path: Path, tokenizer: AudioTokenizer, find: Coders = entropy.find) -> TokenFile:
     """Reads a token file of any of the formats; its content, not its name, says which.
 
     Args:
         path: the file; "-" is standard input.
         tokenizer: the model that the tokens must be of.  An .npy file does not name one, nor the
             length of the speech: it is taken to fill the last token.
-        model: its name or folder, where the prior of compact tokens is; None as `tokenfile.read`.
+        find: gives the coder of compact tokens, as in `tokenfile.read`.
 
     Raises:
         OtherModelError: the tokens are of another model.
         TokenFileError: not a whole, undamaged file of tokens.
         OSError: the disk does not give it.
     """
-    return _read(path, tokenizer, lambda file: (tokenfile.read(file, model=model), []))[0]
+    return _read(path, tokenizer, lambda file: (tokenfile.read(file, find=find), []))[0]
 
 
 def recover(
-    path: Path, tokenizer: AudioTokenizer, model: str | None = None
+    path: Path, tokenizer: AudioTokenizer, find: Coders = entropy.find
 ) -> tuple[TokenFile, list[range]]:
     """As `read`, but of a damaged compact file what is left: see `tokenfile.recover`."""
-    return _read(path, tokenizer, lambda file: tokenfile.recover(file, model=model))
+    return _read(path, tokenizer, lambda file: tokenfile.recover(file, find=find))
 
 
 def _read(
@@ -84,14 +84,16 @@ def _read(
     return found, lost
 
 
-def read_streams(path: Path, bits: int = 16, model: str | None = None) -> list[NDArray[np.int64]]:
+def read_streams(
+    path: Path, bits: int = 16, find: Coders = entropy.find
+) -> list[NDArray[np.int64]]:
     """Reads the tokens alone, of whatever model, also as other systems publish them.
 
     Args:
         path: a file of any of the formats, or text with tensors as PyTorch prints them, each a
             stream: `tensor([[ 9071, 22264, ...]], device='cuda:0')`; "-" is standard input.
         bits: per token, for formats that do not say it; others must say the same.
-        model: as `read` takes it.
+        find: as `read` takes it.
 
     Returns:
         One int64 (T,) or, from printed tensors, several; T >= 1.
@@ -105,7 +107,7 @@ def read_streams(path: Path, bits: int = 16, model: str | None = None) -> list[N
         if start == b"\x93":
             streams = [_load_npy(file)]
         elif start in (b"{", tokenfile.MAGIC[:1]):
-            found = _load_json(file) if start == b"{" else tokenfile.read(file, model=model)
+            found = _load_json(file) if start == b"{" else tokenfile.read(file, find=find)
             if found.bits != bits:
                 raise TokenFileError(f"its tokens have {found.bits} bits, not {bits}; see --bits")
             streams = [found.tokens]

@@ -40,8 +40,9 @@ import re
 import stat
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,6 +53,9 @@ from audiotok_jax.files import replacing
 MAGIC = b"\x89ATOK\r\n\x1a"
 PACKED, CODED = 1, 2
 """Versions of the layout."""
+
+Coders = Callable[[str], entropy.Coder]
+"""Gives the coder whose prior has an id."""
 
 _HEADER = struct.Struct("<8sBB8sIIQQ")
 _PRIOR = struct.Struct("<8s")
@@ -202,18 +206,27 @@ def dumps(token_file: TokenFile, coder: entropy.Coder | None = None) -> bytes:
     return header + _CRC.pack(zlib.crc32(header)) + coder.encode(token_file.tokens)
 
 
-def loads(data: bytes, model: str | os.PathLike[str] | None = None) -> TokenFile:
+def loads(data: bytes, find: Coders = entropy.find) -> TokenFile:
     """Returns the token file that `data` holds.
 
     Args:
         data: what `dumps` returned.
-        model: as `read` takes it.
+        find: as `read` takes it.
 
     Raises:
         FileNotFoundError: as `read`.
         TokenFileError: the bytes are not one whole, undamaged token file.
     """
-    return _load(io.BytesIO(data), len(data), model)[0]
+    return _load(io.BytesIO(data), len(data), find)[0]
+
+
+def num_tokens(data: bytes) -> int:
+    """How many tokens there are in what `dumps` returned, without a look at them.
+
+    Raises:
+        TokenFileError: it does not start as a token file does.
+    """
+    return int(_unpack(data[: _HEADER.size])[-1])
 
 
 def write(
@@ -233,7 +246,7 @@ def write(
 def read(
     source: str | os.PathLike[str] | BinaryIO,
     model_id: str | None = None,
-    model: str | os.PathLike[str] | None = None,
+    find: Coders = entropy.find,
 ) -> TokenFile:
     """Reads a token file.
 
@@ -243,22 +256,21 @@ def read(
         source: a path, or an open binary file (`sys.stdin.buffer`), read from where it stands to
             its end.
         model_id: if given, the tokens must have been made by this model.
-        model: name or folder of the model whose prior decodes compact tokens; None looks through
-            those released.
+        find: gives the coder of compact tokens, whose prior has this id.
 
     Raises:
-        FileNotFoundError: there is no such model or prior.
+        FileNotFoundError: `find` finds nothing.
         OtherModelError: the tokens were made by another model than `model_id`.
         TokenFileError: this is not one whole, undamaged token file.
         OSError: the disk does not give it.
     """
-    return _read(source, model_id, model, damaged=False)[0]
+    return _read(source, model_id, find, damaged=False)[0]
 
 
 def recover(
     source: str | os.PathLike[str] | BinaryIO,
     model_id: str | None = None,
-    model: str | os.PathLike[str] | None = None,
+    find: Coders = entropy.find,
 ) -> tuple[TokenFile, list[range]]:
     """Reads what is left of a token file; of one that is not compact, all or nothing.
 
@@ -272,13 +284,13 @@ def recover(
     Raises:
         As `read`; also TokenFileError if next to nothing is left.
     """
-    return _read(source, model_id, model, damaged=True)
+    return _read(source, model_id, find, damaged=True)
 
 
 def _read(
     source: str | os.PathLike[str] | BinaryIO,
     model_id: str | None,
-    model: str | os.PathLike[str] | None,
+    find: Coders,
     damaged: bool,
 ) -> tuple[TokenFile, list[range]]:
     try:
@@ -287,10 +299,10 @@ def _read(
             with open(source, "rb") as file:
                 status = os.fstat(file.fileno())
                 regular = stat.S_ISREG(status.st_mode)  # a pipe has no size
-                token_file, lost = _load(file, status.st_size if regular else None, model, damaged)
+                token_file, lost = _load(file, status.st_size if regular else None, find, damaged)
         else:
             name = str(getattr(source, "name", "token file"))
-            token_file, lost = _load(source, None, model, damaged)
+            token_file, lost = _load(source, None, find, damaged)
     except TokenFileError as error:
         raise TokenFileError(f"{name}: {error}") from None
     if model_id is not None and token_file.model_id != model_id:
@@ -304,7 +316,7 @@ def _read(
 def _load(
     file: BinaryIO,
     size: int | None,
-    model: str | os.PathLike[str] | None,
+    find: Coders,
     damaged: bool = False,
 ) -> tuple[TokenFile, list[range]]:
     """Reads one token file.
@@ -312,18 +324,29 @@ def _load(
     Args:
         file: stands at its start.
         size: of all bytes in the file, None if not known.
-        model: has the prior.
+        find: gives the coder.
         damaged: whether a damaged file is read as far as possible.
 
     Returns:
         The token file, and the places of its lost tokens.
     """
     header = _take(file, _HEADER.size)
+    _, version, bits, model_id, sample_rate, hop_length, num_samples, count = _unpack(header)
+    if version == CODED:
+        tokens, lost = _load_coded(file, header, count, bits, find, damaged)
+    else:
+        tokens, lost = _load_packed(file, size, header, count, bits), []
+    return TokenFile(tokens, model_id.hex(), sample_rate, hop_length, num_samples, bits), lost
+
+
+def _unpack(header: bytes) -> tuple[Any, ...]:
+    """The fields of a header."""
     if not MAGIC.startswith(header[: len(MAGIC)]) or not header:
         raise TokenFileError("not a token file (.atok)")
     if len(header) < _HEADER.size:
         raise TokenFileError("cut short: the header is not complete")
-    _, version, bits, model_id, sample_rate, hop_length, num_samples, count = _HEADER.unpack(header)
+    fields = _HEADER.unpack(header)
+    _, version, bits, _, _, hop_length, num_samples, count = fields
     if version not in (PACKED, CODED):
         raise TokenFileError(
             f"version {version} of the layout, but this program knows versions {PACKED} and "
@@ -333,11 +356,7 @@ def _load(
     _check_bits(bits)
     _integer("hop_length", hop_length, 1, 2**32 - 1)
     _check_count(count, num_samples, hop_length)
-    if version == CODED:
-        tokens, lost = _load_coded(file, header, count, bits, model, damaged)
-    else:
-        tokens, lost = _load_packed(file, size, header, count, bits), []
-    return TokenFile(tokens, model_id.hex(), sample_rate, hop_length, num_samples, bits), lost
+    return fields
 
 
 def _load_packed(
@@ -367,7 +386,7 @@ def _load_coded(
     header: bytes,
     count: int,
     bits: int,
-    model: str | os.PathLike[str] | None,
+    find: Coders,
     damaged: bool,
 ) -> tuple[NDArray[np.uint16], list[range]]:
     """Reads what follows the header in version 2."""
@@ -379,7 +398,7 @@ def _load_coded(
         raise TokenFileError("damaged: the checksum of the header does not match")
     data = _take(file, _MOST * count)
     try:
-        coder = entropy.find(prior.hex(), model)
+        coder = find(prior.hex())
         if coder.prior.bits != bits:
             raise TokenFileError(f"its prior is of {coder.prior.bits} bits, it has {bits}")
         if damaged:

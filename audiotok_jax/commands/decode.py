@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax import audio, interchange
+from audiotok_jax import audio, entropy, interchange
 from audiotok_jax.jobs import (
     AUDIO_SUFFIXES,
     PIPE,
@@ -36,9 +36,15 @@ def run(args: argparse.Namespace) -> int:
     if not plan.jobs:
         return plan.finish()
     tokenizer = AudioTokenizer.from_pretrained(args.model)
-    read = interchange.recover if args.recover else _read_whole
+    find = functools.partial(entropy.find, path_or_name=args.model)
+
+    def read(job: Job) -> tuple[TokenFile, list[range]]:
+        if args.recover:
+            return interchange.recover(job.source, tokenizer, find)
+        return interchange.read(job.source, tokenizer, find), []
+
     readable: list[tuple[Job, list[range]]] = []
-    clips = _tokens(plan.jobs, lambda job: read(job.source, tokenizer, args.model), readable)
+    clips = _tokens(plan.jobs, read, readable)
     with progress("decode", len(plan.jobs)) as advance:
         for clip, pieces in groupby(tokenizer.decode_clips(clips), itemgetter(0)):
             job, lost = readable[clip]
@@ -61,12 +67,6 @@ def run(args: argparse.Namespace) -> int:
                 job.fail(error)
             advance(0, 1)
     return plan.finish()
-
-
-def _read_whole(
-    path: Path, tokenizer: AudioTokenizer, model: str | None
-) -> tuple[TokenFile, list[range]]:
-    return interchange.read(path, tokenizer, model), []
 
 
 def _tokens(

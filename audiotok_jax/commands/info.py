@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.metadata
 import os
 
 import jax
 
-from audiotok_jax import config, pretrained, tokenfile
+from audiotok_jax import config, entropy, pretrained, tokenfile
 from audiotok_jax.jobs import complain
 
 
@@ -16,10 +17,11 @@ def run(args: argparse.Namespace) -> int:
     """Does it and returns the exit code."""
     if not args.inputs:
         _show_installation()
+    find = functools.partial(entropy.find, path_or_name=args.model)
     failed = False
     for path in args.inputs:
         try:
-            found = tokenfile.read(path, model=args.model)
+            found = tokenfile.read(path, find=find)
             size = os.path.getsize(path)
         except (ValueError, OSError) as error:
             complain(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax import files, interchange
+from audiotok_jax import entropy, files, interchange
 from audiotok_jax.commands.table import show_table
 from audiotok_jax.evaluate.stats import statistics, tables
 from audiotok_jax.jobs import TOKEN_SUFFIXES, complain
@@ -20,11 +21,12 @@ def run(args: argparse.Namespace) -> int:
     """Does it and returns the exit code."""
     sources = files.find(args.inputs, TOKEN_SUFFIXES)
     _check_reports(args, sources)
+    find = functools.partial(entropy.find, path_or_name=args.model)
     streams: list[NDArray[np.int64]] = []
     failed = False
     for path in sources:
         try:
-            streams += interchange.read_streams(path, args.bits, args.model)
+            streams += interchange.read_streams(path, args.bits, find)
         except (ValueError, OSError) as error:
             complain(error)
             failed = True

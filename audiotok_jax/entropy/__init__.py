@@ -6,6 +6,7 @@ bytes and back; `blocks` frames them, so that a damaged one costs itself alone.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 
@@ -13,7 +14,11 @@ from audiotok_jax import pretrained
 from audiotok_jax.entropy.coder import Coder, DamagedError
 from audiotok_jax.entropy.prior import FILE, Prior
 
-__all__ = ["Coder", "DamagedError", "Prior", "find", "load"]
+__all__ = ["Coder", "DamagedError", "Prior", "UnknownPriorError", "find", "load"]
+
+
+class UnknownPriorError(ValueError):
+    """Tokens were made compact by a prior that is not at hand."""
 
 
 def load(path_or_name: str | os.PathLike[str] | None = None) -> Coder:
@@ -40,18 +45,20 @@ def find(prior_id: str, path_or_name: str | os.PathLike[str] | None = None) -> C
 
     Args:
         prior_id: `Prior.id`, which compact tokens name.
-        path_or_name: of the model in whose folder it lies; None looks through those released.
+        path_or_name: of a model to look at beside those released.
 
     Raises:
-        FileNotFoundError: as `load`.
-        ValueError: the prior is another one, or there is none such.
+        UnknownPriorError: none has it.
     """
-    coders = _released() if path_or_name is None else [load(path_or_name)]
+    coders = _released()
+    if path_or_name is not None:
+        with contextlib.suppress(FileNotFoundError):  # it is told below what is missing
+            coders = [*coders, load(path_or_name)]
     for coder in coders:
         if coder.prior.id == prior_id:
             return coder
-    where = "no released model has" if path_or_name is None else f"{path_or_name} does not have"
-    raise ValueError(
+    where = f"{path_or_name} does not have" if path_or_name else "no released model has"
+    raise UnknownPriorError(
         f"the tokens were made compact by prior {prior_id}, which {where}; name the model that has "
         "it with --model"
     )
