@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before the first import of jax; subprocesses inherit it.
@@ -25,6 +26,14 @@ jax.config.update("jax_num_cpu_devices", 8)  # of this process alone, so not by 
 hypothesis.settings.register_profile("audiotok", deadline=None, max_examples=25)
 hypothesis.settings.load_profile("audiotok")
 
+LONG = ("test_processes", "test_sharding", "test_launch", "test_train")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that workers end together."""
+    order = dict(zip(LONG, range(len(LONG)), strict=True))
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
+
 
 def make_speech(samples: int, seed: int = 0, rate: int = 16000) -> np.ndarray:
     """A gliding harmonic sound in noise that comes and goes: float32 (samples,) within -1..1."""
@@ -43,6 +52,16 @@ def make_speech(samples: int, seed: int = 0, rate: int = 16000) -> np.ndarray:
 def speech():
     """`make_speech`."""
     return make_speech
+
+
+@pytest.fixture(scope="module")
+def compiled_quickly() -> Iterator[None]:
+    """What is compiled here and in processes that are started runs slower, and sooner."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        jax.config.update("jax_disable_most_optimizations", True)
+        yield
+        jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ OPTIONS = (
     "--preset", "tiny-80hz", "--steps", str(STEPS), "--batch-size", "8", "--seconds", "0.25",
     "--precision", "float32", "--set", "session.save_steps=1", "session.tensorboard=False",
 )  # fmt: skip
-ENVIRONMENT = os.environ | {"PYTHON": sys.executable}
+ENVIRONMENT = os.environ | {"PYTHON": sys.executable, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 
 # What launch/gke_jobset.yaml uses of JobSet; the API has more. The template is Kubernetes' own.
 JOBSET = {
@@ -211,12 +211,12 @@ while :; do sleep 0.05; done
 def test_a_slurm_job_queues_itself_until_the_last_step(tmp_path, code, requeued):
     environment = stubs(
         tmp_path / "bin",
-        srun=f'[[ $# == 4 && $2 == launch/local.sh && $4 == "a b" ]] && exit {code}; exit 9',
+        srun=f"""[[ $# == 4 && $2 == launch/local.sh && $4 == "a b" ]] || exit 9
+[[ $SRUN_CPUS_PER_TASK == 5 ]] && exit {code}; exit 8""",
         scontrol=f'echo "$*" >{tmp_path}/asked',
     )
-    job = subprocess.run(
-        [LAUNCH / "slurm.sbatch", "--out", "a b"], env=environment | {"SLURM_JOB_ID": "17"}
-    )
+    environment |= {"SLURM_JOB_ID": "17", "SLURM_CPUS_PER_TASK": "5"}
+    job = subprocess.run([LAUNCH / "slurm.sbatch", "--out", "a b"], env=environment)
     assert job.returncode == code
     asked = tmp_path / "asked"
     assert (asked.read_text() if asked.exists() else "") == ("requeue 17\n" if requeued else "")

@@ -19,6 +19,8 @@ from safetensors.numpy import load_file
 
 from audiotok_jax import audio
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 STEPS = 12
 OPTIONS = (
     "--preset", "tiny-80hz", "--steps", str(STEPS), "--batch-size", "8", "--seconds", "0.25",
