@@ -71,6 +71,12 @@ class Settings:
     compact: bool
     shard_clips: int
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What shards say of their tokens."""
+        names = ("model_id", "sample_rate", "hop_length", "bits", "version")
+        return {name: getattr(self, name) for name in names}
+
 
 class Shard(NamedTuple):
     """Clips of a plan in one piece.

@@ -24,9 +24,6 @@ from audiotok_jax.corpus.plan import Plan
 OPEN_SHARDS = 64
 """Shards that are kept open; each may hold a row group of some megabytes."""
 
-ABOUT = ("model_id", "sample_rate", "hop_length", "bits", "version")
-"""What the settings of a corpus say of its tokens."""
-
 
 class Corpus:
     """The clips of a corpus, a sequence of `Entry`: `len`, `[number]`, iteration, `find`.
@@ -63,7 +60,7 @@ class Corpus:
         self.starts = np.cumsum([0, *(receipt.clips for _, receipt in self.done)])
         settings = self.plan.settings
         self._layout = Layout(
-            {name: getattr(settings, name) for name in ABOUT},
+            settings.about,
             self.plan.columns,
             find=functools.partial(entropy.find, path_or_name=model or settings.model),
         )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from audiotok_jax import pretrained, provenance
+from audiotok_jax import entropy, pretrained, provenance
 from audiotok_jax.commands.corpus.progress import showing
 from audiotok_jax.corpus import decoding, inputs, make, reports, shards
 from audiotok_jax.corpus.engines import Coded, local
@@ -25,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
     if args.compact and args.format == "flat":
         raise ValueError("--compact: flat shards hold plain tokens, to be mapped into memory")
     model = pretrained.load(args.model)
+    coder = entropy.load(args.model) if args.compact else None
     settings = Settings(
         inputs=tuple(map(inputs.absolute, args.inputs)),
         clips="",
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         part = plan.part(*args.shard)
         if part:
             with lock.making(part):
-                _make(plan, part, model, args)
+                _make(plan, part, model, coder, args)
         with lock.planning():
             card = reports.write(plan)
     if card is None:
@@ -64,7 +65,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _make(
-    plan: Plan, part: Sequence[Shard], model: pretrained.Model, args: argparse.Namespace
+    plan: Plan,
+    part: Sequence[Shard],
+    model: pretrained.Model,
+    coder: entropy.Coder | None,
+    args: argparse.Namespace,
 ) -> None:
     shards.clean(plan, part)
     done = {shard: shards.receipt(plan, shard) for shard in part}
@@ -72,15 +77,10 @@ def _make(
     if not todo:
         return
     errors = sum(len(receipt.errors) for receipt in done.values() if receipt is not None)
-    settings = plan.settings
-    about = {
-        name: getattr(settings, name)
-        for name in ("model_id", "sample_rate", "hop_length", "bits", "version")
-    }
-    layout = Layout(about, plan.columns)
+    layout = Layout(plan.settings.about, plan.columns, coder)
     events = make.make(plan, todo, layout, _coded(plan, todo, model, args), errors, args.max_errors)
     try:
-        with showing(len(part), todo, settings.sample_rate) as show:
+        with showing(len(part), todo, plan.settings.sample_rate) as show:
             for event in events:
                 show(event)
     except (KeyboardInterrupt, SystemExit):
