@@ -85,7 +85,7 @@ def pieces(original: Original, shape: Shape) -> Iterator[Piece]:
     """
     held = None
     try:
-        with _opened(original) as (rate, chunks):
+        with opened(original) as (rate, chunks):
             wave = audio.resample_stream(chunks, rate, shape.sample_rate)
             for data, samples in cut(wave, shape.size, shape.halo, 0.0):
                 if held is not None:
@@ -102,7 +102,7 @@ def pieces(original: Original, shape: Shape) -> Iterator[Piece]:
 
 
 @contextmanager
-def _opened(original: Original) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
+def opened(original: Original) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
     """Gives the sample rate in Hz and the chunks of a clip."""
     path, container = original.path, original.container
     if original.fault:
@@ -147,7 +147,8 @@ def _member(original: Original) -> Iterator[bytes]:
 
 
 def _remote(url: str) -> Iterator[bytes]:
-    import fsspec  # imports much, and is not needed for files
+    # Imported here, as it imports much, and files do not need it.
+    import fsspec  # type: ignore[import-untyped]
 
     try:
         with fsspec.open(url) as file:

@@ -137,7 +137,7 @@ def _in_table(table: Path) -> Iterator[Original]:
 
 
 def _in_list(path: Path) -> Iterator[Original]:
-    for line in path.readas_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line.strip():
             yield _listed(line.strip(), path, {"corpus": path.stem})
 

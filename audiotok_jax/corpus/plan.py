@@ -56,6 +56,7 @@ class Settings:
         bits: per token.
         format: one of `formats.FORMATS`.
         compact: whether tokens are entropy-coded.
+        prior: `Prior.id` of what codes them, or "".
         shard_clips: clips in a shard.
     """
 
@@ -69,6 +70,7 @@ class Settings:
     bits: int
     format: str
     compact: bool
+    prior: str
     shard_clips: int
 
     @property

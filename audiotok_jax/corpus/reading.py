@@ -106,10 +106,14 @@ class Corpus:
             if self._numbers is None:
                 names: list[str] = []
                 for part in range(len(self.done)):
-                    with self._reading(part) as reader:
-                        names += reader.ids()
+                    names += self.ids(part)
                 self._numbers = {name: number for number, name in enumerate(names)}
         return self[self._numbers[clip_id]]
+
+    def ids(self, part: int) -> list[str]:
+        """Those of the clips in `done[part]`."""
+        with self._reading(part) as reader:
+            return reader.ids()
 
     def lengths(self, part: int) -> NDArray[np.int64]:
         """Numbers of tokens of the clips in `done[part]`, (clips,)."""

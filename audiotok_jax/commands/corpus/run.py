@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
         bits=model.config.bits,
         format=args.format,
         compact=args.compact,
+        prior=coder.prior.id if coder else "",
         shard_clips=args.shard_clips,
     )
     out = Path(args.out)

@@ -7,6 +7,9 @@ machines must see the inputs, the corpus and the model under the same paths.
 
 from __future__ import annotations
 
+import functools
+import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -38,38 +41,41 @@ def encode(plan: Plan, shards: Sequence[Shard], shape: Shape, model: str) -> Ite
         shape: of windows.
         model: name or folder of the model.
     """
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level="WARNING", include_dashboard=False)
+        with warnings.catch_warnings():  # Ray's programs do not use the JAX of this one
+            warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
+            ray.init(log_to_driver=False, logging_level=logging.WARNING)
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     found = ray.cluster_resources()
     device = next((name for name in ("TPU", "GPU") if found.get(name)), "CPU")
-    actors = ray.data.ActorPoolStrategy(
-        min_size=1, max_size=max(1, int(found[device])) if device != "CPU" else 1
-    )
-    needs: dict[str, Any] = {
+    # A CPU is shared with the tasks, and one actor uses all cores of its machine.
+    most = len(ray.nodes()) if device == "CPU" else int(found[device])
+    actors = ray.data.ActorPoolStrategy(min_size=1, max_size=most)
+    needs: dict[str, dict[str, Any]] = {
         "CPU": {"num_cpus": 1},
         "GPU": {"num_gpus": 1},
         "TPU": {"resources": {"TPU": 1}},
-    }[device]
+    }
     tasks = [
         {"shard": shard.number, "start": start}
         for shard in shards
         for start in range(0, shard.clips, TASK_CLIPS)
     ]
     windows = ray.data.from_items(tasks, override_num_blocks=len(tasks)).flat_map(
-        _decode, fn_args=(plan, shape)
+        functools.partial(_decode, plan, shape)
     )
     coded = windows.map_batches(
-        _Encoder, fn_constructor_args=(model,), compute=actors, batch_size=BATCH, **needs
+        _Encoder, fn_constructor_args=(model,), compute=actors, batch_size=BATCH, **needs[device]
     )
     for row in coded.iter_rows():
         tokens = row["tokens"][: row["valid"]]
         yield Coded(row["clip"], tokens, row["samples"], row["last"], row["error"])
 
 
-def _decode(task: dict[str, Any], plan: Plan, shape: Shape) -> Iterator[dict[str, Any]]:
+def _decode(plan: Plan, shape: Shape, task: dict[str, Any]) -> Iterator[Any]:
     """The windows of some clips."""
     shard, start = plan.shards[task["shard"]], task["start"]
     originals = plan.originals(shard)[start : start + TASK_CLIPS]

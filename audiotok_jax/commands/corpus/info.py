@@ -1,0 +1,31 @@
+"""`audiotok corpus info`: what a corpus holds."""
+
+from __future__ import annotations
+
+import argparse
+
+from audiotok_jax.corpus.reading import Corpus
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does it and returns the exit code."""
+    corpus = Corpus(args.corpus)
+    settings = corpus.plan.settings
+    receipts = [receipt for _, receipt in corpus.done]
+    tokens = corpus.num_tokens
+    size = sum(file["bytes"] for receipt in receipts for file in receipt.files)
+    hours = sum(receipt.samples for receipt in receipts) / settings.sample_rate / 3600
+    each = f", {8 * size / tokens:.2f} bits per token" if tokens else ""
+    compact = ", compact" if settings.compact else ""
+    rate = settings.sample_rate / settings.hop_length
+    print(args.corpus)
+    print(f"  model        {settings.model_id}, {settings.model}")
+    print(f"  tokens       {tokens}, {rate:g} a second, of {settings.bits} bits")
+    print(f"  speech       {hours:.2f} h at {settings.sample_rate} Hz")
+    print(f"  clips        {len(corpus)} of {corpus.plan.num_clips}")
+    print(f"  unreadable   {sum(len(receipt.errors) for receipt in receipts)}")
+    print(f"  shards       {len(receipts)} of {len(corpus.plan.shards)}")
+    print(f"  format       {settings.format}{compact}, {size} bytes{each}")
+    print(f"  columns      {', '.join(corpus.plan.columns) or 'none'}")
+    print(f"  inputs       {', '.join(settings.inputs)}")
+    return 0
