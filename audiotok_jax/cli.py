@@ -310,7 +310,7 @@ def _corpus(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     corpus = _verb(
         verbs,
         "corpus",
-        "make a corpus of tokens, and check it",
+        "make a corpus of tokens, check it and read it",
         "audiotok corpus run speech/ --out tokens/",
         "audiotok corpus verify tokens/ --sample 100",
     )
@@ -334,6 +334,53 @@ the model gives for their audio, bit for bit.""",
         help="encode N clips again, drawn at random; default: %(default)s",
     )
     _model(verify)
+    _corpus_readers(actions)
+
+
+def _corpus_readers(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    info = _verb(
+        actions, "info", "tell what is in a corpus, finished or not", "audiotok corpus info tokens/"
+    )
+    export = _verb(
+        actions,
+        "export",
+        "write a corpus in another format",
+        "audiotok corpus export tokens/ --format flat --out flat/",
+        "audiotok corpus export tokens/ --format atok --compact --out files/",
+        about="""\
+Writes the same clips as a corpus of another format, or as OUT/ID.atok each. Stopped and started
+again, a corpus is gone on with where it was.""",
+    )
+    decode = _verb(
+        actions,
+        "decode",
+        "turn clips of a corpus into speech",
+        "audiotok corpus decode tokens/ en/a.flac en/b.flac --out speech/",
+    )
+    for parser in (info, export, decode):
+        parser.add_argument("corpus", metavar="CORPUS", help="a corpus that `corpus run` made")
+    decode.add_argument("ids", nargs="+", metavar="ID", help="ids of clips")
+    export.add_argument("-o", "--out", required=True, metavar="OUT", help="a folder")
+    decode.add_argument(
+        "-o", "--out", required=True, metavar="DIR", help="a folder, in which the id is the name"
+    )
+    export.add_argument(
+        "--format",
+        required=True,
+        choices=("parquet", "array_record", "flat", "atok"),
+        help="of the shards; atok is a file for each clip",
+    )
+    export.add_argument(
+        "--compact", action="store_true", help="store tokens entropy-coded, in fewer bits"
+    )
+    decode.add_argument(
+        "--suffix", choices=AUDIO_SUFFIXES, default=".wav", help="default: %(default)s"
+    )
+    _model(export)
+    _model(decode)
+    _force(decode)
+    for name, parser in actions.choices.items():
+        parser.set_defaults(command=f"corpus.{name}")  # the module in `commands`
 
 
 def _corpus_run(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from audiotok_jax import entropy, pretrained, provenance
@@ -42,8 +43,7 @@ def run(args: argparse.Namespace) -> int:
     )
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with Lock(out) as lock:
+    with _ending_on_sigterm(), Lock(out) as lock:
         with lock.planning():
             plan = make.prepare(out, settings)
         part = plan.part(*args.shard)
@@ -63,6 +63,16 @@ def run(args: argparse.Namespace) -> int:
         f"{card['shards']} shards"
     )
     return 0
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Makes SIGTERM end the process as Ctrl-C does: with what is open closed."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _make(
