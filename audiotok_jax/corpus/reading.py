@@ -53,7 +53,7 @@ class Corpus:
         self.done = [(shard, receipt) for shard, receipt in found if receipt is not None]
         if len(self.done) < len(found):
             warnings.warn(
-                f"{path}: unfinished: {len(self.done)} of {len(found)} shards are there; "
+                f"{self.plan.out}: unfinished: {len(self.done)} of {len(found)} shards are there; "
                 "`audiotok corpus run` makes the others",
                 stacklevel=2,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import constriction
 import numpy as np
+import threadpoolctl
 from numpy.typing import ArrayLike, NDArray
 
 from audiotok_jax.entropy import blocks
@@ -13,6 +14,10 @@ from audiotok_jax.entropy.prior import Prior, order
 # cut, which are the same on all machines, instead of by a search.
 _BIT = constriction.stream.model.Bernoulli(perfect=False)
 _WORD = np.dtype("<u4")
+
+# The matrices are small: beside other busy processes, threads that wait for each other make their
+# products many times slower.
+_THREADS = threadpoolctl.ThreadpoolController()
 
 
 class DamagedError(ValueError):
@@ -50,7 +55,8 @@ class Coder:
         if array.size and (array.min() < 0 or array.max() >= 2**bits):
             raise ValueError(f"tokens must lie in 0..{2**bits - 1}")
         starts = range(0, len(array), self.prior.block)
-        return blocks.join([self._encode(array[i : i + self.prior.block]) for i in starts])
+        with _THREADS.limit(limits=1, user_api="blas"):
+            return blocks.join([self._encode(array[i : i + self.prior.block]) for i in starts])
 
     def decode(self, data: bytes, num_tokens: int) -> NDArray[np.uint16]:
         """Undoes `encode`.
@@ -100,12 +106,13 @@ class Coder:
             raise DamagedError(f"damaged: {len(payloads)} of {count} blocks are left")
         tokens = np.zeros(num_tokens, np.uint16)
         lost = []
-        for number in range(count):
-            span = range(number * size, min(num_tokens, (number + 1) * size))
-            try:
-                tokens[span.start : span.stop] = self._decode(payloads[number], len(span))
-            except (KeyError, AssertionError):  # no such block; constriction finds it impossible
-                lost.append(span)
+        with _THREADS.limit(limits=1, user_api="blas"):
+            for number in range(count):
+                span = range(number * size, min(num_tokens, (number + 1) * size))
+                try:
+                    tokens[span.start : span.stop] = self._decode(payloads[number], len(span))
+                except (KeyError, AssertionError):  # no such block; constriction cannot decode it
+                    lost.append(span)
         return tokens, lost, whole
 
     def _encode(self, tokens: NDArray[np.integer]) -> bytes:
