@@ -29,15 +29,15 @@ def write(plan: Plan) -> dict[str, Any] | None:
         ValueError: a receipt is damaged.
         OSError: the disk does not take it.
     """
+    if not all(shards.is_done(plan, shard) for shard in plan.shards):
+        return None
     settings = plan.settings
     counts = Counts(settings.bits)
     clips = errors = tokens = samples = size = 0
     with replacing(plan.out / ERRORS) as path, open(path, "w", encoding="utf-8") as file:
         for shard in plan.shards:
             receipt = shards.receipt(plan, shard)
-            if receipt is None:
-                path.unlink()
-                return None
+            assert receipt is not None
             for error in receipt.errors:
                 file.write(json.dumps(error, ensure_ascii=False) + "\n")
             counts += Counts.from_json(receipt.counts, settings.bits)

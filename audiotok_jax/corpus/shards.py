@@ -45,6 +45,11 @@ class Receipt:
     counts: dict[str, Any]
 
 
+def is_done(plan: Plan, shard: Shard) -> bool:
+    """Whether a shard has a receipt."""
+    return _receipt_path(plan, shard).exists()
+
+
 def receipt(plan: Plan, shard: Shard) -> Receipt | None:
     """The receipt of a shard; None if it is not done.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import queue
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
 from audiotok_jax.corpus import decoding
 from audiotok_jax.corpus.decoding import Piece, Shape
@@ -70,6 +72,7 @@ class _Worker:
         """Starts at the clip at the place `first` of the shards; every `step`-th is decoded."""
         self._work = (plan, shards, shape)
         self._step = step
+        self._process: BaseProcess | None = None
         self._start(first)
 
     def pieces(self, place: int) -> Iterator[Piece]:
@@ -79,43 +82,49 @@ class _Worker:
         while not last:
             try:
                 piece = self._connection.recv()
-            except (EOFError, ConnectionError):
-                self.stop()
+            except (EOFError, OSError):
                 deaths += 1
                 known = 0
-                self._start(place if deaths < TRIES else place + self._step)
-                if deaths < TRIES:
+                if deaths < TRIES:  # by itself, as it may have been a later clip that killed it
+                    self._start(place, place + 1)
                     continue
                 piece, known = Piece(None, 0, last=True, error="kills what decodes it"), given
             if isinstance(piece, Exception):
                 raise piece
             last = piece.last
             known += 1
-            if known > given or last:  # else it was given before the process died
+            if known > given:  # else it was given before the process died
                 given = known
                 yield piece
+        if deaths:
+            self._start(place + self._step)
 
     def stop(self) -> None:
-        """Ends the process, whatever it does."""
+        """Ends the process, if there is one, whatever it does."""
+        if self._process is None:
+            return
         self._process.terminate()  # it then removes its temporary files
         self._process.join(STOP_SECONDS)
         self._process.kill()
         self._process.join()
         self._connection.close()
 
-    def _start(self, first: int) -> None:
+    def _start(self, first: int, end: int | None = None) -> None:
+        """Has a new process decode the clips at the places from `first` on, up to `end`."""
+        self.stop()
         context = multiprocessing.get_context("forkserver")  # JAX's threads do not survive a fork
         context.set_forkserver_preload([__name__])
         self._connection, theirs = context.Pipe(duplex=False)
         with theirs:
+            places = slice(first, end, self._step)
             self._process = context.Process(
-                target=_serve, args=(theirs, *self._work, first, self._step), daemon=True
+                target=_serve, args=(theirs, *self._work, places), daemon=True
             )
             self._process.start()
 
 
 def _serve(
-    connection: Connection, plan: Plan, shards: Sequence[Shard], shape: Shape, first: int, step: int
+    connection: Connection, plan: Plan, shards: Sequence[Shard], shape: Shape, places: slice
 ) -> None:
     """What a process does: decodes ahead of a thread that sends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the one at work stops us
@@ -131,10 +140,10 @@ def _serve(
 
     threading.Thread(target=send, daemon=True).start()
     try:
-        for place, (_, original) in enumerate(_clips(plan, shards)):
-            if place >= first and (place - first) % step == 0:
-                for piece in decoding.pieces(original, shape):
-                    ready.put(piece)
+        clips = itertools.islice(_clips(plan, shards), places.start, places.stop, places.step)
+        for _, original in clips:
+            for piece in decoding.pieces(original, shape):
+                ready.put(piece)
     except Exception as error:
         ready.put(error)
     signal.pause()  # until all is read, and SIGTERM comes

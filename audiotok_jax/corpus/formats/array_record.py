@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -45,7 +46,8 @@ class Writer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with _errors():
+            self._file.close()
 
     def add(self, entry: Entry) -> None:
         """Appends a clip; OSError if the disk does not take it."""
@@ -61,7 +63,17 @@ class Writer:
             about["bits"],
         )
         tokens = tokenfile.dumps(token_file, self._layout.coder)
-        self._file.write(LENGTH.pack(len(text)) + text + tokens)
+        with _errors():
+            self._file.write(LENGTH.pack(len(text)) + text + tokens)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turns those of ArrayRecord, whose text alone tells them apart, into OSError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OSError(str(error)) from None
 
 
 class Reader:
