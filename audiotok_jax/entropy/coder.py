@@ -73,7 +73,9 @@ class Coder:
         """
         tokens, lost, whole = self._recover(data, num_tokens)
         if lost:
-            raise DamagedError(f"damaged: {_describe(lost)} lost")
+            raise DamagedError(
+                f"damaged: {_describe(lost)} of {num_tokens} are lost; --recover gives the others"
+            )
         if not whole:
             raise DamagedError("damaged: bytes that belong to no token")
         return tokens
@@ -103,7 +105,7 @@ class Coder:
         payloads, whole = blocks.split(data, count)
         # Before memory is taken for what a forged header announces.
         if len(payloads) < count / 1000:
-            raise DamagedError(f"damaged: {len(payloads)} of {count} blocks are left")
+            raise DamagedError(f"damaged: {count - len(payloads)} of {count} blocks are lost")
         tokens = np.zeros(num_tokens, np.uint16)
         lost = []
         with _THREADS.limit(limits=1, user_api="blas"):

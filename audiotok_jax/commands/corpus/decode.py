@@ -9,15 +9,15 @@ from operator import itemgetter
 from pathlib import Path
 
 from audiotok_jax import audio
+from audiotok_jax.commands.corpus.opening import open_corpus
 from audiotok_jax.corpus.exporting import place
-from audiotok_jax.corpus.reading import Corpus
 from audiotok_jax.tokenfile import OtherModelError
 from audiotok_jax.tokenizer import AudioTokenizer
 
 
 def run(args: argparse.Namespace) -> int:
     """Does it and returns the exit code."""
-    corpus = Corpus(args.corpus, args.model)
+    corpus = open_corpus(args.corpus, args.model)
     settings = corpus.plan.settings
     entries = []
     for name in args.ids:

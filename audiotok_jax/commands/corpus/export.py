@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 
 from audiotok_jax import entropy
+from audiotok_jax.commands.corpus.opening import open_corpus
 from audiotok_jax.corpus import exporting
-from audiotok_jax.corpus.reading import Corpus
 
 
 def run(args: argparse.Namespace) -> int:
     """Does it and returns the exit code."""
     if args.compact and args.format == "flat":
         raise ValueError("--compact: flat shards hold plain tokens, to be mapped into memory")
-    corpus = Corpus(args.corpus, args.model)
+    corpus = open_corpus(args.corpus, args.model)
     out = Path(args.out)
     if os.path.realpath(out) == os.path.realpath(args.corpus):
         raise ValueError(f"{out}: is the corpus itself; choose another --out")

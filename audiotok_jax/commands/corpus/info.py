@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from audiotok_jax.corpus.reading import Corpus
+from audiotok_jax.commands.corpus.opening import open_corpus
 
 
 def run(args: argparse.Namespace) -> int:
     """Does it and returns the exit code."""
-    corpus = Corpus(args.corpus)
+    corpus = open_corpus(args.corpus)
     settings = corpus.plan.settings
     receipts = [receipt for _, receipt in corpus.done]
     tokens = corpus.num_tokens
