@@ -13,14 +13,15 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 
 from audiotok_jax.codec import model
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.files import replacing
 
-DEFAULT = "small-80hz"
+DEFAULT = "small-80hz-2"
 FORMAT = 1
 """Version of the layout of a model's folder."""
 
@@ -91,7 +92,7 @@ def save(
     target.mkdir(parents=True, exist_ok=True)
     about = {"format": FORMAT, "codec": config.to_dict(), "card": card or {}}
     with replacing(target / WEIGHTS) as path:
-        save_file(weights, path)
+        path.write_bytes(to_bytes(weights))  # `save_file` would let nobody else read it
     with replacing(target / CONFIG) as path:
         path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return identity(unflatten_dict(weights, sep="/"), config)

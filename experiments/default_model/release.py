@@ -1,6 +1,6 @@
 """Puts the weights of a run into the package, with a summary of its metrics.
 
-    python experiments/default_model/release.py --name small-80hz --runs runs/first runs/default
+    python experiments/default_model/release.py --name small-80hz-2 --runs runs/first runs/second
 
 The weights are those of the last run; the summary (`metrics.jsonl`, a line per 100 steps, means)
 covers all of them in order.
@@ -18,6 +18,8 @@ import numpy as np
 from audiotok_jax.pretrained import MODELS
 
 STEPS = 100
+SPEEDS = ("audio_seconds_per_second", "mfu")
+"""What tells of the machine, and is not in every line."""
 
 
 def summary(run: Path) -> list[dict[str, float | str]]:
@@ -29,7 +31,7 @@ def summary(run: Path) -> list[dict[str, float | str]]:
         | {
             name: round(float(np.mean([line[name] for line in part])), 5)
             for name in part[-1]
-            if name not in ("step", "audio_seconds_per_second")
+            if name not in ("step", *SPEEDS)
         }
         for part in parts
     ]
