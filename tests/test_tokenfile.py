@@ -10,7 +10,7 @@ import struct
 import threading
 import tracemalloc
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -19,8 +19,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_entropy import make_prior
 
-from audiotok_jax import tokenfile
+from audiotok_jax import entropy, tokenfile
+from audiotok_jax.entropy import UnknownPriorError
 from audiotok_jax.tokenfile import OtherModelError, TokenFile, TokenFileError
 
 MODEL = "0123456789abcdef"
@@ -349,9 +351,85 @@ def test_failed_write_leaves_what_was_there(
     assert_same(tokenfile.read(path), make(seed=1))
 
 
+@pytest.fixture(scope="module")
+def coder() -> entropy.Coder:
+    return entropy.Coder(make_prior(model_id=MODEL))
+
+
+def find_in(coder: entropy.Coder) -> tokenfile.Coders:
+    """What finds a coder, as `entropy.find` does."""
+
+    def find(prior_id: str) -> entropy.Coder:
+        if prior_id != coder.prior.id:
+            raise UnknownPriorError("unknown prior")
+        return coder
+
+    return find
+
+
+@given(count=st.integers(1, 130), seed=st.integers(0, 9))
+def test_compact_round_trip(coder: entropy.Coder, count: int, seed: int) -> None:
+    token_file = make(count, seed=seed)
+    data = tokenfile.dumps(token_file, coder)
+    assert tokenfile.num_tokens(data) == count
+    assert_same(tokenfile.loads(data, find_in(coder)), token_file)
+
+
+def test_compact_layout(coder: entropy.Coder) -> None:
+    token_file = make(50)
+    header = tokenfile.dumps(token_file)[:42]
+    header = header[:8] + b"\x02" + header[9:] + bytes.fromhex(coder.prior.id)
+    expected = header + struct.pack("<I", zlib.crc32(header)) + coder.encode(token_file.tokens)
+    assert tokenfile.dumps(token_file, coder) == expected
+
+
+def test_compact_file_with_damage(coder: entropy.Coder, tmp_path: Path) -> None:
+    path = tmp_path / "x.atok"
+    token_file = make(100)
+    tokenfile.write(path, token_file, coder)
+    whole = path.read_bytes()
+    find = find_in(coder)
+    assert_same(tokenfile.recover(path, find=find)[0], token_file)
+    path.write_bytes(whole[:-1])
+    with pytest.raises(TokenFileError, match=r"x.atok: damaged: tokens 80 to 99 of 100 are lost"):
+        tokenfile.read(path, find=find)
+    found, lost = tokenfile.recover(path, find=find)
+    assert lost == [range(80, 100)]
+    np.testing.assert_array_equal(found.tokens[:80], token_file.tokens[:80])
+    assert not found.tokens[80:].any()
+    assert found.num_samples == token_file.num_samples
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data[:50], "cut short: the header"),
+        (lambda data: data[:54], "blocks are lost"),
+        (lambda data: data[:43] + b"\0" + data[44:], "checksum of the header"),
+        (lambda data: data[:53] + bytes([data[53] ^ 1]) + data[54:], "checksum of the header"),
+        (lambda data: data + b"\0", "belong to no token"),
+    ],
+)
+def test_bad_compact_bytes(
+    coder: entropy.Coder, change: Callable[[bytes], bytes], message: str
+) -> None:
+    data = change(tokenfile.dumps(make(50), coder))
+    with pytest.raises(TokenFileError, match=message):
+        tokenfile.loads(data, find_in(coder))
+
+
+def test_compact_with_another_prior(coder: entropy.Coder, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="does not know the tokens"):
+        tokenfile.dumps(dataclasses.replace(make(), model_id="f" * 16), coder)
+    path = tmp_path / "x.atok"
+    tokenfile.write(path, make(), coder)
+    with pytest.raises(TokenFileError, match=f"by prior {coder.prior.id}, which no released"):
+        tokenfile.read(path)
+
+
 @settings(max_examples=200)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused(data: bytes) -> None:
-    for junk in (data, tokenfile.MAGIC + data):
+    for junk in (data, tokenfile.MAGIC + data, tokenfile.MAGIC + b"\x02" + data):
         with pytest.raises(TokenFileError):
             tokenfile.loads(junk)

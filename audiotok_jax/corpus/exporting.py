@@ -35,7 +35,8 @@ def to_corpus(corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None)
         ValueError: there is another corpus in `out`, or a shard is damaged.
         OSError: the disk does not take it, or another process writes it.
     """
-    settings = replace(corpus.plan.settings, format=form, compact=coder is not None)
+    prior = coder.prior.id if coder else ""
+    settings = replace(corpus.plan.settings, format=form, compact=coder is not None, prior=prior)
     out.mkdir(parents=True, exist_ok=True)
     (out / shards.FOLDER).mkdir(exist_ok=True)
     with Lock(out) as lock:
