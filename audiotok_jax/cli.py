@@ -269,6 +269,13 @@ def _count(text: str) -> int:
     return number
 
 
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
 def _data(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     what = "folders, tables (.tsv .csv .parquet .jsonl), tars, tfds:NAME[/CONFIG][:SPLIT]"
     data = _verb(
@@ -328,7 +335,7 @@ the model gives for their audio, bit for bit.""",
     verify.add_argument("corpus", metavar="OUT", help="a corpus that `corpus run` made")
     verify.add_argument(
         "--sample",
-        type=int,
+        type=_whole,
         default=20,
         metavar="N",
         help="encode N clips again, drawn at random; default: %(default)s",
@@ -419,7 +426,7 @@ on where it was stopped, however that was. What cannot be read is listed in OUT/
     )
     run.add_argument(
         "--workers",
-        type=int,
+        type=_whole,
         default=os.cpu_count(),
         metavar="N",
         help="processes that decode audio; 0 decodes beside the model; default: one for each core",
@@ -438,7 +445,10 @@ on where it was stopped, however that was. What cannot be read is listed in OUT/
         help="ray spreads the work over a Ray cluster; default: %(default)s",
     )
     run.add_argument(
-        "--max-errors", type=int, metavar="N", help="stop at more than N clips that cannot be read"
+        "--max-errors",
+        type=_whole,
+        metavar="N",
+        help="stop at more than N clips that cannot be read",
     )
     _model(run)
 

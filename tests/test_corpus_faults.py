@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import multiprocessing
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -248,23 +248,6 @@ def _command(command: list[str]) -> None:
     sys.exit(main(command))
 
 
-def kill_until_done(command: list[str], out: Path, seconds: Iterator[float], kills: int) -> int:
-    """Kills a run so often, each after so many seconds of work on shards; the times it did not."""
-    finished = 0
-    for _ in range(kills):
-        process = start(command)
-        while not (out / ".lock").exists() and process.is_alive():
-            time.sleep(0.001)
-        process.join(next(seconds))
-        finished += not process.is_alive()
-        process.kill()
-        process.join()
-    process = start(command)
-    process.join()
-    assert process.exitcode == 0
-    return finished
-
-
 def test_a_run_that_is_killed_goes_on_to_the_same_bytes(clips, model, tmp_path, whole):
     out = tmp_path / "out"
     command = arguments(clips, out, model)
@@ -287,10 +270,27 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(clips, model, tmp_path, 
 def test_twenty_kills_at_any_moment(clips, model, tmp_path, whole, number, parts):
     draw = random.Random(number * parts)
     out = tmp_path / "out"
-    for part in range(parts):
-        command = arguments(clips, out, model, "--workers", number, "--shard", f"{part}/{parts}")
-        moments = iter(functools.partial(draw.uniform, 0, 6), None)
-        kill_until_done(command, out, moments, 20 // parts)
+    commands = [
+        arguments(clips, out, model, "--workers", number, "--shard", f"{part}/{parts}")
+        for part in range(parts)
+    ]
+    kills = duration = 0
+    while kills < 20:
+        begin = time.monotonic()
+        process = start(commands[kills % parts])
+        process.join(draw.uniform(0, duration) if duration else None)
+        if process.is_alive():
+            process.kill()
+            kills += 1
+        else:
+            assert process.exitcode == 0
+            duration = max(duration, time.monotonic() - begin)
+        process.join()
+        if (out / "corpus_card.json").exists():
+            assert contents(out) == whole
+            shutil.rmtree(out)
+    for command in commands:
+        assert main(command) == 0
     assert contents(out) == whole
 
 
