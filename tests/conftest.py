@@ -20,6 +20,7 @@ import pytest  # noqa: E402
 
 from audiotok_jax import AudioTokenizer, CodecConfig, preset  # noqa: E402
 from audiotok_jax.codec import model  # noqa: E402
+from audiotok_jax.train import discriminators  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 8)  # of this process alone, so not by the environment
 
@@ -62,6 +63,15 @@ def compiled_quickly() -> Iterator[None]:
         jax.config.update("jax_disable_most_optimizations", True)
         yield
         jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="module")
+def few_discriminators() -> Iterator[None]:
+    """One of each kind, in this process: the others differ in their sizes alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(discriminators, "PERIODS", (3,))
+        patch.setattr(discriminators, "RESOLUTIONS", (256,))
+        yield
 
 
 @pytest.fixture(scope="session")

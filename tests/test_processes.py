@@ -19,8 +19,6 @@ from safetensors.numpy import load_file
 
 from audiotok_jax import audio
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
-
 STEPS = 12
 OPTIONS = (
     "--preset", "tiny-80hz", "--steps", str(STEPS), "--batch-size", "8", "--seconds", "0.25",

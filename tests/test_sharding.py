@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -12,28 +13,25 @@ import pytest
 
 from audiotok_jax import parallel, preset
 from audiotok_jax.codec import model
-from audiotok_jax.train import discriminators, placement, step
+from audiotok_jax.train import loop, placement, step
 from audiotok_jax.train.config import Recipe
+
+pytestmark = pytest.mark.usefixtures("few_discriminators")
 
 CODEC = preset("tiny-80hz")
 ROWS = 8
 STEPS = 10
 # Small enough for the arrays of the tiny preset to be cut.
 FSDP_SIZE = 256
+# Exchanges between devices in the text of a compiled program.
+COLLECTIVES = re.compile(
+    r" (all-reduce|all-gather|all-to-all|reduce-scatter|collective-\w+)(?:-start)?\("
+)
 # By stage. Compiling takes most of the time in the first; the discriminators would be very slow.
 OPTIONS = {1: {"xla_backend_optimization_level": 0}, 2: {}}
 
 Trained = tuple[Any, list[dict]]
 """The last state, and the results of all steps, as NumPy arrays."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_discriminators():
-    """One of each kind: the others differ in their sizes alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discriminators, "PERIODS", (3,))
-        patch.setattr(discriminators, "RESOLUTIONS", (256,))
-        yield
 
 
 def recipe(stage: int, accumulate: int = 1) -> Recipe:
@@ -132,3 +130,15 @@ def test_the_twin_by_pmap_does_the_same(batches, alone):
         state, result = update(state, batch)
         results.append(jax.tree.map(np.asarray, result))
     assert_same((jax.tree.map(np.asarray, state), results), alone(1))
+
+
+def test_the_compiled_step_donates_its_state_and_exchanges_gradients_alone(batches):
+    """It is compiled ahead of time, so that it cannot be compiled again."""
+    mesh = parallel.make_mesh(jax.devices())
+    state = parallel.replicate(create(1), mesh)
+    compiled = loop.trace_step(state, CODEC, recipe(1), mesh).lower().compile()
+    assert set(COLLECTIVES.findall(compiled.as_text())) == {"all-reduce"}
+    for batch in batches[:3]:
+        before = jax.tree.leaves(state)
+        state, _ = compiled(state, parallel.shard(batch, mesh))
+        assert all(leaf.is_deleted() for leaf in before)

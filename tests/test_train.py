@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,20 +16,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from audiotok_jax import AudioTokenizer, audio, parallel, preset
+from audiotok_jax import AudioTokenizer, audio, preset
 from audiotok_jax.codec import model
 from audiotok_jax.codec.pitch import pitch_frequencies
 from audiotok_jax.train import discriminators, loop, losses, pitch, step
 from audiotok_jax.train.checkpoint import Checkpoints
 from audiotok_jax.train.config import Recipe, Session, TrainConfig
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly", "few_discriminators")
+
 TINY = preset("tiny-80hz")
 RECIPE = Recipe(batch_size=8, seconds=0.25, steps=12)
 SESSION = Session(save_minutes=1e-9, tensorboard=False)
-# Exchanges between devices in the text of a compiled program.
-COLLECTIVES = re.compile(
-    r" (all-reduce|all-gather|all-to-all|reduce-scatter|collective-\w+)(?:-start)?\("
-)
 # Of a step: how long it took, which no two runs share.
 TIMES = ("audio_seconds_per_second", "mfu")
 OPTIONS = (
@@ -83,17 +80,17 @@ def test_a_reconstruction_is_nearest_to_itself(speech):
     assert 0 < float(near[0]) < float(far[0]) and 0 < float(near[1]) < float(far[1])
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0])
-def test_gradients_are_finite_on_silence_and_on_speech(tiny, speech, level):
+def test_gradients_are_finite_on_silence_and_on_speech(tiny, speech):
     config, params = tiny
-    wave = jnp.asarray(speech(8000) * level).reshape(1, -1)
 
-    def loss(params):
+    def loss(params, wave):
         passed = losses.forward(params, config, wave, jnp.zeros(1, jnp.int32), jnp.bfloat16)
         return sum(losses.reconstruction(passed.wave, wave, 16000)) + passed.pitch_loss
 
-    grads = jax.jit(jax.grad(loss))(params)
-    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(grads))
+    gradient = jax.jit(jax.grad(loss))
+    for wave in (np.zeros((1, 8000), np.float32), speech(8000)[None]):
+        leaves = jax.tree.leaves(gradient(params, wave))
+        assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in leaves)
 
 
 def test_training_decodes_as_decoding_does(tiny, speech, monkeypatch):
@@ -119,7 +116,7 @@ def batch(speech, samples: int, rows: int = 2) -> step.Batch:
 
 def test_stage_two_leaves_the_encoder_bit_for_bit_and_trains_the_rest(tiny, speech):
     config, params = tiny
-    recipe = Recipe(stage=2, steps=10, warmup=1, seconds=0.5, batch_size=2)
+    recipe = Recipe(stage=2, steps=10, warmup=1, seconds=0.5, critic_seconds=0.1, batch_size=2)
     state = step.create(jax.tree.map(jnp.copy, params), config, recipe)
     critic = jax.tree.map(np.asarray, state.critic)
     update = jax.jit(step.update, static_argnums=(2, 3))
@@ -163,19 +160,6 @@ def test_schedules_are_linear_between_their_points():
     assert float(step.learning_rate(Recipe(learning_rate=points))(15)) == 2.0
 
 
-def test_the_compiled_step_donates_its_state_and_exchanges_gradients_alone(speech):
-    """It is compiled ahead of time, so that it cannot be compiled again."""
-    mesh = parallel.make_mesh(jax.devices())
-    state = step.create(model.init(jax.random.key(0), TINY), TINY, RECIPE)
-    state = parallel.replicate(state, mesh)
-    compiled = loop.trace_step(state, TINY, RECIPE, mesh).lower().compile()
-    assert set(COLLECTIVES.findall(compiled.as_text())) == {"all-reduce"}
-    for _ in range(3):
-        before = jax.tree.leaves(state)
-        state, _ = compiled(state, parallel.shard(batch(speech, 4000, rows=8), mesh))
-        assert all(leaf.is_deleted() for leaf in before)
-
-
 def test_discriminator_losses_tell_right_from_wrong():
     def scored(value: float) -> list:
         return [(jnp.full((2, 3), value), [jnp.full((2, 4), value)])]
@@ -197,7 +181,7 @@ def test_a_run_leaves_weights_that_tokenize(corpus, tmp_path, speech):
     tokenizer = AudioTokenizer.from_pretrained(folder)
     assert len(tokenizer.encode(speech(8000), 16000)) == 40
     # Stage 2 starts from them and keeps their tokens.
-    recipe = dataclasses.replace(RECIPE, stage=2, steps=2)
+    recipe = dataclasses.replace(RECIPE, stage=2, steps=2, critic_seconds=0.1)
     second = loop.train(settings(corpus, tmp_path / "two", recipe=recipe, init=str(folder)))
     np.testing.assert_array_equal(
         AudioTokenizer.from_pretrained(second).encode(speech(8000), 16000),
@@ -260,8 +244,7 @@ def test_the_last_saves_and_the_best_one_are_kept(tmp_path):
 
 
 def command(corpus: Path, run: Path, *options: str) -> list[str]:
-    quickly_compiled = ["env", "JAX_DISABLE_MOST_OPTIMIZATIONS=1", sys.executable]
-    base = [*quickly_compiled, "-m", "audiotok_jax", "train", "--preset", "tiny-80hz"]
+    base = [sys.executable, "-m", "audiotok_jax", "train", "--preset", "tiny-80hz"]
     return [*base, "--data", str(corpus), "--out", str(run), *OPTIONS, *options]
 
 
@@ -303,7 +286,9 @@ def test_two_minutes_on_twenty_clips_lower_the_loss(tmp_path, speech):
         audio.write(root / f"{seed}.flac", speech(48000, seed=seed), 16000)
     base = [sys.executable, "-m", "audiotok_jax", "train", "--preset", "small-80hz"]
     subprocess.run(
-        [*base, "--data", str(root), "--out", str(tmp_path / "run"), "--minutes", "2"], check=True
+        [*base, "--data", str(root), "--out", str(tmp_path / "run"), "--minutes", "2"],
+        env=os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"},
+        check=True,
     )
     mel = [line["mel"] for line in read(tmp_path / "run")]
     assert np.mean(mel[-10:]) < 0.6 * np.mean(mel[:10])
