@@ -214,7 +214,7 @@ def loads(data: bytes, find: Coders = entropy.find) -> TokenFile:
         find: as `read` takes it.
 
     Raises:
-        FileNotFoundError: as `read`.
+        entropy.UnknownPriorError: as `read`.
         TokenFileError: the bytes are not one whole, undamaged token file.
     """
     return _load(io.BytesIO(data), len(data), find)[0]
@@ -259,7 +259,7 @@ def read(
         find: gives the coder of compact tokens, whose prior has this id.
 
     Raises:
-        FileNotFoundError: `find` finds nothing.
+        entropy.UnknownPriorError: `find` does not find the coder of compact tokens.
         OtherModelError: the tokens were made by another model than `model_id`.
         TokenFileError: this is not one whole, undamaged token file.
         OSError: the disk does not give it.
@@ -303,8 +303,8 @@ def _read(
         else:
             name = str(getattr(source, "name", "token file"))
             token_file, lost = _load(source, None, find, damaged)
-    except TokenFileError as error:
-        raise TokenFileError(f"{name}: {error}") from None
+    except (TokenFileError, entropy.UnknownPriorError) as error:
+        raise type(error)(f"{name}: {error}") from None
     if model_id is not None and token_file.model_id != model_id:
         raise OtherModelError(
             f"{name}: made by model {token_file.model_id}, but this is model {model_id}; "
@@ -404,7 +404,7 @@ def _load_coded(
         if damaged:
             return coder.recover(data, count)
         return coder.decode(data, count), []
-    except ValueError as error:
+    except entropy.DamagedError as error:
         raise TokenFileError(str(error)) from None
 
 
