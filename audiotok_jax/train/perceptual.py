@@ -1,4 +1,4 @@
-"""Losses in the terms of listeners: intelligibility, and loudness over critical bands.
+"""Losses in the terms of listeners: intelligibility, and disturbance of what is heard.
 
 Both hear what `losses.reconstruction` hardly does: that the course of a band over time is kept,
 and that errors count by how loud they are. They are approximations to be differentiated; what is
@@ -21,9 +21,11 @@ from audiotok_jax.codec.spectral import frame, hann
 SEGMENT = 30
 STRIDE = 3
 BOUND = 1 + 10 ** (15 / 20)
-# ITU-T P.862 (PESQ): level of presentation in dB SPL, and exponent of loudness.
+# ITU-T P.862 (PESQ): level of presentation in dB SPL, exponent of loudness, weight of what was
+# added beside all that is apart.
 PRESENTATION_DB = 79.0
 EXPONENT = 0.23
+ADDED = 0.309
 BARK_BANDS = 48
 
 
@@ -57,34 +59,57 @@ def intelligibility(decoded: Array, wave: Array, sample_rate: int) -> Array:
     return 1 - score / (correlation.shape[-1] * jnp.sum(count, axis=(1, 2, 3)) + 1e-3)
 
 
-def loudness(decoded: Array, wave: Array, sample_rate: int) -> Array:
-    """Difference of the loudness densities that two sounds have in the inner ear.
+def disturbance(decoded: Array, wave: Array, sample_rate: int) -> Array:
+    """What PESQ (ITU-T P.862) hears between two sounds, to be differentiated.
 
-    Powers in critical bands at the level of presentation and the power law of loudness over the
-    threshold of hearing (Zwicker), as in PESQ (ITU-T P.862) and in the loss made after it
-    (Martin-Donas et al. 2018). PESQ brings both sounds to one level first; here a wrong level is
-    an error.
+    As in its loss by Martin-Donas et al. 2018: both sounds at one level; the original filtered to
+    the mean spectrum of the other, and each frame of the other brought to the level of the
+    original's, so that these count for nothing; then the difference of loudness densities, less
+    what is masked, with what was added counted once more. PESQ's sums over time, which look at
+    the worst frames, are a plain mean here, and its tables are formulas.
 
     Args:
         decoded, wave: float32 (B, S).
 
     Returns:
-        float32 (B,), the root of the mean square over bands, averaged over frames, in units of
-        the mean loudness of the original.
+        float32 (B,), in sones per Bark, 0 if they differ by level and linear filtering alone.
     """
     bands = _critical_bands(int(0.032 * sample_rate) // 2 + 1, sample_rate)
-    ours, theirs = (_power(x, 0.032, 1, sample_rate) @ bands for x in (decoded, wave))
-    level = jnp.mean(jnp.sum(theirs, axis=-1), axis=1) + 1e-7
-    scale = (10 ** (PRESENTATION_DB / 10) / level)[:, None, None]
     quiet = _threshold(sample_rate)
+    y, x = (_presented(sound, bands, sample_rate) for sound in (decoded, wave))
+    heard = jnp.sum(x, axis=-1, keepdims=True) > 1e-3 * 10 ** (PRESENTATION_DB / 10)
+
+    def spectrum(power: Array) -> Array:
+        return jnp.sum(heard * power, axis=1, keepdims=True) + 1e3
+
+    def audible(power: Array) -> Array:
+        return jnp.sum(jnp.where(power > quiet, power, 0.0), axis=-1, keepdims=True) + 5e3
+
+    x *= jnp.clip(spectrum(y) / spectrum(x), 1e-2, 1e2)
+    y *= jnp.clip(audible(x) / audible(y), 3e-4, 5.0)
 
     def density(power: Array) -> Array:
-        above = (0.5 + 0.5 * scale * power / quiet) ** EXPONENT - 1
-        return (quiet / 0.5) ** EXPONENT * jnp.maximum(above, 0.0)
+        above = (0.5 + 0.5 * power / quiet) ** EXPONENT - 1
+        return jnp.maximum(above, 0.0) * (quiet / 0.5) ** EXPONENT
 
-    y, x = density(ours), density(theirs)
-    apart = jnp.sqrt(jnp.mean((y - x) ** 2, axis=-1) + 1e-6)
-    return jnp.mean(apart, axis=1) / (jnp.mean(x, axis=(1, 2)) + 1e-3)
+    ours, theirs = density(y), density(x)
+    apart = jnp.maximum(jnp.abs(ours - theirs) - 0.25 * jnp.minimum(ours, theirs), 0.0)
+    added = ((y + 50) / (x + 50)) ** 1.2
+    added = jnp.where(added < 3, 0.0, jnp.minimum(added, 12.0))
+    both = jnp.sqrt(jnp.mean(apart**2, axis=-1) + 1e-9) + ADDED * jnp.mean(added * apart, axis=-1)
+    return jnp.mean(both, axis=1)
+
+
+def _presented(wave: Array, bands: np.ndarray, sample_rate: int) -> Array:
+    """Powers in critical bands, with the mean of the telephone band at the level of presentation.
+
+    (B, S) -> (B, N, BARK_BANDS).
+    """
+    power = _power(wave, 0.032, 1, sample_rate)
+    frequencies = np.linspace(0, sample_rate / 2, power.shape[-1])
+    telephone = (frequencies > 350) & (frequencies < 3250)
+    level = jnp.mean(jnp.sum(power * telephone, axis=-1), axis=1)[:, None, None] + 1e-7
+    return (power @ bands) * (10 ** (PRESENTATION_DB / 10) / level)
 
 
 def _power(wave: Array, seconds: float, pad: int, sample_rate: int) -> Array:

@@ -27,7 +27,7 @@ def config() -> TrainConfig:
             pitch_weight=0.5,
             entropy_weight=((0, 0.3), (2000, 0.1)),
             intelligibility_weight=0.0,
-            loudness_weight=0.0,
+            disturbance_weight=0.0,
             balance_weight=0.0,
         ),
     )
