@@ -57,12 +57,17 @@ def speech():
 
 @pytest.fixture(scope="module")
 def compiled_quickly() -> Iterator[None]:
-    """What is compiled here and in processes that are started runs slower, and sooner."""
+    """What is compiled here and in processes that are started runs slower, and sooner.
+
+    It rounds otherwise, so that no other test may be given a program from here.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
         jax.config.update("jax_disable_most_optimizations", True)
+        jax.clear_caches()
         yield
         jax.config.update("jax_disable_most_optimizations", False)
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="module")

@@ -94,8 +94,8 @@ def disturbance(decoded: Array, wave: Array, sample_rate: int) -> Array:
 
     ours, theirs = density(y), density(x)
     apart = jnp.maximum(jnp.abs(ours - theirs) - 0.25 * jnp.minimum(ours, theirs), 0.0)
-    added = ((y + 50) / (x + 50)) ** 1.2
-    added = jnp.where(added < 3, 0.0, jnp.minimum(added, 12.0))
+    # PESQ counts this from 3 on and up to 12; from 0 on, so that no rounding makes it jump.
+    added = jnp.clip(((y + 50) / (x + 50)) ** 1.2 - 3, 0.0, 9.0) * (12 / 9)
     both = jnp.sqrt(jnp.mean(apart**2, axis=-1) + 1e-9) + ADDED * jnp.mean(added * apart, axis=-1)
     return jnp.mean(both, axis=1)
 
