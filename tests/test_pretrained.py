@@ -145,6 +145,27 @@ def test_what_was_measured_is_what_is_shipped():
     assert shipped.model_id in (pretrained.MODELS / pretrained.DEFAULT / "README.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("name", "model_id"), [("small-80hz", "003fa928a77b36b7"), ("small-80hz-2", "dd2fd5bd823e22eb")]
+)
+def test_a_released_model_stays_as_it_is(name, model_id):
+    assert pretrained.load(name).model_id == model_id
+    assert model_id in (pretrained.MODELS / name / "README.md").read_text()
+
+
+def test_all_released_models_are_frozen_here():
+    [names] = [mark.args[1] for mark in test_a_released_model_stays_as_it_is.pytestmark]
+    assert [name for name, _ in names] == pretrained.names()
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-4])  # digital silence, and noise at -80 dBFS
+def test_silence_stays_silent(level):
+    tokenizer = AudioTokenizer.from_pretrained()
+    noise = np.random.default_rng(0).standard_normal(32_000).astype(np.float32)
+    decoded = tokenizer.decode(tokenizer.encode(np.float32(level) * noise, 16_000))
+    assert np.sqrt(np.mean(decoded**2)) < 1e-3  # -60 dBFS
+
+
 def test_the_package_imports_nothing_heavy():
     code = "import sys, audiotok_jax; print(*sys.modules, sep='\\n')"
     modules = subprocess.run(

@@ -61,7 +61,7 @@ def test_it_learns_and_goes_on(network, params):
         change, state = optimizer.update(slope, state)
         return optax.apply_updates(params, change), state, loss
 
-    for _ in range(150):
+    for _ in range(300):
         params, state, loss = step(params, state)
     assert loss < 0.1
     known = jnp.zeros(12, jnp.int32).at[:4].set(ids[0, :4])
