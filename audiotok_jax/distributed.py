@@ -6,6 +6,9 @@ import socket
 
 import jax
 
+SUSPENDED = 30 * 24 * 3600
+"""Seconds that a lone process may be stopped for, as by Ctrl-Z, and go on."""
+
 
 def start(
     coordinator: str | None = None, processes: int | None = None, process: int | None = None
@@ -49,6 +52,7 @@ def start(
             1,
             0,
             cluster_detection_method="deactivate",
+            heartbeat_timeout_seconds=SUSPENDED,
             coordinator_bind_address=address,
         )
 
