@@ -18,7 +18,6 @@ from audiotok_jax.train import perceptual
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 RATE = 16000
-MEASURES = (perceptual.intelligibility, perceptual.disturbance)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def test_intelligibility_follows_the_measure_it_is_made_after(speech, noisy):
         np.testing.assert_allclose(ours, theirs, atol=0.06)
 
 
-@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("measure", perceptual.MEASURES)
 def test_more_noise_is_worse_and_none_is_best(measure, speech, noisy):
     losses = [measure(wave, speech, RATE) for wave in (speech, *noisy.values())]
     assert (np.diff(losses, axis=0) > 0).all()
@@ -60,9 +59,16 @@ def test_disturbance_follows_the_measure_it_is_made_after(speech, noisy):
     assert scipy.stats.spearmanr(np.ravel(ours), np.ravel(theirs)).statistic < -0.95
 
 
-@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("measure", [perceptual.intelligibility, perceptual.disturbance])
 def test_a_level_counts_for_nothing(measure, speech):
     np.testing.assert_allclose(measure(0.5 * speech, speech, RATE), 0, atol=1e-2)
+
+
+def test_a_level_and_a_filter_change_the_timbre(speech):
+    np.testing.assert_allclose(perceptual.timbre(0.5 * speech, speech, RATE), np.log(2), atol=0.03)
+    brighter = scipy.signal.lfilter([1, -0.9], [1], speech).astype(np.float32)
+    assert (perceptual.timbre(brighter, speech, RATE) > 0.3).all()
+    assert (perceptual.disturbance(brighter, speech, RATE) < 0.5).all()
 
 
 def test_what_is_added_disturbs_more_than_what_is_missing(speech):
@@ -77,7 +83,7 @@ def test_what_is_added_disturbs_more_than_what_is_missing(speech):
     assert (missing > 0.01).all()
 
 
-@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("measure", perceptual.MEASURES)
 def test_gradients_are_finite_at_any_level(measure, speech):
     half = np.r_[np.zeros(RATE // 2, np.float32), speech[0, : RATE // 2]]
     levels = np.float32([[0], [1e-6], [1e-3], [1]])
@@ -91,7 +97,7 @@ def test_gradients_are_finite_at_any_level(measure, speech):
 
 @pytest.mark.parametrize("samples", [200, 4000, 6400])
 def test_short_crops_are_measured(samples, speech, noisy):
-    for measure in MEASURES:
+    for measure in perceptual.MEASURES:
         assert (measure(noisy[0][:, :samples], speech[:, :samples], RATE) > 0).all()
 
 

@@ -1,8 +1,9 @@
-"""Losses in the terms of listeners: intelligibility, and disturbance of what is heard.
+"""Losses in the terms of listeners: intelligibility, disturbance of what is heard, and timbre.
 
-Both hear what `losses.reconstruction` hardly does: that the course of a band over time is kept,
-and that errors count by how loud they are. They are approximations to be differentiated; what is
-reported of a model is measured by the libraries of `audiotok_jax.evaluate`.
+They hear what `losses.reconstruction` hardly does: that the course of a band over time is kept,
+that errors count by how loud they are, and that a voice keeps its colour. They are approximations
+to be differentiated; what is reported of a model is measured by the libraries of
+`audiotok_jax.evaluate`.
 """
 
 from __future__ import annotations
@@ -98,6 +99,29 @@ def disturbance(decoded: Array, wave: Array, sample_rate: int) -> Array:
     added = jnp.clip(((y + 50) / (x + 50)) ** 1.2 - 3, 0.0, 9.0) * (12 / 9)
     both = jnp.sqrt(jnp.mean(apart**2, axis=-1) + 1e-9) + ADDED * jnp.mean(added * apart, axis=-1)
     return jnp.mean(both, axis=1)
+
+
+def timbre(decoded: Array, wave: Array, sample_rate: int) -> Array:
+    """Difference of the mean spectra, by which listeners know a voice.
+
+    Of the linear filtering that `disturbance` takes for nothing.
+
+    Args:
+        decoded, wave: float32 (B, S).
+
+    Returns:
+        float32 (B,), the mean over critical bands of the absolute difference, in nepers.
+    """
+    bands = _critical_bands(int(0.032 * sample_rate) // 2 + 1, sample_rate)
+    ours, theirs = (
+        jnp.log(jnp.mean(_power(x, 0.032, 1, sample_rate) @ bands, axis=1) + 1e-8)
+        for x in (decoded, wave)
+    )
+    return jnp.mean(jnp.abs(ours - theirs), axis=-1) / 2
+
+
+MEASURES = (intelligibility, disturbance, timbre)
+"""Each is a loss of the recipe, and has a weight there, by its name."""
 
 
 def _presented(wave: Array, bands: np.ndarray, sample_rate: int) -> Array:

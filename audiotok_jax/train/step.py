@@ -239,16 +239,9 @@ def _of_part(
     def total(trained: model.Params) -> tuple[Array, tuple[Array, dict[str, Array]]]:
         passed = losses.forward(learnt.params | trained, codec, wave, start, dtype)
         mel, stft = losses.reconstruction(passed.wave, wave, codec.sample_rate)
-        understood, disturbed = (
-            jnp.mean(measure(passed.wave, wave, codec.sample_rate))
-            for measure in (perceptual.intelligibility, perceptual.disturbance)
-        )
-        terms = {
-            "mel": mel,
-            "stft": stft,
-            "pitch": passed.pitch_loss,
-            "intelligibility": understood,
-            "disturbance": disturbed,
+        terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss} | {
+            measure.__name__: jnp.mean(measure(passed.wave, wave, codec.sample_rate))
+            for measure in perceptual.MEASURES
         }
         loss = mel + sum(weight(name) * terms[name] for name in terms if name != "mel")
         if recipe.stage == 1:

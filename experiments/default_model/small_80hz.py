@@ -28,6 +28,7 @@ def config() -> TrainConfig:
             entropy_weight=((0, 0.3), (2000, 0.1)),
             intelligibility_weight=0.0,
             disturbance_weight=0.0,
+            timbre_weight=0.0,
             balance_weight=0.0,
         ),
     )
