@@ -1,17 +1,11 @@
-"""How `small-80hz-2` was trained: its last run, from the weights of a first one, FIRST.
+"""How `small-80hz-2` was trained: its last run, from the weights of those before it.
 
     audiotok train experiments/default_model/small_80hz_2.py --data ../shared/speech/train \
-        --init FIRST
+        --init runs/fourth/model
 
-The first one went from the weights of `small-80hz`, and was stopped at step 1,668:
-
-    audiotok train experiments/default_model/small_80hz_2.py --data ../shared/speech/train \
-        --init small-80hz --out runs/first \
-        --set recipe.seed=0 recipe.steps=12000 augment.noise=0 augment.band=0 \
-        recipe.intelligibility_weight=1 recipe.loudness_weight=0.5 \
-        'recipe.learning_rate=((0, 0.0), (200, 5e-4), (6000, 5e-4), (12000, 1e-5))'
-
-FIRST holds its last weights, not their moving average; they were taken out of the Orbax save.
+Each run began with the averaged weights of the one before, but for the second, which began with the
+last ones of the first. The README beside this file has their steps, and the settings in which they
+differ from this one.
 """
 
 from audiotok_jax import preset
@@ -36,17 +30,20 @@ WEIGHTS = (
 def config() -> TrainConfig:
     """The last run."""
     return TrainConfig(
-        out="runs/second",
+        out="runs/fifth",
         codec=preset("small-80hz"),
         weights=WEIGHTS,
         augment=Augment(noise=0.1, noise_data=("../shared/speech/noise",), band=0.05),
         recipe=Recipe(
-            seed=1,
-            steps=4000,
-            learning_rate=((0, 1e-4), (100, 5e-4), (1200, 5e-4), (4000, 5e-6)),
+            seed=4,
+            steps=3600,
+            batch_size=8,
+            seconds=2.0,
+            learning_rate=((0, 1e-4), (100, 5e-4), (1000, 5e-4), (3600, 5e-6)),
             ema=0.998,
             entropy_weight=0.1,
-            intelligibility_weight=2.0,
-            loudness_weight=1.0,
+            intelligibility_weight=8.0,
+            disturbance_weight=0.2,
+            timbre_weight=1.0,
         ),
     )
