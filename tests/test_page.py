@@ -148,7 +148,8 @@ def test_printed_tokens_can_be_read_again(tmp_path_factory, ids):
     path.write_text(printed(np.array(ids, np.uint16)))
     (found,) = interchange.read_streams(path)
     assert found.tolist() == ids
-    assert max(map(len, path.read_text().splitlines())) <= 80
+    # PyTorch does not count the brackets at the end.
+    assert max(len(line.rstrip("])")) for line in path.read_text().splitlines()) <= 80
 
 
 @given(st.integers(1, 10**4), st.text())

@@ -20,11 +20,13 @@ def run(args: argparse.Namespace) -> int:
     """Does it and returns the exit code."""
     sources = _named(args.inputs)
     _check_out(args.out, sources, args.force)
-    measured = _metrics(args.metrics)
+    measured, left_out = _metrics(args.metrics)
     names = args.model or [pretrained.DEFAULT]
     models = [Model(name, AudioTokenizer.from_pretrained(name)) for name in names]
     failed = False
     with folder.replacing(args.out) as place, progress("page", len(sources)) as advance:
+        for line in left_out:
+            tell(line)
         maker = ClipMaker(site.clips_folder(place), models, measured)
         clips = []
         for source, name in sources.items():
@@ -70,8 +72,8 @@ def _check_out(out: str, sources: dict[Path, str], force: bool) -> None:
         raise ValueError(f"{out} exists; --force replaces it")
 
 
-def _metrics(given: str) -> list[metrics.Metric]:
-    """Reads the option `--metrics`, and tells which of them cannot be measured here."""
+def _metrics(given: str) -> tuple[list[metrics.Metric], list[str]]:
+    """Reads the option `--metrics`; also a line for each that cannot be measured here."""
     names = [name.strip() for name in given.split(",") if name.strip()]
     # The language of the clips is not known.
     known = {metric.name: metric for metric in metrics.METRICS if not metric.english}
@@ -79,6 +81,4 @@ def _metrics(given: str) -> list[metrics.Metric]:
         if name not in known:
             raise ValueError(f"no metric {name!r}; --metrics takes {', '.join(known)}")
     usable, left_out = metrics.available(names)
-    for line in left_out:
-        tell(line)
-    return sorted(usable, key=lambda metric: names.index(metric.name))
+    return sorted(usable, key=lambda metric: names.index(metric.name)), left_out
