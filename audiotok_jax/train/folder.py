@@ -73,12 +73,16 @@ def list_skipped(out: Path, skipped: Iterable[Skipped]) -> None:
 
 def card(config: TrainConfig, clips: Clips, steps: int) -> dict[str, Any]:
     """What a released model says of its training, and not where things lay on this machine."""
-    names = {
-        "data": [Path(location).name for location in config.data],
-        "init": config.init and Path(config.init).name,
-    }
+
+    def names(locations: Sequence[str]) -> list[str]:
+        return [Path(location).name for location in locations]
+
     settings = {name: value for name, value in config.kept().items() if name != "codec"}
-    return {"steps": steps, "hours": round(clips.seconds / 3600, 2), "settings": settings | names}
+    settings["data"] = names(config.data)
+    settings["init"] = config.init and Path(config.init).name
+    for sounds in ("noise_data", "reverb_data"):
+        settings["augment"][sounds] = names(settings["augment"][sounds])
+    return {"steps": steps, "hours": round(clips.seconds / 3600, 2), "settings": settings}
 
 
 def _record(config: TrainConfig, clips: Clips) -> dict[str, Any]:
