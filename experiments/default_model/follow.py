@@ -1,0 +1,65 @@
+"""How closely the losses follow PESQ-WB on what models make of speech.
+
+    python experiments/default_model/follow.py ../shared/speech/eval --model A --model B
+
+Two seconds of some clips of each set. Prints for each loss its correlation with PESQ-WB over all
+clips and models, and, of two models, that of the differences which they make clip by clip.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import jax
+import numpy as np
+import scipy.stats
+from pesq import pesq
+
+from audiotok_jax import AudioTokenizer, audio
+from audiotok_jax.evaluate import clips
+from audiotok_jax.train import losses, perceptual
+
+RATE = 16000
+SAMPLES = 2 * RATE
+SKIPPED = RATE // 2
+
+
+def main() -> None:
+    """Reads the arguments, measures, prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("speech", help="folder or table of speech; its folders are the sets")
+    parser.add_argument("--model", action="append", required=True, help="names or folders, two")
+    parser.add_argument("--limit", type=int, default=9, help="clips of each set")
+    args = parser.parse_args()
+    found, _ = clips.find([args.speech], limit=args.limit)
+    read = [audio.read(clip.path, RATE)[0][SKIPPED : SKIPPED + SAMPLES] for clip in found]
+    waves = np.stack([wave for wave in read if len(wave) == SAMPLES])
+    by_model = []
+    for name in args.model:
+        tokenizer = AudioTokenizer.from_pretrained(name)
+        by_model.append(np.stack(tokenizer.decode_batch(tokenizer.encode_batch(waves, RATE))))
+    pairs = [
+        (wave, heard) for decoded in by_model for wave, heard in zip(waves, decoded, strict=True)
+    ]
+    quality = np.array([pesq(RATE, wave, heard, "wb") for wave, heard in pairs])
+    print(f"{len(waves)} clips, PESQ-WB {quality.reshape(len(by_model), -1).mean(axis=1).round(2)}")
+    measures = {
+        "mel": lambda ours, theirs: losses.reconstruction(ours[None], theirs[None], RATE)[0],
+        "stft": lambda ours, theirs: losses.reconstruction(ours[None], theirs[None], RATE)[1],
+    } | {
+        measure.__name__: lambda ours, theirs, measure=measure: measure(
+            ours[None], theirs[None], RATE
+        )[0]
+        for measure in perceptual.MEASURES
+    }
+    for name, measure in measures.items():
+        loss = np.array([jax.jit(measure)(heard, wave) for wave, heard in pairs])
+        line = f"{name:16s} {scipy.stats.pearsonr(loss, quality).statistic:+.2f}"
+        if len(by_model) == 2:
+            changes = [np.subtract(*values.reshape(2, -1)) for values in (loss, quality)]
+            line += f"  of the differences {scipy.stats.pearsonr(*changes).statistic:+.2f}"
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
