@@ -24,6 +24,10 @@ from audiotok_jax.parallel import AXES, ROWS
 from audiotok_jax.train import discriminators, losses, perceptual
 from audiotok_jax.train.config import Recipe, Schedule
 
+EPSILON = 1e-6
+"""Of AdamW. Gradients are some 1e-4; what is rounding in them would else move parameters as far as
+all the rest does, and each number of devices rounds in its own way."""
+
 
 class State(NamedTuple):
     """All that changes from step to step, but for the data iterator.
@@ -362,5 +366,5 @@ def _optimizer(recipe: Recipe, every: int) -> optax.GradientTransformation:
     decay = recipe.weight_decay
     return optax.chain(
         optax.clip_by_global_norm(recipe.clip),
-        optax.adamw(lambda count: rate(every * count), b1=b1, b2=b2, weight_decay=decay),
+        optax.adamw(lambda count: rate(every * count), b1, b2, EPSILON, weight_decay=decay),
     )
