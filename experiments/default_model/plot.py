@@ -28,7 +28,9 @@ def main() -> None:
             slope = np.polyfit(np.log10(hours), values, 1)[0]
             print(f"{model}: {label} {slope:+.3f} for ten times the hours, {len(own)} saves")
         axis.set(xscale="log", xlabel="hours of audio heard", ylabel=f"{label}, test-clean")
-        axis.grid(alpha=0.3, which="both")
+        axis.set_xticks([5, 10, 20, 40, 80], ["5", "10", "20", "40", "80"])
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
     axes[0].legend()
     figure.savefig(HERE / "quality.png", dpi=110)
 
