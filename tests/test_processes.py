@@ -20,8 +20,8 @@ from safetensors.numpy import load_file
 from audiotok_jax import audio
 
 STEPS = 12
-# With seeds 0 and 2 losses part by 1e-4 at step 9 or 11, at once: likely a latent at zero, whose sign
-# devices see differently.
+# With seeds 0 and 2 losses part by 1e-4 at step 9 or 11, at once: likely a latent at zero, whose
+# sign devices see differently.
 OPTIONS = (
     "--preset", "tiny-80hz", "--steps", str(STEPS), "--batch-size", "8", "--seconds", "0.25",
     "--precision", "float32", "--save-minutes", "60",
