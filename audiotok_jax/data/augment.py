@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.signal
+import soxr
 from numpy.typing import NDArray
 
 Wave = NDArray[np.float32]
@@ -22,6 +23,9 @@ class Augment:
     """How often crops are changed, and by how much; applied in this order.
 
     Attributes:
+        speed: share of crops that are played faster or slower, which moves pitch and formants with
+            the tempo: a woman becomes a child, or a man.
+        speed_range: of the factor; above 1 is faster.
         reverb: share of crops that are put into a room.
         reverb_data: impulse responses of rooms; locations as of `data.sources.open_clips`.
         noise: share of crops that noise is added to.
@@ -34,6 +38,8 @@ class Augment:
         gain_db: range of the change.
     """
 
+    speed: float = 0.0
+    speed_range: tuple[float, float] = (0.85, 1.4)
     reverb: float = 0.0
     reverb_data: tuple[str, ...] = ()
     noise: float = 0.0
@@ -45,13 +51,15 @@ class Augment:
     gain_db: tuple[float, float] = (-20.0, 6.0)
 
     def __post_init__(self) -> None:
-        for name in ("reverb", "noise", "band", "gain"):
+        for name in ("speed", "reverb", "noise", "band", "gain"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share in 0..1, not {getattr(self, name)}")
-        for name in ("snr_db", "band_hz", "gain_db"):
+        for name in ("speed_range", "snr_db", "band_hz", "gain_db"):
             low, high = getattr(self, name)
             if not low <= high:
                 raise ValueError(f"{name} must be a range LOW, HIGH, not {low}, {high}")
+        if self.speed_range[0] <= 0:
+            raise ValueError(f"speed_range must be above 0, not {self.speed_range[0]}")
         for name in ("reverb", "noise"):
             if getattr(self, name) and not getattr(self, f"{name}_data"):
                 raise ValueError(f"{name} needs {name}_data: name folders or tables of it")
@@ -59,6 +67,11 @@ class Augment:
 
 TELEPHONE_HZ = (300.0, 3400.0)
 """The band of a telephone (ITU-T G.712)."""
+
+
+def change_speed(wave: Wave, factor: float) -> Wave:
+    """Plays float32 (samples,) `factor` times as fast: about samples / factor samples."""
+    return soxr.resample(wave, factor, 1.0) if len(wave) else wave
 
 
 def gain(wave: Wave, db: float) -> Wave:
@@ -122,6 +135,11 @@ def loop(wave: Wave, samples: int, start: int) -> Wave:
     return wave[np.arange(start, start + samples) % len(wave)]
 
 
+def draw_speed(config: Augment, random: np.random.Generator) -> float:
+    """How fast a crop is to be played; 1.0 for those that stay as they are."""
+    return random.uniform(*config.speed_range) if random.random() < config.speed else 1.0
+
+
 def change(
     wave: Wave,
     config: Augment,
@@ -130,7 +148,7 @@ def change(
     impulse: Callable[[], Wave],
     noise: Callable[[], Wave],
 ) -> Wave:
-    """Changes a crop as `config` says.
+    """Changes a crop as `config` says, but for its speed.
 
     Args:
         wave: float32 (samples,).

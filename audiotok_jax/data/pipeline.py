@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -196,8 +197,13 @@ class _Steps:
         skipped: list[Skipped] = []
         for place, row in enumerate(self._rows):
             random = np.random.default_rng([self._seed, 0, step * self._batch_size + row])
-            batch.clip[place], crop = self._crop(step, row, random, skipped)
-            wave = np.pad(_to_float(crop), (0, self._samples - len(crop)))
+            speed = augmentation.draw_speed(self._augment, random)
+            samples = math.ceil(self._samples * speed)
+            batch.clip[place], crop = self._crop(step, row, samples, random, skipped)
+            wave = _to_float(crop)
+            if speed != 1:
+                wave = augmentation.change_speed(wave, speed)[: self._samples]
+            wave = np.pad(wave, (0, self._samples - len(wave)))
             batch.audio[place] = augmentation.change(
                 wave,
                 self._augment,
@@ -209,7 +215,12 @@ class _Steps:
         return batch, skipped
 
     def _crop(
-        self, step: int, row: int, random: np.random.Generator, skipped: list[Skipped]
+        self,
+        step: int,
+        row: int,
+        samples: int,
+        random: np.random.Generator,
+        skipped: list[Skipped],
     ) -> tuple[int, NDArray[np.int16]]:
         clip, slot, slots = self._plan.pick(step, row)
         lane = row, step % LANES
@@ -229,9 +240,9 @@ class _Steps:
             clip, slot, slots = self._plan.pick(*elsewhere)
             wave = _readable(self._clips, clip, self._bad, skipped)
             attempts += 1
-        last = max(0, len(wave) - self._samples)
+        last = max(0, len(wave) - samples)
         start = min(last, int((slot + random.random()) / slots * (last + 1)))
-        return clip, wave[start : start + self._samples]
+        return clip, wave[start : start + samples]
 
 
 class _Pool:
