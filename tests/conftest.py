@@ -15,10 +15,10 @@ os.environ["PYTHONWARNINGS"] = "error::DeprecationWarning"  # as pyproject.toml 
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
+import librosa.core.pitch  # noqa: E402, F401  before xdist has workers: see evaluate/metrics
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-import audiotok_jax.evaluate.metrics.pitch  # noqa: E402, F401  before xdist has workers, see there
 from audiotok_jax import AudioTokenizer, CodecConfig, preset  # noqa: E402
 from audiotok_jax.codec import model  # noqa: E402
 from audiotok_jax.train import discriminators  # noqa: E402

@@ -77,7 +77,6 @@ def test_tokens_do_not_depend_on_how_a_clip_comes_in(
     assert_same(np.concatenate(list(streamed)), alone[0])
 
 
-@settings(max_examples=60)
 @given(
     lengths=st.lists(
         st.one_of(st.sampled_from([1, WINDOW, WINDOW + 1]), st.integers(1, 3 * WINDOW)),

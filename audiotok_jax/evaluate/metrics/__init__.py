@@ -32,7 +32,7 @@ class Metric:
         unit: "" where there is none.
         better: which values are better; None where neither is.
         function: gives this column, and maybe others, for an original and a decoded wave.
-        libraries: modules that it needs beyond what the package requires itself.
+        libraries: modules that are imported before it is used.
         english: whether it is for English only.
     """
 
@@ -45,6 +45,9 @@ class Metric:
     english: bool = False
 
 
+# Its ufuncs are compiled when it is imported, and kept on disk. That is to happen before there are
+# worker processes: what several of them keep at once can crash the next (numba issue 10128).
+_PITCH = (pitch.errors, ("librosa.core.pitch",))
 _DNSMOS = (naturalness.dnsmos, ("onnxruntime", "speechmos.dnsmos"))
 METRICS = (
     Metric("pesq_wb", "PESQ-WB", "MOS", "higher", perceptual.pesq_wb, ("pesq",)),
@@ -74,8 +77,8 @@ METRICS = (
         ("pocketsphinx", "jiwer"),
         english=True,
     ),
-    Metric("f0_error", "F0 error", "cents", "lower", pitch.errors),
-    Metric("voicing_error", "voicing error", "%", "lower", pitch.errors),
+    Metric("f0_error", "F0 error", "cents", "lower", *_PITCH),
+    Metric("voicing_error", "voicing error", "%", "lower", *_PITCH),
     Metric("level_difference", "level difference", "dB", None, distance.level_difference),
 )
 """All columns, in the order of the results."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-# All of it now, before there are worker processes: it compiles ufuncs and keeps them on disk, and
-# where several processes do so at once, what they keep can crash the next (numba issue 10128).
-import librosa.core.pitch
+import librosa
 import numpy as np
 from numpy.typing import NDArray
 
