@@ -33,6 +33,26 @@ def test_gain_changes_the_power_by_its_decibels(wave, db):
     np.testing.assert_allclose(changed, wave * 10 ** (db / 20), rtol=1e-6, atol=1e-38)
 
 
+@given(st.floats(0.7, 1.5), st.integers(8000, 16000))
+def test_what_is_played_faster_is_higher_and_shorter(factor, length):
+    t = np.arange(length) / RATE
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * t)).astype(np.float32)
+    played = augment.change_speed(tone, factor)
+    assert played.dtype == np.float32 and abs(len(played) - length / factor) <= 1
+    spectrum = np.abs(np.fft.rfft(played * np.hanning(len(played)), 2**16))
+    assert np.argmax(spectrum) * RATE / 2**16 == pytest.approx(1000 * factor, rel=2e-3)
+
+
+@given(seeds)
+def test_the_speed_lies_in_its_range_and_is_1_where_none_is_asked_for(seed):
+    random = np.random.default_rng(seed)
+    config = Augment(speed=0.5, speed_range=(0.8, 1.3))
+    drawn = np.array([augment.draw_speed(config, random) for _ in range(500)])
+    assert abs(np.mean(drawn == 1) - 0.5) < 0.12
+    assert ((drawn == 1) | (0.8 <= drawn) & (drawn <= 1.3)).all()
+    assert augment.draw_speed(Augment(), random) == 1
+
+
 @given(seeds, st.floats(-20, 60))
 def test_noise_comes_at_the_ratio_that_was_asked_for(seed, snr_db):
     speech, other = noise(seed), noise(seed + 1)
@@ -150,6 +170,7 @@ def test_shares_are_kept():
         ({"noise": 0.1}, "noise needs noise_data"),
         ({"reverb": 0.1}, "reverb needs reverb_data"),
         ({"gain_db": (6.0, -20.0)}, "gain_db must be a range LOW, HIGH"),
+        ({"speed_range": (0.0, 2.0)}, "speed_range must be above 0, not 0"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, complaint):

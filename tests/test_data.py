@@ -404,7 +404,7 @@ def test_settings_that_do_not_fit_are_refused(clips):
 def test_a_changed_crop_is_the_same_for_all_who_read_it(clips, folder):
     augment = Augment(
         reverb=0.5, reverb_data=(str(folder / "short"),),
-        noise=0.5, noise_data=(str(folder / "other"),), band=0.5,
+        noise=0.5, noise_data=(str(folder / "other"),), band=0.5, speed=0.5,
     )  # fmt: skip
     changed = draw(clips, 6, augment=augment)
     assert not np.array_equal(changed[0].audio, draw(clips, 1)[0].audio)

@@ -1,7 +1,7 @@
 """How `small-80hz-2` was trained: its last run, from the weights of those before it.
 
     audiotok train experiments/default_model/small_80hz_2.py --data ../shared/speech/train \
-        --init runs/fourth/model
+        --init runs/sixth/model
 
 Each run began with the averaged weights of the one before, but for the second, which began with the
 last ones of the first. The README beside this file has their steps, and the settings in which they
@@ -16,8 +16,8 @@ from audiotok_jax.train.config import Recipe, TrainConfig
 # `small-80hz` was worst at.
 WEIGHTS = (
     ("LibriSpeech-train-clean", 6.0),
-    ("speechocean762", 4.0),
-    ("AISHELL-1-sample", 3.0),
+    ("speechocean762", 5.0),
+    ("AISHELL-1-sample", 4.0),
     ("kerstin", 1.0),
     ("picovoice-sti", 0.7),
     ("audio-cmn", 0.5),
@@ -30,20 +30,20 @@ WEIGHTS = (
 def config() -> TrainConfig:
     """The last run."""
     return TrainConfig(
-        out="runs/fifth",
+        out="runs/seventh",
         codec=preset("small-80hz"),
         weights=WEIGHTS,
-        augment=Augment(noise=0.1, noise_data=("../shared/speech/noise",), band=0.05),
+        augment=Augment(speed=0.35, noise=0.1, noise_data=("../shared/speech/noise",), band=0.05),
         recipe=Recipe(
-            seed=4,
-            steps=3600,
+            seed=7,
+            steps=4500,
             batch_size=8,
             seconds=2.0,
-            learning_rate=((0, 1e-4), (100, 5e-4), (1000, 5e-4), (3600, 5e-6)),
+            learning_rate=((0, 1e-4), (100, 7e-4), (700, 7e-4), (4500, 5e-6)),
             ema=0.998,
             entropy_weight=0.1,
             intelligibility_weight=8.0,
-            disturbance_weight=0.2,
-            timbre_weight=1.0,
+            disturbance_weight=0.3,
+            timbre_weight=0.4,
         ),
     )
