@@ -20,13 +20,12 @@ from safetensors.numpy import load_file
 from audiotok_jax import audio
 
 STEPS = 12
-# With seeds 0 and 2 losses part by 1e-4 at step 9 or 11, at once: likely a latent at zero, whose
-# sign devices see differently.
+# Adam makes rounding grow with the learning rate: at its default, losses part by 5e-5 in 12 steps.
 OPTIONS = (
     "--preset", "tiny-80hz", "--steps", str(STEPS), "--batch-size", "8", "--seconds", "0.25",
-    "--precision", "float32", "--save-minutes", "60",
-    "--set", "session.save_steps=3", "--set", "session.keep=9", "--set", "recipe.seed=1",
-    "--set", "session.tensorboard=False",
+    "--precision", "float32", "--save-minutes", "60", "--set", "session.save_steps=3",
+    "--set", "session.keep=9", "--set", "session.tensorboard=False",
+    "--set", "recipe.learning_rate=1e-4",
 )  # fmt: skip
 # Of a step: how long it took, which no two runs share.
 TIMES = ("audio_seconds_per_second", "mfu")
@@ -92,16 +91,12 @@ def assert_same(run: Path, whole: Path) -> None:
 
 
 def assert_close(run: Path, whole: Path) -> None:
-    """To 1e-5; the weights are written in float16.
-
-    The norm of the gradient to 1e-4: absolute differences make it jump where they change sign.
-    """
+    """To 1e-5; the weights are written in float16."""
     mine, theirs = read(run), read(whole)
     assert [line["step"] for line in mine] == list(range(STEPS))
     for one, other in zip(mine, theirs, strict=True):
         for name, value in other.items():
-            bound = 1e-4 if name == "gradient_norm" else 1e-5
-            np.testing.assert_allclose(one[name], value, rtol=bound, atol=bound, err_msg=name)
+            np.testing.assert_allclose(one[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
     found, wanted = (load_file(path / "model" / "model.safetensors") for path in (run, whole))
     for name, array in wanted.items():
         np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=1e-5, err_msg=name)
