@@ -32,11 +32,18 @@ def above(wave: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.square(scipy.signal.sosfiltfilt(sections, wave.astype(np.float64)))
 
 
-def excess(power: NDArray[np.float64], hop: int) -> float:
-    """Power near the multiples of `hop` against elsewhere, in dB."""
-    phase = (np.arange(len(power)) + REACH) % hop
-    near = (phase < 2 * REACH) & (np.arange(len(power)) > REACH)
-    return float(10 * np.log10(power[near].mean() / power[~near].mean()))
+def excess(power: NDArray[np.float64], hop: int) -> dict[str, float]:
+    """Power near the multiples of `hop` against elsewhere, in dB.
+
+    `spread` is the standard deviation of the same at places between them, which are no boundaries:
+    what chance makes of it, as a recording has few windows.
+    """
+    by_phase = power[: len(power) // hop * hop].reshape(-1, hop).mean(axis=0)
+    starts = range(0, hop, 2 * REACH)
+    inside = np.array([np.roll(by_phase, REACH - at)[: 2 * REACH].mean() for at in starts])
+    outside = (by_phase.mean() * hop - inside * 2 * REACH) / (hop - 2 * REACH)
+    db = 10 * np.log10(inside / outside)
+    return {"db": round(float(db[0]), 3), "spread": round(float(db[1:].std()), 3)}
 
 
 def main() -> None:
@@ -54,7 +61,7 @@ def main() -> None:
     for name, hop in (("frame", tokenizer.hop_length), ("window", WINDOW * tokenizer.hop_length)):
         facts[f"{name}_boundaries_db"] = {
             band: {
-                which: round(excess(power(wave), hop), 3)
+                which: excess(power(wave), hop)
                 for which, wave in (("original", speech), ("decoded", decoded))
             }
             for band, power in (("all", lambda wave: np.square(wave, dtype=float)), ("high", above))
