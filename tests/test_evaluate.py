@@ -26,8 +26,10 @@ from audiotok_jax import audio, cli, pretrained, provenance
 from audiotok_jax.evaluate import clips, codecs, plots, report, work, workers
 from audiotok_jax.evaluate.codecs.pcm import Pcm
 from audiotok_jax.evaluate.journal import Journal, Key
-from audiotok_jax.evaluate.metrics import METRICS, RATE
+from audiotok_jax.evaluate.metrics import METRICS, RATE, available
 from audiotok_jax.evaluate.work import Work
+
+pytestmark = pytest.mark.skipif(bool(available()[1]), reason="needs the extra eval")
 
 BOTH = "pcm,audiotok:model"
 KEY = Key("0" * 16, "en", "pcm", "16 bits", "f" * 16)
