@@ -73,9 +73,8 @@ def compiled_quickly() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def few_discriminators() -> Iterator[None]:
-    """One of each kind, in this process: the others differ in their sizes alone."""
+    """One of them, in this process: the others differ in their sizes alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discriminators, "PERIODS", (3,))
         patch.setattr(discriminators, "RESOLUTIONS", (256,))
         yield
 

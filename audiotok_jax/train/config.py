@@ -49,6 +49,7 @@ class Recipe:
             the losses beside the mel loss.
         entropy_weight, balance_weight: of the losses of stage 1 that keep all tokens in use.
         adversarial_weight, matching_weight: of the losses of stage 2.
+        critic_rate: learning rate of the discriminators, in multiples of the decoder's.
         critic_every: steps between two updates of the discriminators.
         critic_seconds: part of a crop that the discriminators hear, drawn for each step.
         patience: steps in a row with a gradient that is not finite, which are passed over, until
@@ -76,8 +77,9 @@ class Recipe:
     balance_weight: Schedule = 1.0
     adversarial_weight: Schedule = 0.1
     matching_weight: Schedule = 1.0
+    critic_rate: float = 3.0
     critic_every: int = 1
-    critic_seconds: float = 0.5
+    critic_seconds: float = 1.0
     patience: int = 10
 
     def __post_init__(self) -> None:
@@ -86,8 +88,8 @@ class Recipe:
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision must be float32 or bfloat16, not {self.precision}")
         for name in (
-            "steps", "batch_size", "accumulate", "seconds", "clip", "critic_every",
-            "critic_seconds", "patience",
+            "steps", "batch_size", "accumulate", "seconds", "clip", "critic_rate",
+            "critic_every", "critic_seconds", "patience",
         ):  # fmt: skip
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
@@ -179,10 +181,6 @@ class TrainConfig:
     augment: Augment = Augment()
     mesh: MeshConfig = MeshConfig()
     session: Session = Session()
-
-    def __post_init__(self) -> None:
-        if self.recipe.stage == 2 and self.init is None:
-            raise ValueError("stage 2 tunes a trained model: name its weights with --init")
 
     def kept(self) -> dict[str, Any]:
         """The settings that a resumed run must share, ready for JSON."""

@@ -97,9 +97,9 @@ def create(params: model.Params, codec: CodecConfig, recipe: Recipe) -> State:
         skipped_in_a_row=jnp.int32(0),
         params=params,
         ema=jax.tree.map(jnp.copy, params),
-        optimizer=_optimizer(recipe, 1).init(_trained(params, recipe)),
+        optimizer=_optimizer(recipe).init(_trained(params, recipe)),
         critic=critic,
-        critic_optimizer=_optimizer(recipe, recipe.critic_every).init(critic),
+        critic_optimizer=_optimizer(recipe, critic=True).init(critic),
     )
 
 
@@ -288,7 +288,7 @@ def _apply(
 ) -> tuple[State, dict[str, Array]]:
     grads, critic_grads, results = gradient
     trained = _trained(state.params, recipe)
-    updates, optimizer = _optimizer(recipe, 1).update(grads, state.optimizer, trained)
+    updates, optimizer = _optimizer(recipe).update(grads, state.optimizer, trained)
     params = state.params | optax.apply_updates(trained, updates)
     # Early on, the average follows closely: it would else hold on to random weights.
     decay = jnp.minimum(recipe.ema, (1.0 + state.step) / (10.0 + state.step))
@@ -354,17 +354,20 @@ def _critic_learns(step: Array, recipe: Recipe) -> Array:
 
 
 def _learn(grads: Any, state: State, recipe: Recipe) -> tuple[Any, Any]:
-    optimizer = _optimizer(recipe, recipe.critic_every)
+    optimizer = _optimizer(recipe, critic=True)
     updates, moments = optimizer.update(grads, state.critic_optimizer, state.critic)
     return optax.apply_updates(state.critic, updates), moments
 
 
-def _optimizer(recipe: Recipe, every: int) -> optax.GradientTransformation:
-    """AdamW that is applied at one of `every` steps."""
+def _optimizer(recipe: Recipe, critic: bool = False) -> optax.GradientTransformation:
+    """AdamW, of what is trained or of the discriminators, which learn at some of the steps."""
     b1, b2 = (0.9, 0.98) if recipe.stage == 1 else (0.8, 0.99)
+    every, factor = (recipe.critic_every, recipe.critic_rate) if critic else (1, 1.0)
     rate = learning_rate(recipe)
     decay = recipe.weight_decay
     return optax.chain(
         optax.clip_by_global_norm(recipe.clip),
-        optax.adamw(lambda count: rate(every * count), b1, b2, EPSILON, weight_decay=decay),
+        optax.adamw(
+            lambda count: factor * rate(every * count), b1, b2, EPSILON, weight_decay=decay
+        ),
     )
