@@ -1,8 +1,8 @@
 """Discriminators of stage 2: spectra at several resolutions, in overlapping bands of 2 kHz.
 
 As multi-resolution and multi-band spectrogram discriminators (UnivNet, Jang et al. 2021; DAC, Kumar
-et al. 2023), with convolutions over time alone, written as products of matrices: a CPU is many times
-faster at these than at two-dimensional convolutions of few channels.
+et al. 2023), with convolutions over time alone, written as products of matrices: a CPU is many
+times faster at these than at two-dimensional convolutions of few channels.
 """
 
 from __future__ import annotations
