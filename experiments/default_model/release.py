@@ -18,8 +18,8 @@ import numpy as np
 from audiotok_jax.pretrained import MODELS
 
 STEPS = 100
-SPEEDS = ("audio_seconds_per_second", "mfu")
-"""What tells of the machine, and is not in every line."""
+SPARSE = ("audio_seconds_per_second", "mfu", "bits")
+"""What is not in every line."""
 
 
 def summary(run: Path) -> list[dict[str, float | str]]:
@@ -31,7 +31,7 @@ def summary(run: Path) -> list[dict[str, float | str]]:
         | {
             name: round(float(np.mean([line[name] for line in part])), 5)
             for name in part[-1]
-            if name not in ("step", *SPEEDS)
+            if name not in ("step", *SPARSE)
         }
         for part in parts
     ]
