@@ -146,7 +146,12 @@ def test_what_was_measured_is_what_is_shipped():
 
 
 @pytest.mark.parametrize(
-    ("name", "model_id"), [("small-80hz", "003fa928a77b36b7"), ("small-80hz-2", "c33578ec98781ae8")]
+    ("name", "model_id"),
+    [
+        ("small-80hz", "003fa928a77b36b7"),
+        ("small-80hz-2", "c33578ec98781ae8"),
+        ("small-80hz-3", "1d5acf7ecc3145ac"),
+    ],
 )
 def test_a_released_model_stays_as_it_is(name, model_id):
     assert pretrained.load(name).model_id == model_id
