@@ -39,7 +39,7 @@ class _OfBands(nn.Module):
         # Of about unit size, as speech at usual levels is.
         x = (x + 3) / 2.5
         offset = self.param("offset", nn.initializers.truncated_normal(0.02), (BANDS, 1, WIDTH))
-        features = []
+        features: list[Array] = []
         for dilation in DILATIONS:
             count = x.shape[-2] - 2 * dilation
             taps = [x[..., i * dilation : i * dilation + count, :] for i in range(3)]
