@@ -76,6 +76,7 @@ def few_discriminators() -> Iterator[None]:
     """One of them, in this process: the others differ in their sizes alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discriminators, "RESOLUTIONS", (256,))
+        patch.setattr(discriminators, "SHORTEST", 4 * 256)
         yield
 
 

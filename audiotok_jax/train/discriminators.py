@@ -1,8 +1,8 @@
 """Discriminators of stage 2: spectra at several resolutions, in overlapping bands of 2 kHz.
 
 As multi-resolution and multi-band spectrogram discriminators (UnivNet, Jang et al. 2021; DAC, Kumar
-et al. 2023), with convolutions over time alone, written as products of matrices: a CPU is many
-times faster at these than at two-dimensional convolutions of few channels.
+et al. 2023), with convolutions over time alone, written as products of matrices, which a CPU is
+faster at than at two-dimensional convolutions of few channels.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from jax import Array
 from audiotok_jax.codec.spectral import frame, hann, magnitude
 
 RESOLUTIONS = (256, 512, 1024, 2048)
+SHORTEST = 4 * max(RESOLUTIONS)
+"""Samples that are needed for a score of the longest window."""
 BANDS = 7
 WIDTH = 96
 DILATIONS = (1, 1, 2, 2)
@@ -53,19 +55,13 @@ class _OfBands(nn.Module):
 class Discriminators(nn.Module):
     """Waveforms, float32 (B, S) -> one (scores, features) per resolution.
 
-    S is at least 4 of the longest windows, of which `RESOLUTIONS` has the lengths in samples;
-    ValueError if it is less.
+    `RESOLUTIONS` has the lengths of windows in samples; S is `SHORTEST` or more.
     """
 
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, wave: Array) -> list[tuple[Array, list[Array]]]:
-        if wave.shape[1] < 4 * max(RESOLUTIONS):
-            raise ValueError(
-                f"the discriminators hear {wave.shape[1]} samples of a crop, and need at least "
-                f"{4 * max(RESOLUTIONS)}: raise seconds and critic_seconds"
-            )
         results = []
         for length in RESOLUTIONS:
             hop = length // 4

@@ -51,8 +51,10 @@ def train(config: TrainConfig) -> Path:
     codec, recipe, session = config.codec, config.recipe, config.session
     if not config.data:
         raise ValueError("no data: name a folder or a table with --data")
-    if recipe.stage == 2 and config.init is None:
-        raise ValueError("stage 2 tunes a trained model: name its weights with --init")
+    if recipe.stage == 2:
+        training.critic_samples(codec, recipe)  # before anything is made, as it may raise
+        if config.init is None:
+            raise ValueError("stage 2 tunes a trained model: name its weights with --init")
     trackers.check(session)
     mesh = parallel.make_mesh(jax.devices(), config.mesh.fsdp, config.mesh.model)
     rows = _rows_of_this_process(recipe, mesh)
