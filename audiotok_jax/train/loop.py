@@ -22,7 +22,7 @@ from audiotok_jax import parallel, pretrained
 from audiotok_jax.codec import model
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.data import pipeline, sources
-from audiotok_jax.train import folder, placement, trackers
+from audiotok_jax.train import discriminators, folder, placement, trackers
 from audiotok_jax.train import step as training
 from audiotok_jax.train.checkpoint import Checkpoints, meet
 from audiotok_jax.train.config import Recipe, Session, TrainConfig
@@ -52,9 +52,7 @@ def train(config: TrainConfig) -> Path:
     if not config.data:
         raise ValueError("no data: name a folder or a table with --data")
     if recipe.stage == 2:
-        training.critic_samples(codec, recipe)  # before anything is made, as it may raise
-        if config.init is None:
-            raise ValueError("stage 2 tunes a trained model: name its weights with --init")
+        _check_stage_2(config)
     trackers.check(session)
     mesh = parallel.make_mesh(jax.devices(), config.mesh.fsdp, config.mesh.model)
     rows = _rows_of_this_process(recipe, mesh)
@@ -177,6 +175,17 @@ class _Clock:
             self._saved = now
             return SAVE
         return GO_ON
+
+
+def _check_stage_2(config: TrainConfig) -> None:
+    heard = training.critic_samples(config.codec, config.recipe)
+    if heard < discriminators.SHORTEST:
+        raise ValueError(
+            f"the discriminators would hear {heard} samples of a crop, and need "
+            f"{discriminators.SHORTEST}: raise seconds or critic_seconds"
+        )
+    if config.init is None:
+        raise ValueError("stage 2 tunes a trained model: name its weights with --init")
 
 
 def _released(config: TrainConfig) -> model.Params | None:
