@@ -1,6 +1,6 @@
 """Puts the weights of a run into the package, with a summary of its metrics.
 
-    python experiments/default_model/release.py --name small-80hz-3 --runs runs/first runs/second
+    python experiments/default_model/release.py --name small-80hz-4 --runs runs/first runs/second
 
 The weights are those of the last run; the summary (`metrics.jsonl`, a line per 100 steps, means)
 covers all of them in order.
