@@ -3,7 +3,7 @@
     audiotok train experiments/default_model/small_80hz_4_stage_2.py --data ../shared/speech/train \
         --init runs/eleventh/model
 
-It was stopped before its last step; see the README beside this file.
+The README beside this file says what came of it.
 """
 
 from audiotok_jax import preset
