@@ -128,14 +128,34 @@ EVERYTHING = Augment(
 
 
 def changed(wave: np.ndarray, seed: int, config: Augment) -> np.ndarray:
+    return change(wave[None], seed, config)[0]
+
+
+def change(waves: np.ndarray, seed: int, config: Augment) -> np.ndarray:
     return augment.change(
-        wave,
+        waves,
         config,
         RATE,
         np.random.default_rng(seed),
         lambda: noise(1, 500),
         lambda: noise(2, 300),
     )
+
+
+@given(waves, seeds)
+def test_a_target_is_changed_as_what_is_heard(wave, seed):
+    heard, target = change(np.stack([wave, wave]), seed, EVERYTHING)
+    np.testing.assert_array_equal(heard, changed(wave, seed, EVERYTHING))
+    np.testing.assert_array_equal(target, heard)
+
+
+def test_noise_is_added_to_the_target_at_its_level_in_what_is_heard():
+    speech = noise(3, 1000)
+    heard, target = change(
+        np.stack([speech, 0.5 * speech]), 0, Augment(noise=1.0, noise_data=("noise",), gain=0.0)
+    )
+    assert not np.allclose(heard, speech)
+    np.testing.assert_allclose(target - 0.5 * speech, heard - speech, atol=1e-6)
 
 
 @given(waves, seeds)

@@ -414,6 +414,57 @@ def test_a_changed_crop_is_the_same_for_all_who_read_it(clips, folder):
     part.close()
 
 
+# Targets
+
+
+@pytest.fixture
+def targets(clips, folder, tmp_path) -> Path:
+    """The clips of `folder` at half their level, as WAV."""
+    for number, clip in enumerate(clips):
+        path = (tmp_path / "targets" / clip.name).with_suffix(".wav")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():  # a long file is several clips
+            whole = audio.read(folder / clip.name, RATE)[0]
+            soundfile.write(path, 0.5 * whole, RATE, "PCM_16")
+    return tmp_path / "targets"
+
+
+def test_a_crop_and_its_target_are_the_same_part_of_the_clip(clips, targets):
+    augment = Augment(speed=0.5)
+    plain = draw(clips, 10, augment=augment)
+    paired = draw(clips, 10, augment=augment, targets=str(targets))
+    for one, other in zip(plain, paired, strict=True):
+        np.testing.assert_array_equal(one.target, one.audio)
+        np.testing.assert_array_equal(other.audio, one.audio)
+        np.testing.assert_allclose(other.target, 0.5 * one.audio, atol=1e-3)
+        assert np.abs(other.target).max() > 0.01
+
+
+def test_a_clip_without_a_target_of_its_length_is_named(clips, targets):
+    path = targets / clips[0].name
+    path = path.with_suffix(".wav")
+    soundfile.write(path, np.zeros(2000), RATE)
+    with pytest.raises(ValueError, match=f"{path.name}: has 2000 samples where .* has"):
+        batches(clips, targets=str(targets))
+    path.unlink()
+    with pytest.raises(ValueError, match=f"has no target for {clips[0].path}"):
+        batches(clips, targets=str(targets))
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
+        batches(clips, targets=str(targets / "gone"))
+
+
+def test_a_target_that_cannot_be_read_is_skipped_as_a_clip_is(clips, targets):
+    bad = targets / "long" / "c.wav"
+    wave, _ = soundfile.read(bad)
+    wave[len(wave) // 2] = np.nan
+    soundfile.write(bad, wave, RATE, "FLOAT")
+    data = batches(clips, targets=str(targets))
+    drawn = np.concatenate([next(data).clip for _ in range(30)])
+    assert {one.path for one in data.skipped} == {str(bad)}
+    assert "long/c.flac" not in {clips[number].name for number in drawn}
+    data.close()
+
+
 # What cannot be read
 
 

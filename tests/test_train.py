@@ -112,7 +112,7 @@ def test_training_decodes_as_decoding_does(tiny, speech, monkeypatch):
 
 def batch(speech, samples: int, rows: int = 2) -> step.Batch:
     wave = np.stack([speech(samples, seed=seed) for seed in range(rows)])
-    return step.Batch(wave, np.arange(rows, dtype=np.int32), np.zeros(rows, np.int32))
+    return step.Batch(wave, wave, np.arange(rows, dtype=np.int32), np.zeros(rows, np.int32))
 
 
 def test_stage_two_leaves_the_encoder_bit_for_bit_and_trains_the_rest(tiny, speech):
@@ -150,6 +150,19 @@ def test_a_gradient_that_is_not_finite_changes_nothing_but_the_counts(tiny, spee
     three, _ = update(two, good, config, RECIPE)
     assert (int(three.skipped), int(three.skipped_in_a_row)) == (1, 0)
     assert not np.array_equal(*(jax.tree.leaves(x.params)[0] for x in (three, two)))
+
+
+def test_the_target_is_what_is_to_come_out(tiny, speech):
+    config, params = tiny
+    state = step.create(params, config, RECIPE)
+    update = jax.jit(step.update, static_argnums=(2, 3))
+    same = batch(speech, 8000)
+    _, plain = update(state, same, config, RECIPE)
+    _, other = update(state, same._replace(target=0.1 * same.wave), config, RECIPE)
+    for name in ("mel", "stft", "timbre"):
+        assert not np.allclose(plain[name], other[name]), name
+    for name in ("intelligibility", "disturbance", "pitch"):
+        np.testing.assert_array_equal(plain[name], other[name], err_msg=name)
 
 
 def test_schedules_are_linear_between_their_points():

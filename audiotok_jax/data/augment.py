@@ -1,7 +1,7 @@
 """Changes of the audio that make a model hear more than was recorded.
 
 A codec learns to reproduce what it hears, so a changed crop is input and target alike: noise and
-rooms are part of what it is to carry, and not to be removed.
+rooms that are added are part of what it is to carry, and not to be removed.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def change_speed(wave: Wave, factor: float) -> Wave:
 
 
 def gain(wave: Wave, db: float) -> Wave:
-    """Changes the level of float32 (samples,) by `db` decibels."""
+    """Changes the level of float32 (..., samples) by `db` decibels."""
     return wave * np.float32(10 ** (db / 20))
 
 
@@ -122,7 +122,7 @@ def limit_band(wave: Wave, low_hz: float | None, high_hz: float, sample_rate: in
     Butterworth filters of order 8, 3 dB down at these frequencies.
 
     Args:
-        wave: float32 (samples,).
+        wave: float32 (..., samples).
         low_hz: more than 0.
         high_hz: less than half of `sample_rate`.
         sample_rate: in Hz.
@@ -141,7 +141,7 @@ def draw_speed(config: Augment, random: np.random.Generator) -> float:
 
 
 def change(
-    wave: Wave,
+    waves: Wave,
     config: Augment,
     sample_rate: int,
     random: np.random.Generator,
@@ -151,7 +151,8 @@ def change(
     """Changes a crop as `config` says, but for its speed.
 
     Args:
-        wave: float32 (samples,).
+        waves: float32 (1, samples), or (2, samples) with a target of its own in the second row,
+            which is changed alike.
         config: what is done, and how often.
         sample_rate: in Hz.
         random: the only source of chance.
@@ -159,21 +160,23 @@ def change(
         noise: gives noise of any length, likewise.
     """
     if random.random() < config.reverb:
-        wave = reverberate(wave, impulse())
+        room = impulse()
+        waves = np.stack([reverberate(wave, room) for wave in waves])
     if random.random() < config.noise:
         found = noise()
-        part = loop(found, len(wave), int(random.integers(len(found))))
-        wave = add_noise(wave, part, random.uniform(*config.snr_db))
+        part = loop(found, waves.shape[1], int(random.integers(len(found))))
+        added = add_noise(waves[0], part, random.uniform(*config.snr_db)) - waves[0]
+        waves = waves + added
     if random.random() < config.band:
         telephone = random.random() < 0.5
         # In steps of 10 Hz, as each filter that is new takes longer to design than to use.
         low, high = (
             TELEPHONE_HZ if telephone else (None, round(random.uniform(*config.band_hz), -1))
         )
-        wave = limit_band(wave, low, high, sample_rate)
+        waves = limit_band(waves, low, high, sample_rate)
     if random.random() < config.gain:
-        wave = gain(wave, random.uniform(*config.gain_db))
-    return wave
+        waves = gain(waves, random.uniform(*config.gain_db))
+    return waves
 
 
 @functools.lru_cache(1000)

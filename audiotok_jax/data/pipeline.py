@@ -22,6 +22,7 @@ from audiotok_jax.data.augment import Augment
 from audiotok_jax.data.clips import Skipped
 from audiotok_jax.data.plan import LANES, Plan, corpus_weights
 from audiotok_jax.data.sources import Clips, open_clips
+from audiotok_jax.data.targets import Targets
 
 ATTEMPTS = 100
 """Clips that may turn out unreadable one after another before the data as a whole is given up."""
@@ -38,18 +39,20 @@ class Batch(NamedTuple):
     """Some rows of a batch.
 
     Attributes:
-        audio: float32 (rows, samples), both input and target.
+        audio: float32 (rows, samples), what is heard.
+        target: float32 (rows, samples), what is to become of it; often the same.
         clip: int32 (rows,), numbers in the list of clips.
     """
 
     audio: NDArray[np.float32]
+    target: NDArray[np.float32]
     clip: NDArray[np.int32]
 
 
 class Batches(grain.DatasetIterator):
     """Endless batches of crops; a Grain iterator, and Orbax can save it.
 
-    Row r of batch t depends on the clips, `samples`, `batch_size`, `seed`, `augment`, `weights`, r
+    Row r of batch t depends on the clips, `targets`, `samples`, `batch_size`, `seed`, `augment`, `weights`, r
     and t alone: the number of workers, threads and processes changes nothing. In a corpus every
     second of audio is as likely as every other; `plan` says in which order they come. A crop of a
     clip that turns out to be unreadable is replaced by one that is drawn anew.
@@ -64,6 +67,7 @@ class Batches(grain.DatasetIterator):
         batch_size: int,
         seed: int,
         *,
+        targets: str | None = None,
         augment: Augment = _GAIN_ALONE,
         weights: Mapping[str, float] | None = None,
         process_index: int = 0,
@@ -77,6 +81,8 @@ class Batches(grain.DatasetIterator):
             samples: length of a crop at the rate of `clips`.
             batch_size: rows of a batch over all processes.
             seed: of all that is random; 0 or more.
+            targets: a location as of `data.sources.open_clips` that holds, under the same names but
+                for their suffixes, what the clips are to become; None makes them their own targets.
             augment: changes of the crops.
             weights: of corpora, by name; see `plan.corpus_weights`.
             process_index: which rows are given: the n-th of `process_count` equal parts.
@@ -84,8 +90,8 @@ class Batches(grain.DatasetIterator):
             workers: processes that read, started by `spawn`; 0 reads in threads of this one.
 
         Raises:
-            ValueError: an argument does not fit.
-            OSError: a location in `augment` does not exist.
+            ValueError: an argument does not fit, or a clip has no target of its length.
+            OSError: `targets` or a location in `augment` does not exist.
         """
         super().__init__()
         self._source: Any = None
@@ -102,7 +108,8 @@ class Batches(grain.DatasetIterator):
         share = batch_size // process_count
         rows = range(process_index * share, (process_index + 1) * share)
         plan = Plan(clips, samples, batch_size, seed, corpus_weights(clips, weights or {}))
-        self._steps = _Steps(clips, plan, samples, batch_size, rows, seed, augment)
+        paired = None if targets is None else Targets(clips, targets)
+        self._steps = _Steps(clips, paired, plan, samples, batch_size, rows, seed, augment)
         self._workers = workers
         self._step = 0
         self._skipped: dict[str, Skipped] = {}
@@ -166,6 +173,7 @@ class _Steps:
     def __init__(
         self,
         clips: Clips,
+        targets: Targets | None,
         plan: Plan,
         samples: int,
         batch_size: int,
@@ -173,8 +181,11 @@ class _Steps:
         seed: int,
         augment: Augment,
     ):
-        self._clips = clips
         self._plan = plan
+        self._rate = clips.sample_rate
+        # Each with what turned out to be bad in it, by number.
+        self._sources: list[tuple[Clips | Targets, dict[int, Skipped]]]
+        self._sources = [(source, {}) for source in (clips, targets) if source is not None]
         self._samples = samples
         self._batch_size = batch_size
         self._rows = rows
@@ -182,15 +193,15 @@ class _Steps:
         self._augment = augment
         self._impulses = _Pool(augment.reverb_data, clips.sample_rate, (seed, 2))
         self._noises = _Pool(augment.noise_data, clips.sample_rate, (seed, 3))
-        # By row and lane: the clip that was read there last.
+        # By row and lane: the clip that was read there last, int16 (1 or 2, samples).
         self._held: dict[tuple[int, int], tuple[int, NDArray[np.int16]]] = {}
-        self._bad: dict[int, Skipped] = {}
 
     def __len__(self) -> int:
         return 2**40
 
     def __getitem__(self, step: int) -> tuple[Batch, list[Skipped]]:
         batch = Batch(
+            np.zeros((len(self._rows), self._samples), np.float32),
             np.zeros((len(self._rows), self._samples), np.float32),
             np.zeros(len(self._rows), np.int32),
         )
@@ -200,18 +211,20 @@ class _Steps:
             speed = augmentation.draw_speed(self._augment, random)
             samples = math.ceil(self._samples * speed)
             batch.clip[place], crop = self._crop(step, row, samples, random, skipped)
-            wave = _to_float(crop)
+            waves = _to_float(crop)
             if speed != 1:
-                wave = augmentation.change_speed(wave, speed)[: self._samples]
-            wave = np.pad(wave, (0, self._samples - len(wave)))
-            batch.audio[place] = augmentation.change(
-                wave,
+                played = [augmentation.change_speed(wave, speed) for wave in waves]
+                waves = np.stack(played)[:, : self._samples]
+            waves = np.pad(waves, ((0, 0), (0, self._samples - waves.shape[1])))
+            waves = augmentation.change(
+                waves,
                 self._augment,
-                self._clips.sample_rate,
+                self._rate,
                 random,
                 partial(self._impulses.draw, step, random, skipped),
                 partial(self._noises.draw, step, random, skipped),
             )
+            batch.audio[place], batch.target[place] = waves[0], waves[-1]
         return batch, skipped
 
     def _crop(
@@ -224,13 +237,13 @@ class _Steps:
     ) -> tuple[int, NDArray[np.int16]]:
         clip, slot, slots = self._plan.pick(step, row)
         lane = row, step % LANES
-        held, wave = self._held.get(lane, (None, None))
-        if wave is None or held != clip:
-            wave = _readable(self._clips, clip, self._bad, skipped)
-            if wave is not None:
-                self._held[lane] = clip, wave
+        held, waves = self._held.get(lane, (None, None))
+        if waves is None or held != clip:
+            waves = self._read(clip, skipped)
+            if waves is not None:
+                self._held[lane] = clip, waves
         attempts = 1
-        while wave is None:
+        while waves is None:
             if attempts == ATTEMPTS:
                 raise ValueError(
                     f"of {attempts} clips drawn one after another none can be read; "
@@ -238,11 +251,16 @@ class _Steps:
                 )
             elsewhere = divmod(int(random.integers(2**32)), self._batch_size)
             clip, slot, slots = self._plan.pick(*elsewhere)
-            wave = _readable(self._clips, clip, self._bad, skipped)
+            waves = self._read(clip, skipped)
             attempts += 1
-        last = max(0, len(wave) - samples)
+        last = max(0, waves.shape[1] - samples)
         start = min(last, int((slot + random.random()) / slots * (last + 1)))
-        return clip, wave[start : start + samples]
+        return clip, waves[:, start : start + samples]
+
+    def _read(self, clip: int, skipped: list[Skipped]) -> NDArray[np.int16] | None:
+        waves = [_readable(source, clip, bad, skipped) for source, bad in self._sources]
+        good = [wave for wave in waves if wave is not None]
+        return np.stack(good) if len(good) == len(waves) else None
 
 
 class _Pool:
@@ -278,7 +296,7 @@ class _Pool:
 
 
 def _readable(
-    clips: Clips, number: int, bad: dict[int, Skipped], skipped: list[Skipped]
+    clips: Clips | Targets, number: int, bad: dict[int, Skipped], skipped: list[Skipped]
 ) -> NDArray[np.int16] | None:
     """The samples of a clip; None if it is bad, which goes into `bad` and `skipped`."""
     if number not in bad:

@@ -163,6 +163,9 @@ class TrainConfig:
 
     Attributes:
         data: where the audio is; see `data.sources`.
+        targets: a folder or table that holds the same clips without noise, under the same names
+            but for their suffixes: what is decoded is to sound like them, and is to be understood
+            as `data` is. None makes the audio its own target.
         out: folder of the run.
         resume: go on from the last save in `out`.
         init: released weights to start from, a name or a folder.
@@ -172,6 +175,7 @@ class TrainConfig:
     """
 
     data: tuple[str, ...] = ()
+    targets: str | None = None
     out: str = "runs/default"
     resume: bool = False
     init: str | None = None

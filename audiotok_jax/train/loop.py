@@ -78,6 +78,7 @@ def train(config: TrainConfig) -> Path:
         training.crop_samples(codec, recipe),
         recipe.batch_size,
         recipe.seed,
+        targets=config.targets,
         augment=config.augment,
         weights=dict(config.weights),
         process_index=jax.process_index(),
@@ -96,8 +97,9 @@ def train(config: TrainConfig) -> Path:
         pending = None
         for step in range(first, recipe.steps):
             wish = STOP if stopped else clock.wish()
-            wave = next(data).audio
-            local = training.Batch(wave, rows, np.full(len(rows), wish, np.int32))
+            drawn = next(data)
+            wishes = np.full(len(rows), wish, np.int32)
+            local = training.Batch(drawn.audio, drawn.target, rows, wishes)
             with metrics.step(step):
                 state, results = update(state, parallel.from_processes(local, mesh))
             # Read a step late, so that the device never waits for the host.
@@ -137,8 +139,10 @@ def trace_step(
     def shaped(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=parallel.by_rows(mesh))
 
+    crops = shaped((*rows, training.crop_samples(codec, recipe)), np.float32)
     batch = training.Batch(
-        shaped((*rows, training.crop_samples(codec, recipe)), np.float32),
+        crops,
+        crops,
         shaped(rows, np.int32),
         shaped(rows, np.int32),
     )

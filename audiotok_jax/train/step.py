@@ -74,12 +74,14 @@ class Batch(NamedTuple):
 
     Attributes:
         wave: float32 (B, T * hop_length), crops.
+        target: float32 (B, T * hop_length), what they are to sound like.
         row: int32 (B,), number of a crop in the batch; random numbers are drawn by it.
         wish: int32 (B,), what the process that holds the row asks all processes to do next;
             see `train.loop`.
     """
 
     wave: Any
+    target: Any
     row: Any
     wish: Any
 
@@ -230,7 +232,7 @@ def _of_part(
     key = jax.random.fold_in(jax.random.key(recipe.seed), learnt.step)
     starts = jax.vmap(lambda row: jax.random.randint(jax.random.fold_in(key, row), (), 0, 1 << 20))
     start = starts(batch.row)
-    wave, dtype = batch.wave, jnp.dtype(recipe.precision)
+    wave, target, dtype = batch.wave, batch.target, jnp.dtype(recipe.precision)
     critic = discriminators.Discriminators(dtype)
     length = critic_samples(codec, recipe)
     first = jax.random.randint(key, (), 0, wave.shape[1] - length + 1)
@@ -238,15 +240,17 @@ def _of_part(
     def heard(wave: Array) -> Array:
         return jax.lax.dynamic_slice_in_dim(wave, first, length, axis=1)
 
-    real = critic.apply(learnt.critic, heard(wave)) if recipe.stage == 2 else []
+    real = critic.apply(learnt.critic, heard(target)) if recipe.stage == 2 else []
 
     def total(trained: model.Params) -> tuple[Array, tuple[Array, dict[str, Array]]]:
         passed = losses.forward(learnt.params | trained, codec, wave, start, dtype)
-        mel, stft = losses.reconstruction(passed.wave, wave, codec.sample_rate)
-        terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss} | {
-            measure.__name__: jnp.mean(measure(passed.wave, wave, codec.sample_rate))
-            for measure in perceptual.MEASURES
-        }
+        mel, stft = losses.reconstruction(passed.wave, target, codec.sample_rate)
+        terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss}
+        for measure in perceptual.MEASURES:
+            # What a target lacks of the speech itself is to be understood all the same.
+            reference = target if measure is perceptual.timbre else wave
+            value = jnp.mean(measure(passed.wave, reference, codec.sample_rate))
+            terms[measure.__name__] = value
         loss = mel + sum(weight(name) * terms[name] for name in terms if name != "mel")
         if recipe.stage == 1:
             sure = quantizer.uncertainty(passed.unit)
@@ -272,7 +276,7 @@ def _of_part(
     fake_wave = jax.lax.stop_gradient(fake_wave)
 
     def judged(params: Any) -> Array:
-        both = critic.apply(params, heard(wave)), critic.apply(params, heard(fake_wave))
+        both = critic.apply(params, heard(target)), critic.apply(params, heard(fake_wave))
         return discriminators.critic_loss(*both)
 
     terms["critic"], critic_grads = jax.lax.cond(
