@@ -34,10 +34,10 @@ def config() -> TrainConfig:
         augment=Augment(speed=0.35, band=0.05),
         recipe=Recipe(
             seed=13,
-            steps=4500,
+            steps=7500,
             batch_size=8,
             seconds=2.0,
-            learning_rate=((0, 1e-4), (100, 8e-4), (700, 8e-4), (4500, 5e-6)),
+            learning_rate=((0, 1e-4), (100, 8e-4), (1200, 8e-4), (7500, 5e-6)),
             ema=0.998,
             entropy_weight=0.1,
             intelligibility_weight=16.0,
