@@ -420,7 +420,7 @@ def test_a_changed_crop_is_the_same_for_all_who_read_it(clips, folder):
 @pytest.fixture
 def targets(clips, folder, tmp_path) -> Path:
     """The clips of `folder` at half their level, as WAV."""
-    for number, clip in enumerate(clips):
+    for clip in clips:
         path = (tmp_path / "targets" / clip.name).with_suffix(".wav")
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():  # a long file is several clips

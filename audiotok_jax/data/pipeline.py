@@ -52,10 +52,10 @@ class Batch(NamedTuple):
 class Batches(grain.DatasetIterator):
     """Endless batches of crops; a Grain iterator, and Orbax can save it.
 
-    Row r of batch t depends on the clips, `targets`, `samples`, `batch_size`, `seed`, `augment`, `weights`, r
-    and t alone: the number of workers, threads and processes changes nothing. In a corpus every
-    second of audio is as likely as every other; `plan` says in which order they come. A crop of a
-    clip that turns out to be unreadable is replaced by one that is drawn anew.
+    Row r of batch t depends on the clips, `targets`, `samples`, `batch_size`, `seed`, `augment`,
+    `weights`, r and t alone: the number of workers, threads and processes changes nothing. In a
+    corpus every second of audio is as likely as every other; `plan` says in which order they come.
+    A crop of a clip that turns out to be unreadable is replaced by one that is drawn anew.
 
     The state is the number of batches that were given.
     """

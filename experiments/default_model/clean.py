@@ -3,9 +3,9 @@
     pip install pyrnnoise==0.4.5
     python experiments/default_model/clean.py ../shared/speech/train --out runs/clean
 
-RNNoise (Valin 2018), as the library pyrnnoise has it with its weights, brought to a level of -20 dBFS
-and mixed with `KEPT` of the recording, so that what it takes from speech by mistake is not gone.
-The files have the names of the recordings, as FLAC; `TrainConfig.targets` names the folder.
+By RNNoise (Valin 2018), with the weights that come with the library pyrnnoise, at a level of
+-20 dBFS. `KEPT` of the recording is mixed in, so that nothing which it takes from speech by mistake
+is gone. The files have the names of the recordings, as FLAC; `TrainConfig.targets` names the folder.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def clean(wave: Wave) -> Wave:
     size = rnnoise.FRAME_SIZE
     pcm = np.clip(np.pad(loud, (0, DELAY - len(loud) % size + size)) * 32768, -32768, 32767)
     state = rnnoise.create()
-    frames = [rnnoise.process_mono_frame(state, x)[0] for x in pcm.astype(np.int16).reshape(-1, size)]
+    noisy = pcm.astype(np.int16).reshape(-1, size)
+    frames = [rnnoise.process_mono_frame(state, frame)[0] for frame in noisy]
     rnnoise.destroy(state)
     quiet = np.concatenate(frames)[DELAY:].astype(np.float32) / np.float32(32768 * gain)
     back = soxr.resample(quiet, rnnoise.SAMPLE_RATE, SAMPLE_RATE)[: len(wave)]

@@ -13,5 +13,6 @@ python experiments/robustness/conditions.py "$1" "$2" "$made/conditions"
 (cd "$made" && audiotok evaluate --data conditions --codecs audiotok --out evaluation)
 mkdir -p "$results"
 cp "$made/evaluation/table.md" "$made/evaluation/clips.csv" "$made/evaluation/summary.json" "$results"
+python experiments/robustness/in_noise.py "$made/conditions" "$results/in_noise.json"
 python experiments/robustness/seams.py "$1" "$results/seams.json"
 python experiments/robustness/groups.py "$1" experiments/bitrates/results/clips.csv "$results/groups.md"

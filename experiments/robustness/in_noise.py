@@ -1,0 +1,57 @@
+"""Speech in noise through codecs, against the speech without the noise.
+
+    python experiments/robustness/in_noise.py CONDITIONS OUT.json
+
+CONDITIONS is what conditions.py wrote. `pcm` is the noisy speech itself: what is above its values,
+a codec has cleaned; what is below them, it has lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from audiotok_jax import audio, pretrained
+from audiotok_jax.evaluate import codecs
+from audiotok_jax.evaluate.align import align
+from audiotok_jax.evaluate.codecs.interface import at_rate
+from audiotok_jax.evaluate.metrics import METRICS, RATE, Original, measure
+from audiotok_jax.files import replacing
+from audiotok_jax.provenance import provenance
+
+NOISY = ("noise-20-db", "noise-10-db", "noise-5-db")
+CODECS = ("pcm", "audiotok", "audiotok:small-80hz-4", "codec2:3200", "opus:6")
+"""`small-80hz-4` is the last model that learnt to reproduce noise."""
+MEASURED = [m for m in METRICS if m.name in ("pesq_wb", "stoi", "dnsmos_ovrl")]
+
+
+def main() -> None:
+    """Reads the arguments, measures, writes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("conditions", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    clean = sorted((args.conditions / "clean").iterdir())
+    originals = [Original(audio.read(path, RATE)[0]) for path in clean]
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for condition in NOISY:
+        for spec in CODECS:
+            codec = codecs.parse(spec)
+            rows = []
+            for path, original in zip(clean, originals, strict=True):
+                noisy, _ = audio.read(args.conditions / condition / path.name, RATE)
+                decoded = at_rate(codec.decode(codec.encode(noisy, RATE)), codec.sample_rate, RATE)
+                rows.append(measure(original, align(noisy, decoded, RATE).decoded, MEASURED))
+            values = {m.name: [float(row[m.name] or np.nan) for row in rows] for m in MEASURED}
+            means = {name: round(float(np.mean(given)), 3) for name, given in values.items()}
+            found.setdefault(condition, {})[spec] = means
+    about = {"model_id": pretrained.load().model_id, "clips": len(clean), **provenance([])}
+    with replacing(args.out) as path:
+        path.write_text(json.dumps(about | {"means": found}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
