@@ -4,8 +4,8 @@
     python experiments/default_model/clean.py ../shared/speech/train --out runs/clean
 
 By RNNoise (Valin 2018), with the weights that come with the library pyrnnoise, at a level of
--20 dBFS. `KEPT` of the recording is mixed in, so that nothing which it takes from speech by mistake
-is gone. The files have the names of the recordings, as FLAC; `TrainConfig.targets` names the folder.
+-20 dBFS. `KEPT` of the recording is mixed in, so that what it takes from speech by mistake is not
+gone. The files have the names of the recordings, as FLAC; `TrainConfig.targets` names the folder.
 """
 
 from __future__ import annotations
