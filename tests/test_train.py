@@ -245,6 +245,13 @@ def test_a_run_is_neither_overwritten_nor_resumed_with_other_settings(corpus, tm
         loop.train(dataclasses.replace(config, resume=True, recipe=other))
 
 
+def test_a_run_without_its_targets_leaves_nothing(corpus, tmp_path):
+    config = settings(corpus, tmp_path / "run")
+    with pytest.raises(FileNotFoundError, match="gone: no such file or folder"):
+        loop.train(dataclasses.replace(config, targets=str(tmp_path / "gone")))
+    assert not (tmp_path / "run").exists()
+
+
 def test_gradients_that_stay_infinite_end_the_run_and_name_the_step(corpus, tmp_path, monkeypatch):
     real = step.update
 

@@ -59,6 +59,18 @@ def train(config: TrainConfig) -> Path:
     released = _released(config)
     clips = sources.open_clips(config.data, codec.sample_rate)
     evaluation = session.eval_data and Evaluation(session.eval_data, session.eval_clips, codec)
+    data = pipeline.Batches(
+        clips,
+        training.crop_samples(codec, recipe),
+        recipe.batch_size,
+        recipe.seed,
+        targets=config.targets,
+        augment=config.augment,
+        weights=dict(config.weights),
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        workers=session.workers,
+    )
     out = Path(config.out)
     folder.check(out, config, clips)
     meet("all processes looked at the folder")
@@ -73,18 +85,6 @@ def train(config: TrainConfig) -> Path:
     flops = matmul_flops(traced.jaxpr) * mesh.shape["data"] * mesh.shape["fsdp"]
     first = int(state.step)
     # A batch is a function of its step: nothing else is needed to go on.
-    data = pipeline.Batches(
-        clips,
-        training.crop_samples(codec, recipe),
-        recipe.batch_size,
-        recipe.seed,
-        targets=config.targets,
-        augment=config.augment,
-        weights=dict(config.weights),
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-        workers=session.workers,
-    )
     data.set_state({"step": first})
     with (
         closing(checkpoints),
