@@ -248,7 +248,7 @@ def _of_part(
         terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss}
         for measure in perceptual.MEASURES:
             # What a target lacks of the speech itself is to be understood all the same.
-            reference = target if measure is perceptual.timbre else wave
+            reference = wave if measure is perceptual.intelligibility else target
             value = jnp.mean(measure(passed.wave, reference, codec.sample_rate))
             terms[measure.__name__] = value
         loss = mel + sum(weight(name) * terms[name] for name in terms if name != "mel")
