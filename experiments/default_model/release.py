@@ -2,20 +2,21 @@
 
     python experiments/default_model/release.py --name small-80hz-4 --runs runs/first runs/second
 
-The weights are those of the last run; the summary (`metrics.jsonl`, a line per 100 steps, means)
-covers all of them in order.
+The weights are those of the last run, or the mean of those of the last `--mean` runs, one of which
+began with the other's (Wortsman et al. 2022); the summary (`metrics.jsonl`, a line per 100 steps,
+means) covers all runs in order.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 
+import jax
 import numpy as np
 
-from audiotok_jax.pretrained import MODELS
+from audiotok_jax import pretrained
 
 STEPS = 100
 SPARSE = ("audio_seconds_per_second", "mfu", "bits")
@@ -42,11 +43,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--name", required=True, help="of the released model")
     parser.add_argument("--runs", required=True, nargs="+", type=Path, help="in their order")
+    parser.add_argument("--mean", type=int, default=1, help="runs whose weights are averaged")
     args = parser.parse_args()
-    folder = Path(MODELS) / args.name
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in ("config.json", "model.safetensors"):
-        shutil.copy(args.runs[-1] / "model" / file, folder / file)
+    folder = Path(pretrained.MODELS) / args.name
+    models = [pretrained.load(run / "model") for run in args.runs[-args.mean :]]
+    params = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *(m.params for m in models))
+    pretrained.save(folder, params, models[-1].config, models[-1].card)
     lines = [line for run in args.runs for line in summary(run)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     print(folder)
