@@ -260,7 +260,10 @@ class _Steps:
     def _read(self, clip: int, skipped: list[Skipped]) -> NDArray[np.int16] | None:
         waves = [_readable(source, clip, bad, skipped) for source, bad in self._sources]
         good = [wave for wave in waves if wave is not None]
-        return np.stack(good) if len(good) == len(waves) else None
+        if len(good) < len(waves):
+            return None
+        shortest = min(map(len, good))  # a header may have told of more
+        return np.stack([wave[:shortest] for wave in good])
 
 
 class _Pool:
