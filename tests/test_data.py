@@ -24,6 +24,7 @@ from audiotok_jax.data import decode, pipeline, plan, sources
 from audiotok_jax.data.augment import Augment
 from audiotok_jax.data.build import build, destination
 from audiotok_jax.data.clips import Clip
+from audiotok_jax.data.targets import Targets
 
 RATE = 16000
 CROP = 4000
@@ -463,6 +464,14 @@ def test_a_target_that_cannot_be_read_is_skipped_as_a_clip_is(clips, targets):
     assert {one.path for one in data.skipped} == {str(bad)}
     assert "long/c.flac" not in {clips[number].name for number in drawn}
     data.close()
+
+
+def test_a_clip_is_cut_to_what_there_is_of_its_target(clips, targets, monkeypatch):
+    whole = Targets.read
+    monkeypatch.setattr(Targets, "read", lambda self, number: whole(self, number)[:2000])
+    for batch in draw(clips, 5, targets=str(targets), augment=Augment(gain=0.0)):
+        np.testing.assert_allclose(batch.target, 0.5 * batch.audio, atol=1e-4)
+        assert batch.audio[:, :2000].any() and not batch.audio[:, 2000:].any()
 
 
 # What cannot be read

@@ -200,23 +200,20 @@ class _Steps:
         return 2**40
 
     def __getitem__(self, step: int) -> tuple[Batch, list[Skipped]]:
-        batch = Batch(
-            np.zeros((len(self._rows), self._samples), np.float32),
-            np.zeros((len(self._rows), self._samples), np.float32),
-            np.zeros(len(self._rows), np.int32),
-        )
+        changed = np.zeros((len(self._sources), len(self._rows), self._samples), np.float32)
+        clips = np.zeros(len(self._rows), np.int32)
         skipped: list[Skipped] = []
         for place, row in enumerate(self._rows):
             random = np.random.default_rng([self._seed, 0, step * self._batch_size + row])
             speed = augmentation.draw_speed(self._augment, random)
             samples = math.ceil(self._samples * speed)
-            batch.clip[place], crop = self._crop(step, row, samples, random, skipped)
+            clips[place], crop = self._crop(step, row, samples, random, skipped)
             waves = _to_float(crop)
             if speed != 1:
                 played = [augmentation.change_speed(wave, speed) for wave in waves]
                 waves = np.stack(played)[:, : self._samples]
             waves = np.pad(waves, ((0, 0), (0, self._samples - waves.shape[1])))
-            waves = augmentation.change(
+            changed[:, place] = augmentation.change(
                 waves,
                 self._augment,
                 self._rate,
@@ -224,8 +221,7 @@ class _Steps:
                 partial(self._impulses.draw, step, random, skipped),
                 partial(self._noises.draw, step, random, skipped),
             )
-            batch.audio[place], batch.target[place] = waves[0], waves[-1]
-        return batch, skipped
+        return Batch(changed[0], changed[-1], clips), skipped
 
     def _crop(
         self,
@@ -258,6 +254,7 @@ class _Steps:
         return clip, waves[:, start : start + samples]
 
     def _read(self, clip: int, skipped: list[Skipped]) -> NDArray[np.int16] | None:
+        """The samples of a clip and of its target if it has one, or None if either is bad."""
         waves = [_readable(source, clip, bad, skipped) for source, bad in self._sources]
         good = [wave for wave in waves if wave is not None]
         if len(good) < len(waves):

@@ -37,17 +37,17 @@ def main() -> None:
     clean = sorted((args.conditions / "clean").iterdir())
     originals = [Original(audio.read(path, RATE)[0]) for path in clean]
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for condition in NOISY:
-        for spec in CODECS:
-            codec = codecs.parse(spec)
+    for spec in CODECS:
+        codec = codecs.parse(spec)
+        for condition in NOISY:
             rows = []
             for path, original in zip(clean, originals, strict=True):
                 noisy, _ = audio.read(args.conditions / condition / path.name, RATE)
                 decoded = at_rate(codec.decode(codec.encode(noisy, RATE)), codec.sample_rate, RATE)
                 rows.append(measure(original, align(noisy, decoded, RATE).decoded, MEASURED))
-            values = {m.name: [float(row[m.name] or np.nan) for row in rows] for m in MEASURED}
-            means = {name: round(float(np.mean(given)), 3) for name, given in values.items()}
-            found.setdefault(condition, {})[spec] = means
+            found.setdefault(condition, {})[spec] = {
+                m.name: round(float(np.mean([row[m.name] for row in rows])), 3) for m in MEASURED
+            }
     about = {"model_id": pretrained.load().model_id, "clips": len(clean), **provenance([])}
     with replacing(args.out) as path:
         path.write_text(json.dumps(about | {"means": found}, indent=2) + "\n")
