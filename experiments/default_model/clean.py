@@ -53,7 +53,7 @@ def clean(wave: Wave) -> Wave:
 
 def write(clip: Clip, out: Path) -> None:
     """Cleans one recording into the folder `out`."""
-    wave, _ = audio.read(clip.path)
+    wave, _ = audio.read(clip.path, SAMPLE_RATE)
     path = (out / clip.name).with_suffix(".flac")
     path.parent.mkdir(parents=True, exist_ok=True)
     audio.write(path, clean(wave), SAMPLE_RATE)
@@ -62,7 +62,7 @@ def write(clip: Clip, out: Path) -> None:
 def main() -> None:
     """Reads the arguments and cleans with all cores."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("data", nargs="+", help="folders or tables of recordings at 16 kHz")
+    parser.add_argument("data", nargs="+", help="folders or tables of recordings")
     parser.add_argument("--out", required=True, type=Path, help="folder of the results")
     args = parser.parse_args()
     clips = find_clips(args.data)
