@@ -1,7 +1,8 @@
 """Changes of the audio that make a model hear more than was recorded.
 
 A codec learns to reproduce what it hears, so a changed crop is input and target alike: noise and
-rooms that are added are part of what it is to carry, and not to be removed.
+rooms that are added are part of what it is to carry, and not to be removed. Only where a crop has a
+target of its own, which is the speech without its noise, no noise is added to that.
 """
 
 from __future__ import annotations
@@ -151,8 +152,9 @@ def change(
     """Changes a crop as `config` says, but for its speed.
 
     Args:
-        waves: float32 (1, samples), or (2, samples) with a target of its own in the second row,
-            which is changed alike.
+        waves: float32 (1, samples); or (3, samples), where it has a target of its own: what is
+            heard, what was recorded, and the target. Noise is added to what is heard, all else is
+            done to each.
         config: what is done, and how often.
         sample_rate: in Hz.
         random: the only source of chance.
@@ -165,8 +167,8 @@ def change(
     if random.random() < config.noise:
         found = noise()
         part = loop(found, waves.shape[1], int(random.integers(len(found))))
-        added = add_noise(waves[0], part, random.uniform(*config.snr_db)) - waves[0]
-        waves = waves + added
+        noisy = add_noise(waves[0], part, random.uniform(*config.snr_db))
+        waves = np.stack([noisy, *waves[1:]])
     if random.random() < config.band:
         telephone = random.random() < 0.5
         # In steps of 10 Hz, as each filter that is new takes longer to design than to use.

@@ -40,11 +40,14 @@ class Batch(NamedTuple):
 
     Attributes:
         audio: float32 (rows, samples), what is heard.
-        target: float32 (rows, samples), what is to become of it; often the same.
+        speech: float32 (rows, samples), it without the noise that a target is not to have.
+        target: float32 (rows, samples), what is to become of it. All three are the same where
+            clips are their own targets.
         clip: int32 (rows,), numbers in the list of clips.
     """
 
     audio: NDArray[np.float32]
+    speech: NDArray[np.float32]
     target: NDArray[np.float32]
     clip: NDArray[np.int32]
 
@@ -200,7 +203,9 @@ class _Steps:
         return 2**40
 
     def __getitem__(self, step: int) -> tuple[Batch, list[Skipped]]:
-        changed = np.zeros((len(self._sources), len(self._rows), self._samples), np.float32)
+        # What is heard, what was recorded, and the target; one for all if there are no targets.
+        kinds = (0,) if len(self._sources) == 1 else (0, 0, 1)
+        changed = np.zeros((len(kinds), len(self._rows), self._samples), np.float32)
         clips = np.zeros(len(self._rows), np.int32)
         skipped: list[Skipped] = []
         for place, row in enumerate(self._rows):
@@ -214,14 +219,14 @@ class _Steps:
                 waves = np.stack(played)[:, : self._samples]
             waves = np.pad(waves, ((0, 0), (0, self._samples - waves.shape[1])))
             changed[:, place] = augmentation.change(
-                waves,
+                waves[list(kinds)],
                 self._augment,
                 self._rate,
                 random,
                 partial(self._impulses.draw, step, random, skipped),
                 partial(self._noises.draw, step, random, skipped),
             )
-        return Batch(changed[0], changed[-1], clips), skipped
+        return Batch(changed[0], changed[len(kinds) // 2], changed[-1], clips), skipped
 
     def _crop(
         self,

@@ -99,7 +99,7 @@ def train(config: TrainConfig) -> Path:
             wish = STOP if stopped else clock.wish()
             drawn = next(data)
             wishes = np.full(len(rows), wish, np.int32)
-            local = training.Batch(drawn.audio, drawn.target, rows, wishes)
+            local = training.Batch(drawn.audio, drawn.speech, drawn.target, rows, wishes)
             with metrics.step(step):
                 state, results = update(state, parallel.from_processes(local, mesh))
             # Read a step late, so that the device never waits for the host.
@@ -141,6 +141,7 @@ def trace_step(
 
     crops = shaped((*rows, training.crop_samples(codec, recipe)), np.float32)
     batch = training.Batch(
+        crops,
         crops,
         crops,
         shaped(rows, np.int32),

@@ -39,7 +39,12 @@ class Forward(NamedTuple):
 
 
 def forward(
-    params: model.Params, config: CodecConfig, wave: Array, start: Array, dtype: Any
+    params: model.Params,
+    config: CodecConfig,
+    wave: Array,
+    speech: Array,
+    start: Array,
+    dtype: Any,
 ) -> Forward:
     """Encodes, quantizes and decodes clips as `encode` and `decode` do.
 
@@ -48,13 +53,14 @@ def forward(
 
     Args:
         wave: float32 (B, T * hop_length).
+        speech: float32 (B, T * hop_length), the original that is in it.
         start: int32 (B,), frame index that the noise source starts from.
     """
     halo = ((0, 0), (config.encoder_halo, config.encoder_halo))
     unit = model.latent(params, config, jnp.pad(wave, halo), dtype)
     outside = ((0, 0), (config.decoder_halo, config.decoder_halo), (0, 0))
     found = model.controls(params, config, jnp.pad(quantizer.quantize(unit), outside), dtype)
-    pitch, periodic = pitch_tracker.track(wave, config)
+    pitch, periodic = pitch_tracker.track(speech, config)
     halo = ((0, 0), (config.control_halo, config.control_halo))
     phase = jnp.zeros(len(wave), jnp.uint32)
     decoded = synthesize(found, jnp.pad(pitch, halo, mode="edge"), phase, start, config)

@@ -74,6 +74,7 @@ class Batch(NamedTuple):
 
     Attributes:
         wave: float32 (B, T * hop_length), crops.
+        speech: float32 (B, T * hop_length), they without noise that was added.
         target: float32 (B, T * hop_length), what they are to sound like.
         row: int32 (B,), number of a crop in the batch; random numbers are drawn by it.
         wish: int32 (B,), what the process that holds the row asks all processes to do next;
@@ -81,6 +82,7 @@ class Batch(NamedTuple):
     """
 
     wave: Any
+    speech: Any
     target: Any
     row: Any
     wish: Any
@@ -243,12 +245,13 @@ def _of_part(
     real = critic.apply(learnt.critic, heard(target)) if recipe.stage == 2 else []
 
     def total(trained: model.Params) -> tuple[Array, tuple[Array, dict[str, Array]]]:
-        passed = losses.forward(learnt.params | trained, codec, wave, start, dtype)
+        params = learnt.params | trained
+        passed = losses.forward(params, codec, wave, batch.speech, start, dtype)
         mel, stft = losses.reconstruction(passed.wave, target, codec.sample_rate)
         terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss}
         for measure in perceptual.MEASURES:
             # What a target lacks of the speech itself is to be understood all the same.
-            reference = wave if measure is perceptual.intelligibility else target
+            reference = batch.speech if measure is perceptual.intelligibility else target
             value = jnp.mean(measure(passed.wave, reference, codec.sample_rate))
             terms[measure.__name__] = value
         loss = mel + sum(weight(name) * terms[name] for name in terms if name != "mel")

@@ -1,0 +1,48 @@
+"""How `small-80hz-6` was trained in stage 1: on from `small-80hz-5`, with noise to leave out.
+
+    python experiments/default_model/clean.py ../shared/speech/train --out runs/clean
+    audiotok train experiments/default_model/small_80hz_6.py --data ../shared/speech/train \
+        --init small-80hz-5
+
+The README beside this file says what came of it.
+"""
+
+from audiotok_jax import preset
+from audiotok_jax.data.augment import Augment
+from audiotok_jax.train.config import Recipe, TrainConfig
+
+WEIGHTS = (
+    ("LibriSpeech-train-clean", 6.0),
+    ("speechocean762", 7.0),
+    ("AISHELL-1-sample", 5.0),
+    ("kerstin", 1.0),
+    ("picovoice-sti", 0.7),
+    ("audio-cmn", 0.5),
+    ("picovoice-ww", 0.4),
+    ("precise-community", 0.4),
+    ("pinyin-sound", 0.2),
+)
+NOISE = ("../shared/speech/noise/speech-commands-bg", "../shared/speech/noise/openrct2-sfx")
+
+
+def config() -> TrainConfig:
+    """The run of stage 1. The noise is other noise than that of experiments/robustness."""
+    return TrainConfig(
+        targets="runs/clean",
+        out="runs/sixteenth",
+        codec=preset("small-80hz"),
+        weights=WEIGHTS,
+        augment=Augment(speed=0.35, noise=0.4, noise_data=NOISE, snr_db=(5.0, 35.0), band=0.05),
+        recipe=Recipe(
+            seed=16,
+            steps=7000,
+            batch_size=8,
+            seconds=2.0,
+            learning_rate=((0, 1e-4), (100, 8e-4), (1200, 8e-4), (7000, 5e-6)),
+            ema=0.998,
+            entropy_weight=0.1,
+            intelligibility_weight=16.0,
+            disturbance_weight=0.4,
+            timbre_weight=0.8,
+        ),
+    )
