@@ -435,10 +435,20 @@ def test_a_crop_and_its_target_are_the_same_part_of_the_clip(clips, targets):
     plain = draw(clips, 10, augment=augment)
     paired = draw(clips, 10, augment=augment, targets=str(targets))
     for one, other in zip(plain, paired, strict=True):
-        np.testing.assert_array_equal(one.target, one.audio)
-        np.testing.assert_array_equal(other.audio, one.audio)
+        for same in (one.target, one.speech, other.audio, other.speech):
+            np.testing.assert_array_equal(same, one.audio)
         np.testing.assert_allclose(other.target, 0.5 * one.audio, atol=1e-3)
         assert np.abs(other.target).max() > 0.01
+
+
+def test_noise_is_heard_but_is_not_in_the_target(clips, folder, targets):
+    noisy = Augment(noise=1.0, noise_data=(str(folder / "other"),), gain=0.0)
+    for batch in draw(clips, 5, augment=noisy, targets=str(targets)):
+        assert np.abs(batch.audio - batch.speech).max() > 1e-3
+        np.testing.assert_allclose(batch.target, 0.5 * batch.speech, atol=1e-4)
+    for batch in draw(clips, 5, augment=noisy):
+        np.testing.assert_array_equal(batch.speech, batch.audio)
+        np.testing.assert_array_equal(batch.target, batch.audio)
 
 
 def test_a_clip_without_a_target_of_its_length_is_named(clips, targets):

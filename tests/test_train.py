@@ -85,7 +85,7 @@ def test_gradients_are_finite_on_silence_and_on_speech(tiny, speech):
     config, params = tiny
 
     def loss(params, wave):
-        passed = losses.forward(params, config, wave, jnp.zeros(1, jnp.int32), jnp.bfloat16)
+        passed = losses.forward(params, config, wave, wave, jnp.zeros(1, jnp.int32), jnp.bfloat16)
         return sum(losses.reconstruction(passed.wave, wave, 16000)) + passed.pitch_loss
 
     gradient = jax.jit(jax.grad(loss))
@@ -105,14 +105,14 @@ def test_training_decodes_as_decoding_does(tiny, speech, monkeypatch):
     )
     wave = jnp.asarray(speech(8000))[None]
     decoded = model.decode(params, config, model.encode(params, config, wave))
-    passed = losses.forward(params, config, wave, jnp.zeros(1, jnp.int32), jnp.float32)
+    passed = losses.forward(params, config, wave, wave, jnp.zeros(1, jnp.int32), jnp.float32)
     assert float(jnp.std(decoded)) > 1e-3
     np.testing.assert_allclose(passed.wave, decoded, atol=1e-5)
 
 
 def batch(speech, samples: int, rows: int = 2) -> step.Batch:
     wave = np.stack([speech(samples, seed=seed) for seed in range(rows)])
-    return step.Batch(wave, wave, np.arange(rows, dtype=np.int32), np.zeros(rows, np.int32))
+    return step.Batch(wave, wave, wave, np.arange(rows, dtype=np.int32), np.zeros(rows, np.int32))
 
 
 def test_stage_two_leaves_the_encoder_bit_for_bit_and_trains_the_rest(tiny, speech):
@@ -163,6 +163,9 @@ def test_the_target_is_what_is_to_come_out(tiny, speech):
         assert not np.allclose(plain[name], other[name]), name
     for name in ("intelligibility", "pitch"):
         np.testing.assert_array_equal(plain[name], other[name], err_msg=name)
+    _, other = update(state, same._replace(speech=same.wave[::-1]), config, RECIPE)
+    for name in ("intelligibility", "pitch"):
+        assert not np.allclose(plain[name], other[name]), name
 
 
 def test_schedules_are_linear_between_their_points():
