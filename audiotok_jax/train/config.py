@@ -165,7 +165,8 @@ class TrainConfig:
         data: where the audio is; see `data.sources`.
         targets: a folder or table that holds the same clips without noise, under the same names
             but for their suffixes: what is decoded is to sound like them, and is to be understood
-            as `data` is. None makes the audio its own target.
+            as `data` is; they are changed alike, but get no noise. None makes the audio its own
+            target.
         out: folder of the run.
         resume: go on from the last save in `out`.
         init: released weights to start from, a name or a folder.
