@@ -271,6 +271,7 @@ def test_a_bad_file_is_named_and_the_others_count(stats):
     [
         (("none.atok",), "none.atok: No such file"),
         (("empty",), "empty: no file in this folder"),
+        (("corpus",), "corpus is a corpus; audiotok corpus info tells of its tokens"),
         (("elided.txt",), "elided.txt: tensor 1 is elided"),
         (("tokens/c.npy", "--bits", "10"), "tokens/c.npy: tokens of 10 bits must lie in 0..1023"),
         (("tokens/s/a.atok", "--bits", "17"), "tokens/s/a.atok: its tokens have 16 bits, not 17"),
@@ -282,6 +283,8 @@ def test_a_bad_file_is_named_and_the_others_count(stats):
 )
 def test_what_cannot_be_is_one_line(stats, here, args, complaint):
     Path("empty").mkdir()
+    Path("corpus").mkdir()
+    Path("corpus/plan.json").write_text("{}")
     Path("elided.txt").write_text("tensor([1, ..., 2])")
     before = {p: p.read_bytes() for p in here.rglob("*") if p.is_file()}
     code, _, err = stats(*args)
