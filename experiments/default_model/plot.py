@@ -29,7 +29,8 @@ def main() -> None:
                 slope = np.polyfit(np.log10(hours), values, 1)[0]
                 print(f"{model}: {label} {slope:+.3f} for ten times the hours, {len(own)} saves")
         axis.set(xscale="log", xlabel="hours of audio heard", ylabel=f"{label}, test-clean")
-        axis.set_xticks([5, 10, 20, 40, 80, 160], ["5", "10", "20", "40", "80", "160"])
+        ticks = [5, 10, 20, 40, 80, 160, 320]
+        axis.set_xticks(ticks, [str(tick) for tick in ticks])
         axis.minorticks_off()
         axis.grid(alpha=0.3)
     axes[0].legend()
