@@ -275,6 +275,7 @@ def test_decode_keeps_the_original_beside_the_tokens(run, here, clip):
         (("decode", "a.atok", "-o", "-", "--suffix", ".flac"), "standard output is WAV"),
         (("decode", "none.atok"), "none.atok: No such file"),
         (("decode", "empty"), "empty: no file in this folder"),
+        (("decode", "corpus"), "corpus: a corpus; see audiotok corpus info, export and decode"),
         (("roundtrip", "a.wav", "-o", ".", "--force"), "a.wav is an input"),
         (("roundtrip", "a.wav", "a.original.wav", "-o", "out"), "out/a.original.wav"),
         (("info", "a.wav"), "a.wav: not a token file"),
@@ -286,6 +287,8 @@ def test_what_cannot_be_is_one_line_and_changes_nothing(run, here, clip, args, c
         clip(name)
     Path("a.atok").touch()
     Path("empty").mkdir()
+    Path("corpus").mkdir()
+    Path("corpus/plan.json").touch()
     before = {name: Path(name).read_bytes() for name in files(here)}
     code, out, err = run(*args)
     assert (code, out) == (1, "")

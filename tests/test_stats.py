@@ -271,7 +271,7 @@ def test_a_bad_file_is_named_and_the_others_count(stats):
     [
         (("none.atok",), "none.atok: No such file"),
         (("empty",), "empty: no file in this folder"),
-        (("corpus",), "corpus is a corpus; audiotok corpus info tells of its tokens"),
+        (("corpus",), "corpus: a corpus; see audiotok corpus info"),
         (("elided.txt",), "elided.txt: tensor 1 is elided"),
         (("tokens/c.npy", "--bits", "10"), "tokens/c.npy: tokens of 10 bits must lie in 0..1023"),
         (("tokens/s/a.atok", "--bits", "17"), "tokens/s/a.atok: its tokens have 16 bits, not 17"),

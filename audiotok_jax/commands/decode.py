@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import audio, entropy, interchange
+from audiotok_jax.corpus.plan import refuse
 from audiotok_jax.jobs import (
     AUDIO_SUFFIXES,
     PIPE,
@@ -28,6 +29,7 @@ from audiotok_jax.tokenizer import AudioTokenizer
 
 def run(args: argparse.Namespace) -> int:
     """Does it and returns the exit code."""
+    refuse(args.inputs)
     suffixes = (args.suffix,) if args.suffix else AUDIO_SUFFIXES
     targets = targets_at(args.inputs, args.out, suffixes)
     plan = Plan(args.inputs, TOKEN_SUFFIXES, targets, args.force)

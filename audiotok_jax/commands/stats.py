@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 
 from audiotok_jax import entropy, files, interchange
 from audiotok_jax.commands.table import show_table
-from audiotok_jax.corpus.plan import PLAN
+from audiotok_jax.corpus.plan import refuse
 from audiotok_jax.evaluate.stats import statistics, tables
 from audiotok_jax.jobs import TOKEN_SUFFIXES, complain
 
 
 def run(args: argparse.Namespace) -> int:
     """Does it and returns the exit code."""
-    for path in args.inputs:
-        if os.path.exists(os.path.join(path, PLAN)):
-            raise ValueError(f"{path} is a corpus; audiotok corpus info tells of its tokens")
+    refuse(args.inputs)
     sources = files.find(args.inputs, TOKEN_SUFFIXES)
     _check_reports(args, sources)
     find = functools.partial(entropy.find, path_or_name=args.model)

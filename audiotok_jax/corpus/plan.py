@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -199,6 +199,17 @@ class Plan:
         """The columns of a clip, all that the corpus has; "" where nothing is said."""
         said = {_column(name): value for name, value in original.columns.items()}
         return {name: said.get(name, "") for name in self.columns}
+
+
+def refuse(paths: Iterable[str]) -> None:
+    """For commands that take token files and folders of them.
+
+    Raises:
+        ValueError: one of `paths` is a corpus.
+    """
+    for path in paths:
+        if os.path.exists(os.path.join(path, PLAN)):
+            raise ValueError(f"{path}: a corpus; see audiotok corpus info, export and decode")
 
 
 def digest(clips: Sequence[Original]) -> str:

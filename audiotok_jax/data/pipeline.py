@@ -204,7 +204,8 @@ class _Steps:
 
     def __getitem__(self, step: int) -> tuple[Batch, list[Skipped]]:
         # What is heard, what was recorded, and the target; one for all if there are no targets.
-        kinds = (0,) if len(self._sources) == 1 else (0, 0, 1)
+        paired = len(self._sources) == 2
+        kinds = [0, 0, 1] if paired else [0]
         changed = np.zeros((len(kinds), len(self._rows), self._samples), np.float32)
         clips = np.zeros(len(self._rows), np.int32)
         skipped: list[Skipped] = []
@@ -219,14 +220,15 @@ class _Steps:
                 waves = np.stack(played)[:, : self._samples]
             waves = np.pad(waves, ((0, 0), (0, self._samples - waves.shape[1])))
             changed[:, place] = augmentation.change(
-                waves[list(kinds)],
+                waves[kinds],
                 self._augment,
                 self._rate,
                 random,
                 partial(self._impulses.draw, step, random, skipped),
                 partial(self._noises.draw, step, random, skipped),
             )
-        return Batch(changed[0], changed[len(kinds) // 2], changed[-1], clips), skipped
+        heard, speech, target = changed if paired else [changed[0]] * 3
+        return Batch(heard, speech, target, clips), skipped
 
     def _crop(
         self,

@@ -53,7 +53,7 @@ def forward(
 
     Args:
         wave: float32 (B, T * hop_length).
-        speech: float32 (B, T * hop_length), the original that is in it.
+        speech: float32 (B, T * hop_length), `wave` without noise that was added; has the pitch.
         start: int32 (B,), frame index that the noise source starts from.
     """
     halo = ((0, 0), (config.encoder_halo, config.encoder_halo))

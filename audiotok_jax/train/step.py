@@ -74,7 +74,7 @@ class Batch(NamedTuple):
 
     Attributes:
         wave: float32 (B, T * hop_length), crops.
-        speech: float32 (B, T * hop_length), they without noise that was added.
+        speech: float32 (B, T * hop_length), `wave` without noise that was added.
         target: float32 (B, T * hop_length), what they are to sound like.
         row: int32 (B,), number of a crop in the batch; random numbers are drawn by it.
         wish: int32 (B,), what the process that holds the row asks all processes to do next;

@@ -1,7 +1,8 @@
 """Trains presets side by side from nothing, for equal wall time and over seeds, and compares them.
 
     python experiments/default_model/search.py --data ../shared/speech/train \
-        --eval ../shared/speech/eval --presets small-50hz small-80hz --minutes 2
+        --eval ../shared/speech/eval --presets small-40hz small-50hz small-80hz small-100hz \
+        --minutes 2
 
 Runs one after the other, each for `--minutes` beside its compilation, with a constant learning rate
 and averaged weights, so that none of them is cut off within a schedule. Writes search.md.
