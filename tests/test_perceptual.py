@@ -64,8 +64,13 @@ def test_a_level_counts_for_nothing(measure, speech):
     np.testing.assert_allclose(measure(0.5 * speech, speech, RATE), 0, atol=1e-2)
 
 
-def test_a_level_and_a_filter_change_the_timbre(speech):
-    np.testing.assert_allclose(perceptual.timbre(0.5 * speech, speech, RATE), np.log(2), atol=0.03)
+@pytest.mark.parametrize("measure", [perceptual.timbre, perceptual.level])
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_a_level_is_told_in_nepers(measure, gain, speech):
+    np.testing.assert_allclose(measure(gain * speech, speech, RATE), np.log(2), atol=0.03)
+
+
+def test_a_filter_changes_the_timbre(speech):
     brighter = scipy.signal.lfilter([1, -0.9], [1], speech).astype(np.float32)
     assert (perceptual.timbre(brighter, speech, RATE) > 0.3).all()
     assert (perceptual.disturbance(brighter, speech, RATE) < 0.5).all()

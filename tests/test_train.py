@@ -159,7 +159,7 @@ def test_the_target_is_what_is_to_come_out(tiny, speech):
     same = batch(speech, 8000)
     _, plain = update(state, same, config, RECIPE)
     _, other = update(state, same._replace(target=0.1 * same.wave), config, RECIPE)
-    for name in ("mel", "stft", "disturbance", "timbre"):
+    for name in ("mel", "stft", "disturbance", "timbre", "level"):
         assert not np.allclose(plain[name], other[name]), name
     for name in ("intelligibility", "pitch"):
         np.testing.assert_array_equal(plain[name], other[name], err_msg=name)

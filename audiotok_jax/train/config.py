@@ -45,8 +45,8 @@ class Recipe:
         precision: of the factors of the large matrix products, float32 or bfloat16; sums are
             float32 either way, so that no loss scale is needed. A CPU without bfloat16 units is
             faster in float32.
-        stft_weight, pitch_weight, intelligibility_weight, disturbance_weight, timbre_weight: of
-            the losses beside the mel loss.
+        stft_weight, pitch_weight, intelligibility_weight, disturbance_weight, timbre_weight,
+            level_weight: of the losses beside the mel loss.
         entropy_weight, balance_weight: of the losses of stage 1 that keep all tokens in use.
         adversarial_weight, matching_weight: of the losses of stage 2.
         critic_rate: learning rate of the discriminators, in multiples of the decoder's.
@@ -73,6 +73,7 @@ class Recipe:
     intelligibility_weight: Schedule = 1.0
     disturbance_weight: Schedule = 0.1
     timbre_weight: Schedule = 0.5
+    level_weight: Schedule = 0.2
     entropy_weight: Schedule = ((0, 0.3), (2000, 0.1))
     balance_weight: Schedule = 1.0
     adversarial_weight: Schedule = 0.1

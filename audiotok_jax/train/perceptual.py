@@ -1,4 +1,4 @@
-"""Losses in the terms of listeners: intelligibility, disturbance of what is heard, and timbre.
+"""Losses in the terms of listeners: intelligibility, disturbance, timbre and level.
 
 They hear what `losses.reconstruction` hardly does: that the course of a band over time is kept,
 that errors count by how loud they are, and that a voice keeps its colour. They are approximations
@@ -120,7 +120,20 @@ def timbre(decoded: Array, wave: Array, sample_rate: int) -> Array:
     return jnp.mean(jnp.abs(ours - theirs), axis=-1) / 2
 
 
-MEASURES = (intelligibility, disturbance, timbre)
+def level(decoded: Array, wave: Array, sample_rate: int) -> Array:
+    """Difference of the levels, which `disturbance` takes for nothing either.
+
+    Args:
+        decoded, wave: float32 (B, S).
+
+    Returns:
+        float32 (B,), absolute, in nepers; next to nothing below -80 dBFS.
+    """
+    ours, theirs = (jnp.log(jnp.mean(jnp.square(x), axis=1) + 1e-8) for x in (decoded, wave))
+    return jnp.abs(ours - theirs) / 2
+
+
+MEASURES = (intelligibility, disturbance, timbre, level)
 """Each is a loss of the recipe, and has a weight there, by its name."""
 
 
