@@ -142,6 +142,7 @@ def test_what_was_measured_is_what_is_shipped():
     results = Path(__file__).parent.parent / "experiments" / "bitrates" / "results"
     summary = json.loads((results / "summary.json").read_text())
     assert summary["codecs"]["audiotok"] == shipped.model_id
+    assert summary["codecs"]["audiotok:small-40hz"] == pretrained.load("small-40hz").model_id
     assert shipped.model_id in (pretrained.MODELS / pretrained.DEFAULT / "README.md").read_text()
 
 
@@ -154,6 +155,7 @@ def test_what_was_measured_is_what_is_shipped():
         ("small-80hz-4", "e0dc6c4d5ac5060f"),
         ("small-80hz-5", "7fff6411e0553805"),
         ("small-80hz-6", "45d4eac7fa257d0d"),
+        ("small-80hz-7", "8f709fec7082b79b"),
     ],
 )
 def test_a_released_model_stays_as_it_is(name, model_id):
