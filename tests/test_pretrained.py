@@ -149,6 +149,7 @@ def test_what_was_measured_is_what_is_shipped():
 @pytest.mark.parametrize(
     ("name", "model_id"),
     [
+        ("small-40hz", "284d7559bbd4a7a4"),
         ("small-80hz", "003fa928a77b36b7"),
         ("small-80hz-2", "c33578ec98781ae8"),
         ("small-80hz-3", "1d5acf7ecc3145ac"),
