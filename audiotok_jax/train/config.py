@@ -73,7 +73,7 @@ class Recipe:
     intelligibility_weight: Schedule = 1.0
     disturbance_weight: Schedule = 0.1
     timbre_weight: Schedule = 0.5
-    level_weight: Schedule = 0.2
+    level_weight: Schedule = 0.5
     entropy_weight: Schedule = ((0, 0.3), (2000, 0.1))
     balance_weight: Schedule = 1.0
     adversarial_weight: Schedule = 0.1
