@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures the models that are recommended and classical codecs on DATA; more arguments go to the command:
+# Measures the default model, small-40hz and classical codecs on DATA; more arguments go to the command:
 #
 #     experiments/bitrates/run.sh ../shared/speech/eval
 #     experiments/bitrates/run.sh ../shared/speech/eval --limit 3 --out /tmp/few

@@ -4,7 +4,7 @@
 
 A token of the new model stands for two of the old one. The layers next to the waveform act on each
 subframe as on two, and the taps of the convolutions move to half their distance. It speaks poorly,
-but much of what was learnt still holds, so that training starts far below random weights.
+but training does not have to begin from nothing.
 """
 
 from __future__ import annotations
