@@ -17,7 +17,6 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from numpy.typing import NDArray
 
 from audiotok_jax import pretrained
-from audiotok_jax.config import CodecConfig
 
 Weights = NDArray[np.float32]
 
@@ -47,11 +46,6 @@ def _closer(kernel: Weights) -> Weights:
     return (shares @ kernel).astype(np.float32)
 
 
-def half_rate(config: CodecConfig) -> CodecConfig:
-    """The same codec with tokens of twice the length."""
-    return dataclasses.replace(config, hop_length=2 * config.hop_length)
-
-
 def main() -> None:
     """Reads the arguments and writes the folder of a model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -61,7 +55,8 @@ def main() -> None:
     model = pretrained.load(args.model)
     weights = flatten_dict(model.params, sep="/")
     halved = {name: halve(name, w, model.config.subframes) for name, w in weights.items()}
-    pretrained.save(args.out, unflatten_dict(halved, sep="/"), half_rate(model.config))
+    config = dataclasses.replace(model.config, hop_length=2 * model.config.hop_length)
+    pretrained.save(args.out, unflatten_dict(halved, sep="/"), config)
     print(args.out)
 
 

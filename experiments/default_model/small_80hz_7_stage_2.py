@@ -9,46 +9,26 @@
 The README beside this file says what came of it.
 """
 
-from audiotok_jax import preset
-from audiotok_jax.data.augment import Augment
-from audiotok_jax.train.config import Recipe, TrainConfig
+from pathlib import Path
 
-WEIGHTS = (
-    ("LibriSpeech-train-clean", 6.0),
-    ("speechocean762", 10.0),
-    ("AISHELL-1-sample", 6.0),
-    ("kerstin", 0.8),
-    ("picovoice-sti", 0.5),
-    ("audio-cmn", 0.5),
-    ("picovoice-ww", 0.3),
-    ("precise-community", 0.2),
-    ("pinyin-sound", 0.2),
-)
-NOISE = ("../shared/speech/noise/speech-commands-bg", "../shared/speech/noise/openrct2-sfx")
+from audiotok_jax.train import overrides
+from audiotok_jax.train.config import TrainConfig
 
 
 def config() -> TrainConfig:
-    """The run. The discriminators know clean speech; noise is heard by the encoder alone."""
-    return TrainConfig(
-        targets="runs/cleaner",
-        out="runs/twentieth",
-        codec=preset("small-80hz"),
-        weights=WEIGHTS,
-        augment=Augment(speed=0.35, noise=0.3, noise_data=NOISE, snr_db=(5.0, 35.0), band=0.05),
-        recipe=Recipe(
-            stage=2,
-            seed=20,
-            steps=3500,
-            batch_size=8,
-            seconds=2.0,
-            critic_seconds=1.0,
-            adversarial_weight=((0, 0.0), (100, 0.0), (200, 0.5)),
-            matching_weight=((0, 0.0), (100, 0.0), (200, 1.0)),
-            learning_rate=((0, 1e-4), (50, 3e-4), (800, 3e-4), (3500, 5e-6)),
-            ema=0.995,
-            intelligibility_weight=16.0,
-            disturbance_weight=0.6,
-            timbre_weight=1.0,
-            level_weight=0.5,
-        ),
+    """The stage 2 of `small-80hz-6` with other targets, shares of stage 1, and a loss for level."""
+    here = Path(__file__)
+    return overrides.changed(
+        overrides.load(here.with_name("small_80hz_6_stage_2.py")),
+        {
+            "targets": "runs/cleaner",
+            "out": "runs/twentieth",
+            "weights": overrides.load(here.with_name("small_80hz_7.py")).weights,
+            "recipe.seed": 20,
+            "recipe.steps": 3500,
+            "recipe.learning_rate": ((0, 1e-4), (50, 3e-4), (800, 3e-4), (3500, 5e-6)),
+            "recipe.adversarial_weight": ((0, 0.0), (100, 0.0), (200, 0.5)),
+            "recipe.timbre_weight": 1.0,
+            "recipe.level_weight": 0.5,
+        },
     )

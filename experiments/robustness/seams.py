@@ -1,6 +1,6 @@
 """Is there a click or a comb at the boundaries of frames or windows, and does silence stay silent?
 
-python experiments/robustness/seams.py ../shared/speech/eval OUT.json
+python experiments/robustness/seams.py ../shared/speech/eval OUT.json [--model small-40hz]
 """
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ def excess(power: NDArray[np.float64], hop: int) -> dict[str, float]:
     return {"db": round(float(db[0]), 3), "spread": round(float(db[1:].std()), 3)}
 
 
-def at_windows(tokenizer: AudioTokenizer, tokens: NDArray[np.uint16]) -> dict[str, float]:
+def at_windows(
+    tokenizer: AudioTokenizer, released: pretrained.Model, tokens: NDArray[np.uint16]
+) -> dict[str, float]:
     """What decoding by windows does at their boundaries, against decoding without windows.
 
     The power near the boundaries in dB to that of the same samples where there is none, of the
     whole signal and above `EDGE_HZ`, and the largest difference of any two samples.
     """
-    released = pretrained.load()
     decode = jax.jit(lambda tokens: model.decode(released.params, released.config, tokens))
     pieces = tokens[: len(tokens) // WHOLE * WHOLE].reshape(-1, WHOLE)
     by_windows = np.stack(tokenizer.decode_batch(pieces))
@@ -89,8 +90,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("speech", help="folder or table of clean speech")
     parser.add_argument("out", type=Path, help="JSON file to write")
+    parser.add_argument("--model", help="name or folder; default: the default model")
     args = parser.parse_args()
-    tokenizer = AudioTokenizer.from_pretrained()
+    tokenizer = AudioTokenizer.from_pretrained(args.model)
     found, _ = clips.find([args.speech])
     # One long recording, so that boundaries have nothing to do with where speech begins.
     speech = np.concatenate([audio.read(clip.path, RATE)[0] for clip in found])
@@ -104,7 +106,7 @@ def main() -> None:
         }
         for band, of in (("all", square), ("high", above))
     }
-    facts["window_boundaries"] = at_windows(tokenizer, tokens)
+    facts["window_boundaries"] = at_windows(tokenizer, pretrained.load(args.model), tokens)
     random = np.random.default_rng(0)
     noise = random.standard_normal(10 * RATE).astype(np.float32)
     for name, wave in {"digital_silence": 0 * noise, "noise_at_-80_dbfs": 1e-4 * noise}.items():
