@@ -75,6 +75,21 @@ def test_silence_stays_silent_and_silent_noise_adds_nothing(wave):
     np.testing.assert_array_equal(augment.reverberate(wave, np.zeros(9, np.float32)), wave)
     assert not augment.limit_band(silence, 300.0, 3400.0, RATE).any()
     assert not augment.gain(silence, 20.0).any()
+    assert not augment.recolour(silence, [6.0] * len(augment.COLOUR_HZ), RATE).any()
+
+
+@given(seeds)
+def test_a_spectrum_is_changed_where_it_was_asked_for_and_keeps_its_power(seed):
+    random = np.random.default_rng(seed)
+    db = random.uniform(-6, 6, len(augment.COLOUR_HZ))
+    speech = noise(seed, 16000)
+    changed = augment.recolour(speech, db, RATE)
+    assert changed.shape == speech.shape and changed.dtype == np.float32
+    assert power(changed) == pytest.approx(power(speech), rel=1e-4)
+    ratio = np.fft.rfft(changed) / np.fft.rfft(speech)
+    found = 20 * np.log10(np.abs(ratio[[round(hz) for hz in augment.COLOUR_HZ]]))
+    np.testing.assert_allclose(found - found[0], db - db[0], atol=0.01)
+    np.testing.assert_allclose(np.angle(ratio), 0, atol=0.01)
 
 
 @given(seeds, st.integers(0, 300))
@@ -125,7 +140,7 @@ def test_a_loop_repeats_without_end(wave, start, length):
 
 
 EVERYTHING = Augment(
-    reverb=0.5, reverb_data=("rooms",), noise=0.5, noise_data=("noise",), band=0.5, gain=0.5
+    colour=0.5, reverb=0.5, reverb_data=("rooms",), noise=0.5, noise_data=("noise",), band=0.5, gain=0.5
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.signal
@@ -27,6 +27,9 @@ class Augment:
         speed: share of crops that are played faster or slower, which moves pitch and formants with
             the tempo: a woman becomes a child, or a man.
         speed_range: of the factor; above 1 is faster.
+        colour: share of crops whose spectrum is made brighter and darker here and there, as other
+            voices and microphones would have it.
+        colour_db: largest change of the spectrum, either way.
         reverb: share of crops that are put into a room.
         reverb_data: impulse responses of rooms; locations as of `data.sources.open_clips`.
         noise: share of crops that noise is added to.
@@ -41,6 +44,8 @@ class Augment:
 
     speed: float = 0.0
     speed_range: tuple[float, float] = (0.85, 1.4)
+    colour: float = 0.0
+    colour_db: float = 6.0
     reverb: float = 0.0
     reverb_data: tuple[str, ...] = ()
     noise: float = 0.0
@@ -52,7 +57,7 @@ class Augment:
     gain_db: tuple[float, float] = (-20.0, 6.0)
 
     def __post_init__(self) -> None:
-        for name in ("speed", "reverb", "noise", "band", "gain"):
+        for name in ("speed", "colour", "reverb", "noise", "band", "gain"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share in 0..1, not {getattr(self, name)}")
         for name in ("speed_range", "snr_db", "band_hz", "gain_db"):
@@ -61,6 +66,8 @@ class Augment:
                 raise ValueError(f"{name} must be a range LOW, HIGH, not {low}, {high}")
         if self.speed_range[0] <= 0:
             raise ValueError(f"speed_range must be above 0, not {self.speed_range[0]}")
+        if self.colour_db < 0:
+            raise ValueError(f"colour_db must not be negative, but is {self.colour_db}")
         for name in ("reverb", "noise"):
             if getattr(self, name) and not getattr(self, f"{name}_data"):
                 raise ValueError(f"{name} needs {name}_data: name folders or tables of it")
@@ -69,10 +76,33 @@ class Augment:
 TELEPHONE_HZ = (300.0, 3400.0)
 """The band of a telephone (ITU-T G.712)."""
 
+COLOUR_HZ = (0.0, 150.0, 300.0, 600.0, 1000.0, 1600.0, 2400.0, 3400.0, 5000.0, 8000.0)
+"""Where the change of a spectrum is drawn; it is linear between."""
+
 
 def change_speed(wave: Wave, factor: float) -> Wave:
     """Plays float32 (samples,) `factor` times as fast: about samples / factor samples."""
     return soxr.resample(wave, factor, 1.0) if len(wave) else wave
+
+
+def recolour(wave: Wave, db: Sequence[float], sample_rate: int) -> Wave:
+    """Raises the spectrum at each of `COLOUR_HZ` by so many decibels, and keeps the power.
+
+    Phases stay, so that speech keeps its place in time.
+
+    Args:
+        wave: float32 (samples,).
+        db: one for each of `COLOUR_HZ`.
+        sample_rate: in Hz.
+    """
+    power = _power(wave)
+    if not power:
+        return wave
+    hz = np.fft.rfftfreq(len(wave), 1 / sample_rate)
+    gains = 10 ** (np.interp(hz, COLOUR_HZ, db) / 20)
+    changed = np.fft.irfft(np.fft.rfft(wave) * gains, len(wave))
+    left = _power(changed)
+    return (changed * np.sqrt(power / left)).astype(np.float32) if left else wave
 
 
 def gain(wave: Wave, db: float) -> Wave:
@@ -161,6 +191,9 @@ def change(
         impulse: gives a room's response, float32 (taps,), when it is needed.
         noise: gives noise of any length, likewise.
     """
+    if random.random() < config.colour:
+        db = random.uniform(-config.colour_db, config.colour_db, len(COLOUR_HZ))
+        waves = np.stack([recolour(wave, db, sample_rate) for wave in waves])
     if random.random() < config.reverb:
         room = impulse()
         waves = np.stack([reverberate(wave, room) for wave in waves])
