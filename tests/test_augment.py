@@ -193,9 +193,9 @@ def test_the_default_changes_the_gain_of_half_of_the_crops_within_its_range(wave
 
 
 def test_shares_are_kept():
-    wave = noise(0, 50)
-    for name, least in (("reverb", 0.25), ("noise", 0.25), ("band", 0.25), ("gain", 0.25)):
-        off = {"reverb": 0.0, "noise": 0.0, "band": 0.0, "gain": 0.0}
+    wave, least = noise(0, 50), 0.25
+    off = dict.fromkeys(("colour", "reverb", "noise", "band", "gain"), 0.0)
+    for name in off:
         config = Augment(**{**off, name: least}, reverb_data=("rooms",), noise_data=("noise",))
         count = sum(not np.array_equal(changed(wave, seed, config), wave) for seed in range(2000))
         assert abs(count / 2000 - least) < 4 * np.sqrt(least * (1 - least) / 2000)
@@ -207,6 +207,7 @@ def test_shares_are_kept():
         ({"gain": 1.5}, "gain must be a share in 0..1, not 1.5"),
         ({"noise": 0.1}, "noise needs noise_data"),
         ({"reverb": 0.1}, "reverb needs reverb_data"),
+        ({"colour_db": -1.0}, "colour_db must not be negative, but is -1"),
         ({"gain_db": (6.0, -20.0)}, "gain_db must be a range LOW, HIGH"),
         ({"speed_range": (0.0, 2.0)}, "speed_range must be above 0, not 0"),
     ],

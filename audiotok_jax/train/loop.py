@@ -198,7 +198,12 @@ def _released(config: TrainConfig) -> model.Params | None:
         return None
     released = pretrained.load(config.init)
     if released.config != config.codec:
-        raise ValueError(f"{config.init}: these weights are of another codec than the run's")
+        theirs, ours = released.config.to_dict(), config.codec.to_dict()
+        options = " ".join(f"--set codec.{k}={theirs[k]}" for k in ours if ours[k] != theirs[k])
+        raise ValueError(
+            f"{config.init}: these weights are of another codec than the run's; it would be "
+            f"theirs with {options}"
+        )
     return released.params
 
 

@@ -1,11 +1,11 @@
-"""Trains presets side by side from nothing, for equal wall time and over seeds, and compares them.
+"""Trains codecs side by side from nothing, for equal wall time and over seeds, and compares them.
 
     python experiments/default_model/search.py --data ../shared/speech/train \
-        --eval ../shared/speech/eval --presets small-40hz small-50hz small-80hz small-100hz \
-        --minutes 2
+        --eval ../shared/speech/eval --minutes 2 \
+        small-80hz small-80hz,codec.kernel_size=9 small-100hz
 
 Runs one after the other, each for `--minutes` beside its compilation, with a constant learning rate
-and averaged weights, so that none of them is cut off within a schedule. Writes search.md.
+and averaged weights, so that none of them is cut off within a schedule. Writes OUT/search.md.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from audiotok_jax import preset
+from audiotok_jax.config import CodecConfig
 from audiotok_jax.files import replacing
 from audiotok_jax.provenance import provenance
+from audiotok_jax.train import overrides
+from audiotok_jax.train.config import TrainConfig
 
-HERE = Path(__file__).parent
 METRICS = {"pesq_wb": 2, "stoi": 3, "dnsmos_ovrl": 2, "speaker_similarity": 2}
 STEP_SECONDS = 8 * 2.0
 SETTINGS = {
@@ -39,42 +41,52 @@ SETTINGS = {
 def main() -> None:
     """Reads the arguments, trains, evaluates, writes the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "codecs", nargs="+", metavar="PRESET[,SETTING=VALUE...]", help="settings are those of --set"
+    )
     parser.add_argument("--data", required=True, help="speech to train on")
     parser.add_argument("--eval", required=True, help="speech to compare on")
-    parser.add_argument("--presets", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--limit", type=int, default=8, help="clips of each set")
     parser.add_argument("--out", type=Path, default=Path("runs/search"))
     args = parser.parse_args()
     lines = []
-    for name in args.presets:
+    rates = {name: codec(name).bitrate / 1000 for name in args.codecs}
+    for name, kbps in rates.items():
         rows = [measured(name, seed, args) for seed in args.seeds]
-        config = preset(name)
-        kbps = config.frame_rate * config.bits / 1000
         for seed, found in [*zip(args.seeds, rows, strict=True), ("mean", mean(rows))]:
             heard = [f"{found['steps']:.0f}", f"{found['steps'] * STEP_SECONDS / 3600:.2f}"]
             values = [f"{found[metric]:.{digits}f}" for metric, digits in METRICS.items()]
-            row = " | ".join([name, f"{kbps:.2f}", str(seed), *heard, *values])
+            row = " | ".join([name.replace(",", ", "), f"{kbps:.2f}", str(seed), *heard, *values])
             lines.append(f"| {row} |")
     about = provenance(["jax"])
     text = (
         f"{args.minutes:g} minutes each on {about['machine']}, at commit {about['commit']}, "
         f"{about['date'][:10]}; {args.limit} clips of each set of `{args.eval}`.\n\n"
-        "| preset | kbps | seed | steps | hours heard | PESQ-WB | STOI | DNSMOS OVRL | speakers |\n"
+        "| preset, settings | kbps | seed | steps | hours heard | PESQ-WB | STOI | DNSMOS OVRL | speakers |\n"
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
     )
-    with replacing(HERE / "search.md") as path:
+    with replacing(args.out / "search.md") as path:
         path.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def codec(name: str) -> CodecConfig:
+    """What a name on the command line means; ValueError if it means nothing."""
+    base, *own = name.split(",")
+    config = TrainConfig(codec=preset(base))
+    return overrides.changed(config, overrides.parse(config, own)).codec
 
 
 def measured(name: str, seed: int, args: argparse.Namespace) -> dict[str, float]:
     """Trains and evaluates one run."""
-    out = args.out / f"{name}-{seed}"
+    base, *own = name.split(",")
+    # `evaluate` takes codecs with commas between them.
+    out = args.out / f"{name}-{seed}".replace(",", "-")
     shutil.rmtree(out, ignore_errors=True)
     settings = [f"{key}={value}" for key, value in {**SETTINGS, "recipe.seed": seed}.items()]
-    told = [word for setting in settings for word in ("--set", setting)]
-    train = ["audiotok", "train", "--preset", name, "--data", args.data, "--out", str(out)]
+    told = [word for setting in [*settings, *own] for word in ("--set", setting)]
+    train = ["audiotok", "train", "--preset", base, "--data", args.data, "--out", str(out)]
     subprocess.run([*train, "--minutes", str(args.minutes), *told], check=True)
     steps = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     evaluate = ["audiotok", "evaluate", "--data", args.eval, "--limit", str(args.limit)]
