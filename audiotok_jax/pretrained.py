@@ -21,7 +21,7 @@ from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.files import replacing
 
-DEFAULT = "small-80hz-7"
+DEFAULT = "small-80hz-8"
 FORMAT = 1
 """Version of the layout of a model's folder."""
 
