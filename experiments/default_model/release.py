@@ -3,7 +3,7 @@
     python experiments/default_model/release.py --name small-80hz-4 --runs runs/first runs/second
 
 The weights are those of the last run, or the mean of those of the last `--mean` runs, one of which
-began with the other's (Wortsman et al. 2022); the summary (`metrics.jsonl`, a line per 100 steps,
+began with the other's (Wortsman et al. 2022), made louder by `--gain`; the summary (`metrics.jsonl`, a line per 100 steps,
 means) covers all runs in order.
 """
 
@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from audiotok_jax import pretrained
+from audiotok_jax.codec.model import Params
 
 STEPS = 100
 SPARSE = ("audio_seconds_per_second", "mfu", "bits")
@@ -38,17 +39,25 @@ def summary(run: Path) -> list[dict[str, float | str]]:
     ]
 
 
+def louder(params: Params, db: float) -> Params:
+    """Weights of a codec whose decoder gives `db` decibels more; its tokens stay."""
+    filters = params["decoder"]["Dense_2"]
+    raised = {**filters, "bias": filters["bias"] + db * np.log(10) / 20}
+    return {**params, "decoder": {**params["decoder"], "Dense_2": raised}}
+
+
 def main() -> None:
     """Reads the arguments and copies."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--name", required=True, help="of the released model")
     parser.add_argument("--runs", required=True, nargs="+", type=Path, help="in their order")
     parser.add_argument("--mean", type=int, default=1, help="runs whose weights are averaged")
+    parser.add_argument("--gain", type=float, default=0.0, help="of the decoder, in dB")
     args = parser.parse_args()
     folder = Path(pretrained.MODELS) / args.name
     models = [pretrained.load(run / "model") for run in args.runs[-args.mean :]]
     params = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *(m.params for m in models))
-    pretrained.save(folder, params, models[-1].config, models[-1].card)
+    pretrained.save(folder, louder(params, args.gain), models[-1].config, models[-1].card)
     lines = [line for run in args.runs for line in summary(run)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     print(folder)
