@@ -75,7 +75,7 @@ def test_silence_stays_silent_and_silent_noise_adds_nothing(wave):
     np.testing.assert_array_equal(augment.reverberate(wave, np.zeros(9, np.float32)), wave)
     assert not augment.limit_band(silence, 300.0, 3400.0, RATE).any()
     assert not augment.gain(silence, 20.0).any()
-    assert not augment.recolour(silence, [6.0] * len(augment.COLOUR_HZ), RATE).any()
+    assert not augment.recolour(silence, np.full(len(augment.COLOUR_HZ), 6.0), RATE).any()
 
 
 @given(seeds)
@@ -140,7 +140,8 @@ def test_a_loop_repeats_without_end(wave, start, length):
 
 
 EVERYTHING = Augment(
-    colour=0.5, reverb=0.5, reverb_data=("rooms",), noise=0.5, noise_data=("noise",), band=0.5, gain=0.5
+    colour=0.5, reverb=0.5, reverb_data=("rooms",), noise=0.5, noise_data=("noise",),
+    band=0.5, gain=0.5,
 )  # fmt: skip
 
 

@@ -283,7 +283,9 @@ def test_gradients_that_stay_infinite_end_the_run_and_name_the_step(corpus, tmp_
             "would hear 160 samples of a crop, and need 1024",
         ),
         (
-            lambda: loop.train(TrainConfig(data=("x",), init="small-80hz", codec=DEEPER, recipe=RECIPE)),
+            lambda: loop.train(
+                TrainConfig(data=("x",), init="small-80hz", codec=DEEPER, recipe=RECIPE)
+            ),
             "it would be theirs with --set codec.encoder_depth=5 --set codec.decoder_depth=7",
         ),
         (lambda: Recipe(steps=0), "steps"),

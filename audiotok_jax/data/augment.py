@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import scipy.signal
@@ -85,14 +85,14 @@ def change_speed(wave: Wave, factor: float) -> Wave:
     return soxr.resample(wave, factor, 1.0) if len(wave) else wave
 
 
-def recolour(wave: Wave, db: Sequence[float], sample_rate: int) -> Wave:
+def recolour(wave: Wave, db: NDArray[np.float64], sample_rate: int) -> Wave:
     """Raises the spectrum at each of `COLOUR_HZ` by so many decibels, and keeps the power.
 
     Phases stay, so that speech keeps its place in time.
 
     Args:
         wave: float32 (samples,).
-        db: one for each of `COLOUR_HZ`.
+        db: float64, one for each of `COLOUR_HZ`.
         sample_rate: in Hz.
     """
     power = _power(wave)

@@ -3,8 +3,8 @@
     python experiments/default_model/release.py --name small-80hz-4 --runs runs/first runs/second
 
 The weights are those of the last run, or the mean of those of the last `--mean` runs, one of which
-began with the other's (Wortsman et al. 2022), made louder by `--gain`; the summary (`metrics.jsonl`, a line per 100 steps,
-means) covers all runs in order.
+began with the other's (Wortsman et al. 2022), made louder by `--gain`; the summary
+(`metrics.jsonl`, a line per 100 steps, means) covers all runs in order.
 """
 
 from __future__ import annotations

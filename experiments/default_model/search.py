@@ -64,7 +64,8 @@ def main() -> None:
     text = (
         f"{args.minutes:g} minutes each on {about['machine']}, at commit {about['commit']}, "
         f"{about['date'][:10]}; {args.limit} clips of each set of `{args.eval}`.\n\n"
-        "| preset, settings | kbps | seed | steps | hours heard | PESQ-WB | STOI | DNSMOS OVRL | speakers |\n"
+        "| preset, settings | kbps | seed | steps | hours heard "
+        "| PESQ-WB | STOI | DNSMOS OVRL | speakers |\n"
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
     )
     with replacing(args.out / "search.md") as path:
