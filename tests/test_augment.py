@@ -71,11 +71,11 @@ def test_silence_stays_silent_and_silent_noise_adds_nothing(wave):
     silence = np.zeros_like(wave)
     assert not augment.add_noise(silence, wave, 0.0).any()
     np.testing.assert_array_equal(augment.add_noise(wave, silence, 0.0), wave)
-    assert not augment.reverberate(silence, noise(0, 100)).any()
-    np.testing.assert_array_equal(augment.reverberate(wave, np.zeros(9, np.float32)), wave)
+    assert not augment.reverberate(silence[None], noise(0, 100)).any()
+    np.testing.assert_array_equal(augment.reverberate(wave[None], np.zeros(9, np.float32))[0], wave)
     assert not augment.limit_band(silence, 300.0, 3400.0, RATE).any()
     assert not augment.gain(silence, 20.0).any()
-    assert not augment.recolour(silence, np.full(len(augment.COLOUR_HZ), 6.0), RATE).any()
+    assert not augment.recolour(silence[None], np.full(len(augment.COLOUR_HZ), 6.0), RATE).any()
 
 
 @given(seeds)
@@ -83,7 +83,7 @@ def test_a_spectrum_is_changed_where_it_was_asked_for_and_keeps_its_power(seed):
     random = np.random.default_rng(seed)
     db = random.uniform(-6, 6, len(augment.COLOUR_HZ))
     speech = noise(seed, 16000)
-    changed = augment.recolour(speech, db, RATE)
+    changed = augment.recolour(speech[None], db, RATE)[0]
     assert changed.shape == speech.shape and changed.dtype == np.float32
     assert power(changed) == pytest.approx(power(speech), rel=1e-4)
     ratio = np.fft.rfft(changed) / np.fft.rfft(speech)
@@ -97,7 +97,7 @@ def test_a_room_that_only_delays_changes_nothing(seed, delay):
     wave = noise(seed)
     impulse = np.zeros(delay + 50, np.float32)
     impulse[delay] = -0.3
-    np.testing.assert_allclose(augment.reverberate(wave, impulse), -wave, atol=1e-6)
+    np.testing.assert_allclose(augment.reverberate(wave[None], impulse)[0], -wave, atol=1e-6)
 
 
 @given(seeds)
@@ -105,12 +105,12 @@ def test_a_room_keeps_length_and_power_and_rings_after_a_click(seed):
     impulse = noise(seed, 800) * np.exp(-np.arange(800) / 100, dtype=np.float32)
     impulse[0] = 1.0
     speech = noise(seed + 1)
-    room = augment.reverberate(speech, impulse)
+    room = augment.reverberate(speech[None], impulse)[0]
     assert room.shape == speech.shape and room.dtype == np.float32
     assert power(room) == pytest.approx(power(speech), rel=1e-4)
     click = np.zeros(2000, np.float32)
     click[500] = 1.0
-    rung = augment.reverberate(click, impulse)
+    rung = augment.reverberate(click[None], impulse)[0]
     scale = rung[500]
     np.testing.assert_allclose(rung[500:1300], scale * impulse, atol=1e-5)
     np.testing.assert_allclose(rung[:500], 0, atol=1e-6)
@@ -168,6 +168,17 @@ def test_a_target_is_changed_as_what_is_heard_but_for_noise(wave, seed):
         np.testing.assert_array_equal(heard, changed(wave, seed, config))
     for one in change(np.stack([wave] * 3), seed, without):
         np.testing.assert_array_equal(one, changed(wave, seed, without))
+
+
+@given(seeds)
+def test_a_target_stays_at_its_level_beside_what_was_recorded(seed):
+    """As colours and rooms are linear, what is left out of the target is changed as the rest."""
+    speech, hiss = noise(seed, 1000), noise(seed + 1, 1000)
+    recorded = speech + hiss
+    config = Augment(colour=1.0, reverb=1.0, reverb_data=("rooms",), gain=0.0)
+    _, whole, target = change(np.stack([recorded, recorded, speech]), seed, config)
+    _, _, rest = change(np.stack([recorded, recorded, hiss]), seed, config)
+    np.testing.assert_allclose(target + rest, whole, atol=1e-5)
 
 
 def test_noise_is_added_to_what_is_heard_alone():

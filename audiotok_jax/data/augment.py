@@ -85,24 +85,20 @@ def change_speed(wave: Wave, factor: float) -> Wave:
     return soxr.resample(wave, factor, 1.0) if len(wave) else wave
 
 
-def recolour(wave: Wave, db: NDArray[np.float64], sample_rate: int) -> Wave:
-    """Raises the spectrum at each of `COLOUR_HZ` by so many decibels, and keeps the power.
+def recolour(waves: Wave, db: NDArray[np.float64], sample_rate: int) -> Wave:
+    """Raises the spectrum at each of `COLOUR_HZ` by so many decibels.
 
-    Phases stay, so that speech keeps its place in time.
+    Phases stay, so that speech keeps its place in time, and so does the power of the first wave.
 
     Args:
-        wave: float32 (samples,).
+        waves: float32 (rows, samples), the same speech in each.
         db: float64, one for each of `COLOUR_HZ`.
         sample_rate: in Hz.
     """
-    power = _power(wave)
-    if not power:
-        return wave
-    hz = np.fft.rfftfreq(len(wave), 1 / sample_rate)
+    hz = np.fft.rfftfreq(waves.shape[1], 1 / sample_rate)
     gains = 10 ** (np.interp(hz, COLOUR_HZ, db) / 20)
-    changed = np.fft.irfft(np.fft.rfft(wave) * gains, len(wave))
-    left = _power(changed)
-    return (changed * np.sqrt(power / left)).astype(np.float32) if left else wave
+    changed = [np.fft.irfft(np.fft.rfft(wave) * gains, len(wave)) for wave in waves]
+    return _at_power(np.stack(changed), waves)
 
 
 def gain(wave: Wave, db: float) -> Wave:
@@ -124,27 +120,25 @@ def add_noise(wave: Wave, noise: Wave, snr_db: float) -> Wave:
     return wave + noise * np.float32(np.sqrt(speech_power / noise_power / 10 ** (snr_db / 10)))
 
 
-def reverberate(wave: Wave, impulse: Wave) -> Wave:
+def reverberate(waves: Wave, impulse: Wave) -> Wave:
     """Puts speech into a room: convolves it with the room's impulse response.
 
     Speech stays in its place in time, as the loudest sample of the response counts as the direct
-    sound, and keeps its power.
+    sound, and the first wave keeps its power.
 
     Args:
-        wave: float32 (samples,).
+        waves: float32 (rows, samples), the same speech in each.
         impulse: float32 (taps,); a silent one changes nothing.
 
     Returns:
-        float32 (samples,); what rings on after the end is cut off.
+        float32 (rows, samples); what rings on after the end is cut off.
     """
-    power = _power(wave)
-    if not (power and impulse.any()):
-        return wave
-    direct = int(np.abs(impulse).argmax())
-    heard = impulse[: direct + len(wave)]
-    room = scipy.signal.fftconvolve(wave, heard)[direct : direct + len(wave)].astype(np.float32)
-    left = _power(room)
-    return room * np.float32(np.sqrt(power / left)) if left else wave
+    if not impulse.any():
+        return waves
+    direct, samples = int(np.abs(impulse).argmax()), waves.shape[1]
+    heard = impulse[: direct + samples]
+    rooms = [scipy.signal.fftconvolve(wave, heard)[direct : direct + samples] for wave in waves]
+    return _at_power(np.stack(rooms), waves)
 
 
 def limit_band(wave: Wave, low_hz: float | None, high_hz: float, sample_rate: int) -> Wave:
@@ -193,10 +187,9 @@ def change(
     """
     if random.random() < config.colour:
         db = random.uniform(-config.colour_db, config.colour_db, len(COLOUR_HZ))
-        waves = np.stack([recolour(wave, db, sample_rate) for wave in waves])
+        waves = recolour(waves, db, sample_rate)
     if random.random() < config.reverb:
-        room = impulse()
-        waves = np.stack([reverberate(wave, room) for wave in waves])
+        waves = reverberate(waves, impulse())
     if random.random() < config.noise:
         found = noise()
         part = loop(found, waves.shape[1], int(random.integers(len(found))))
@@ -221,6 +214,12 @@ def _filter(low_hz: float | None, high_hz: float, sample_rate: int) -> NDArray[n
     sections: NDArray[np.float64]
     sections = scipy.signal.butter(8, edges, kind, fs=sample_rate, output="sos")
     return sections
+
+
+def _at_power(changed: NDArray[np.floating], waves: Wave) -> Wave:
+    # One factor for all, so that a target stays at its level beside what was recorded.
+    power, left = _power(waves[0]), _power(changed[0])
+    return (changed * np.sqrt(power / left)).astype(np.float32) if power and left else waves
 
 
 def _power(wave: NDArray[np.floating]) -> float:
