@@ -1,11 +1,12 @@
-"""Trains codecs side by side from nothing, for equal wall time and over seeds, and compares them.
+"""Trains codecs side by side, for equal wall time and over seeds, and compares them.
 
     python experiments/default_model/search.py --data ../shared/speech/train \
         --eval ../shared/speech/eval --minutes 2 \
-        small-80hz small-80hz,codec.kernel_size=9 small-100hz
+        small-80hz small-80hz,codec.kernel_size=9 small-80hz,variant=mel small-100hz
 
-Runs one after the other, each for `--minutes` beside its compilation, with a constant learning rate
-and averaged weights, so that none of them is cut off within a schedule. Writes OUT/search.md.
+Trains one after the other, the seeds of each at the same time on their shares of the cores, for
+`--minutes` beside compilation, with a constant learning rate and averaged weights, so that none of
+them is cut off within a schedule. Writes OUT/search.md. A variant is one of `variants.py`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,15 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
+import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,61 +45,106 @@ SETTINGS = {
 }
 
 
+class Candidate(NamedTuple):
+    """What a name on the command line means: PRESET[,variant=NAME][,SETTING=VALUE...]."""
+
+    preset: str
+    variant: str | None
+    settings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str) -> Candidate:
+        """A comma within a value is none that parts settings: a setting has a name and `=`."""
+        base, *own = re.split(r",(?=[\w.]+=)", name)
+        variants = [word.removeprefix("variant=") for word in own if word.startswith("variant=")]
+        settings = [word for word in own if not word.startswith("variant=")]
+        return cls(base, variants[-1] if variants else None, tuple(settings))
+
+    def codec(self) -> CodecConfig:
+        """Its codec; ValueError if there is no such preset or setting."""
+        config = TrainConfig(codec=preset(self.preset))
+        return overrides.changed(config, overrides.parse(config, self.settings)).codec
+
+    def audiotok(self) -> list[str]:
+        """The command that trains and evaluates it."""
+        if self.variant is None:
+            return ["audiotok"]
+        return [sys.executable, str(Path(__file__).with_name("variants.py")), self.variant]
+
+
 def main() -> None:
     """Reads the arguments, trains, evaluates, writes the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "codecs", nargs="+", metavar="PRESET[,SETTING=VALUE...]", help="settings are those of --set"
+        "codecs", nargs="+", metavar="CODEC", help="PRESET[,variant=NAME][,SETTING=VALUE...]"
     )
     parser.add_argument("--data", required=True, help="speech to train on")
     parser.add_argument("--eval", required=True, help="speech to compare on")
+    parser.add_argument("--init", help="weights to begin with, as of `audiotok train`")
+    parser.add_argument("--set", action="append", default=[], help="a setting of all codecs")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--limit", type=int, default=8, help="clips of each set")
     parser.add_argument("--out", type=Path, default=Path("runs/search"))
     args = parser.parse_args()
-    lines = []
-    rates = {name: codec(name).bitrate / 1000 for name in args.codecs}
+    cores = sorted(os.sched_getaffinity(0))
+    if len(args.seeds) > len(cores):
+        parser.error(f"{len(args.seeds)} seeds at once on {len(cores)} cores: name fewer seeds")
+    shares = [cores[i :: len(args.seeds)] for i in range(len(args.seeds))]
+    rates = {name: Candidate.of(name).codec().bitrate / 1000 for name in args.codecs}
+    about = provenance(["jax"])
+    told = [f"from the weights of {args.init}"] if args.init else []
+    told += [f"`{setting}`" for setting in args.set]
+    text = (
+        f"{args.minutes:g} minutes each on {len(shares[0])} core(s) of {about['machine']}, at "
+        f"commit {about['commit']}, {about['date'][:10]}; {args.limit} clips of each set of "
+        f"`{args.eval}`{''.join(f'; {words}' for words in told)}.\n\n"
+        "| codec | kbps | seed | steps | hours heard "
+        "| PESQ-WB | STOI | DNSMOS OVRL | speakers |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+    )
     for name, kbps in rates.items():
-        rows = [measured(name, seed, args) for seed in args.seeds]
+        with ThreadPoolExecutor(len(shares)) as pool:
+            runs = [
+                pool.submit(measured, name, seed, share, args)
+                for seed, share in zip(args.seeds, shares, strict=True)
+            ]
+            rows = [run.result() for run in runs]
         for seed, found in [*zip(args.seeds, rows, strict=True), ("mean", mean(rows))]:
             heard = [f"{found['steps']:.0f}", f"{found['steps'] * STEP_SECONDS / 3600:.2f}"]
             values = [f"{found[metric]:.{digits}f}" for metric, digits in METRICS.items()]
             row = " | ".join([name.replace(",", ", "), f"{kbps:.2f}", str(seed), *heard, *values])
-            lines.append(f"| {row} |")
-    about = provenance(["jax"])
-    text = (
-        f"{args.minutes:g} minutes each on {about['machine']}, at commit {about['commit']}, "
-        f"{about['date'][:10]}; {args.limit} clips of each set of `{args.eval}`.\n\n"
-        "| preset, settings | kbps | seed | steps | hours heard "
-        "| PESQ-WB | STOI | DNSMOS OVRL | speakers |\n"
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
-    )
-    with replacing(args.out / "search.md") as path:
-        path.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
+            text += f"| {row} |\n"
+        with replacing(args.out / "search.md") as path:
+            path.write_text(text, encoding="utf-8")
 
 
-def codec(name: str) -> CodecConfig:
-    """What a name on the command line means; ValueError if it means nothing."""
-    base, *own = name.split(",")
-    config = TrainConfig(codec=preset(base))
-    return overrides.changed(config, overrides.parse(config, own)).codec
-
-
-def measured(name: str, seed: int, args: argparse.Namespace) -> dict[str, float]:
-    """Trains and evaluates one run."""
-    base, *own = name.split(",")
+def measured(
+    name: str, seed: int, cores: Sequence[int], args: argparse.Namespace
+) -> dict[str, float]:
+    """Trains and evaluates one run on some of the cores."""
+    candidate = Candidate.of(name)
     # `evaluate` takes codecs with commas between them.
-    out = args.out / f"{name}-{seed}".replace(",", "-")
+    out = args.out / re.sub(r"[^\w.=-]+", "-", f"{name}-{seed}")
     shutil.rmtree(out, ignore_errors=True)
+
+    def run(*words: str) -> None:
+        subprocess.run(
+            [*candidate.audiotok(), *words],
+            check=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        )
+
     settings = [f"{key}={value}" for key, value in {**SETTINGS, "recipe.seed": seed}.items()]
-    told = [word for setting in [*settings, *own] for word in ("--set", setting)]
-    train = ["audiotok", "train", "--preset", base, "--data", args.data, "--out", str(out)]
-    subprocess.run([*train, "--minutes", str(args.minutes), *told], check=True)
+    settings += [*args.set, *candidate.settings]
+    told = [word for setting in settings for word in ("--set", setting)]
+    begun = ["--init", args.init] if args.init else ["--preset", candidate.preset]
+    train = ["train", *begun, "--data", args.data, "--out", str(out)]
+    run(*train, "--minutes", str(args.minutes), *told)
     steps = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    evaluate = ["audiotok", "evaluate", "--data", args.eval, "--limit", str(args.limit)]
-    codec = f"audiotok:{out / 'model'}"
-    subprocess.run([*evaluate, "--codecs", codec, "--out", str(out / "eval")], check=True)
+    evaluate = ["evaluate", "--data", args.eval, "--limit", str(args.limit)]
+    evaluate += ["--jobs", str(len(cores)), "--out", str(out / "eval")]
+    run(*evaluate, "--codecs", f"audiotok:{out / 'model'}")
     with open(out / "eval" / "clips.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     # What is not defined of a clip, as of silence, is left out.
