@@ -86,6 +86,15 @@ def magnitude_features(wave: Array, config: CodecConfig) -> Array:
     return _of_tokens([_logs(_spectra(wave, config))], config)
 
 
+def two_window_features(wave: Array, config: CodecConfig) -> Array:
+    """Log-magnitudes of the window and of its inner half, periodicity of the window."""
+    length, hop = config.n_fft, config.subframe_length
+    spectra = _spectra(wave, config)
+    inner = frame(wave, length, hop)[..., length // 4 : -length // 4]
+    parts = [_logs(spectra), _logs(magnitude(inner, hann(length // 2)))]
+    return _of_tokens([*parts, periodicity(spectra**2, config)], config)
+
+
 def phase_features(wave: Array, config: CodecConfig) -> Array:
     """Log-magnitudes, periodicity, and how far each phase is ahead of the subframe before."""
     length, hop = config.n_fft, config.subframe_length
@@ -107,6 +116,7 @@ VARIANTS = {
     "attention": exchange(blocks, "DepthwiseConv", LocalAttention),
     "mel": exchange(encoder, "features", mel_features),
     "magnitude": exchange(encoder, "features", magnitude_features),
+    "two_windows": exchange(encoder, "features", two_window_features),
     "phase": exchange(encoder, "features", phase_features),
     "cold": exchange(quantizer, "INVERSE_TEMPERATURE", 40.0),
     "warm": exchange(quantizer, "INVERSE_TEMPERATURE", 10.0),
