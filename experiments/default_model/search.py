@@ -138,8 +138,8 @@ def measured(
     settings = [f"{key}={value}" for key, value in {**SETTINGS, "recipe.seed": seed}.items()]
     settings += [*args.set, *candidate.settings]
     told = [word for setting in settings for word in ("--set", setting)]
-    begun = ["--init", args.init] if args.init else ["--preset", candidate.preset]
-    train = ["train", *begun, "--data", args.data, "--out", str(out)]
+    train = ["train", "--preset", candidate.preset, "--data", args.data, "--out", str(out)]
+    train += ["--init", args.init] if args.init else []
     run(*train, "--minutes", str(args.minutes), *told)
     steps = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     evaluate = ["evaluate", "--data", args.eval, "--limit", str(args.limit)]
