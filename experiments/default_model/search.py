@@ -33,7 +33,13 @@ from audiotok_jax.provenance import provenance
 from audiotok_jax.train import overrides
 from audiotok_jax.train.config import TrainConfig
 
-METRICS = {"pesq_wb": 2, "stoi": 3, "dnsmos_ovrl": 2, "speaker_similarity": 2}
+METRICS = {
+    "pesq_wb": 2,
+    "stoi": 3,
+    "dnsmos_ovrl": 2,
+    "speaker_similarity": 2,
+    "voicing_error": 1,
+}
 STEP_SECONDS = 8 * 2.0
 SETTINGS = {
     "recipe.batch_size": "8",
@@ -100,8 +106,8 @@ def main() -> None:
         f"commit {about['commit']}, {about['date'][:10]}; {args.limit} clips of each set of "
         f"`{args.eval}`{''.join(f'; {words}' for words in told)}.\n\n"
         "| codec | kbps | seed | steps | hours heard "
-        "| PESQ-WB | STOI | DNSMOS OVRL | speakers |\n"
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+        "| PESQ-WB | STOI | DNSMOS OVRL | speakers | voicing error, % |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
     )
     for name, kbps in rates.items():
         with ThreadPoolExecutor(len(shares)) as pool:
