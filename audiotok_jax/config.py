@@ -30,7 +30,7 @@ class CodecConfig:
         bits: bits per token; the codebook has `2 ** bits` entries.
         subframe_length: samples per step of the front end and of the synthesis filters;
             divides `hop_length`.
-        n_fft: window of the encoder's front end in samples.
+        n_fft: window of the encoder's front end in samples, a multiple of `subframe_length`.
         encoder_dim, encoder_depth: width and number of ConvNeXt blocks of the encoder.
         decoder_dim, decoder_depth: the same of the decoder.
         kernel_size: taps of the depthwise convolutions, odd.
@@ -63,8 +63,16 @@ class CodecConfig:
                 f"subframe_length {self.subframe_length} does not divide "
                 f"hop_length {self.hop_length}"
             )
-        if (self.n_fft - self.subframe_length) % 2 or self.n_fft < self.subframe_length:
-            raise ValueError("n_fft - subframe_length must be even and not negative")
+        if self.n_fft < self.subframe_length or self.n_fft % self.subframe_length:
+            raise ValueError(
+                f"n_fft must be a multiple of subframe_length {self.subframe_length}, "
+                f"not {self.n_fft}"
+            )
+        if (self.n_fft - self.subframe_length) % 2:
+            raise ValueError(
+                f"n_fft {self.n_fft} and subframe_length {self.subframe_length} must both be "
+                "even, or both odd"
+            )
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, not {self.kernel_size}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -234,3 +236,17 @@ def test_an_unknown_preset_suggests_a_near_one():
         preset("smal-80hz")
     with pytest.raises(ValueError, match="no preset '???'".replace("?", r"\?")):
         preset("???")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"hop_length": 250}, "does not divide"),
+        ({"hop_length": 256, "subframe_length": 128}, "multiple of subframe_length 128, not 800"),
+        ({"hop_length": 25, "subframe_length": 25}, "both be even"),
+        ({"n_fft": 0}, "multiple of subframe_length 100, not 0"),
+    ],
+)
+def test_a_codec_that_cannot_be_framed(fields, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(preset("tiny-80hz"), **fields)
