@@ -97,7 +97,10 @@ def main() -> None:
     if len(args.seeds) > len(cores):
         parser.error(f"{len(args.seeds)} seeds at once on {len(cores)} cores: name fewer seeds")
     shares = [cores[i :: len(args.seeds)] for i in range(len(args.seeds))]
-    rates = {name: Candidate.of(name).codec().bitrate / 1000 for name in args.codecs}
+    try:
+        rates = {name: Candidate.of(name).codec().bitrate / 1000 for name in args.codecs}
+    except ValueError as error:
+        parser.error(str(error))
     about = provenance(["jax"])
     told = [f"from the weights of {args.init}"] if args.init else []
     told += [f"`{setting}`" for setting in args.set]

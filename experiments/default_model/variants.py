@@ -22,7 +22,7 @@ from audiotok_jax.codec import blocks, encoder, quantizer
 from audiotok_jax.codec.pitch import periodicity
 from audiotok_jax.codec.spectral import frame, hann, magnitude, mel_filters
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.train import discriminators, losses
+from audiotok_jax.train import losses
 
 MELS = 100
 HEADS = 4
@@ -122,8 +122,6 @@ VARIANTS = {
     "warm": exchange(quantizer, "INVERSE_TEMPERATURE", 10.0),
     "long_mels": exchange(losses, "MEL_SCALES", ((512, 80), (1024, 160), (2048, 320))),
     "one_mel": exchange(losses, "MEL_SCALES", ((1024, 100),)),
-    "short_critics": exchange(discriminators, "RESOLUTIONS", (256, 512)),
-    "long_critics": exchange(discriminators, "RESOLUTIONS", (1024, 2048)),
 }
 
 # Processes that `audiotok evaluate` spawns run this file as `__mp_main__`, with the same arguments.
