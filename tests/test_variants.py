@@ -52,6 +52,12 @@ def test_features_are_those_of_the_same_frames(features, width):
     assert jnp.any(later[:, 0] != found[:, 0])
 
 
+@pytest.mark.parametrize("name", variants.VARIANTS)
+def test_what_is_exchanged_is_there(name):
+    place, what, other = variants.VARIANTS[name]
+    assert getattr(place, what) is not other
+
+
 def test_phases_turn_by_the_frequency_of_a_tone():
     hertz = 1000.0
     wave = jnp.sin(2 * jnp.pi * hertz * jnp.arange(6 * CONFIG.hop_length + 700) / 16000)[None]

@@ -131,18 +131,15 @@ def main() -> None:
 def measured(
     name: str, seed: int, cores: Sequence[int], args: argparse.Namespace
 ) -> dict[str, float]:
-    """Trains and evaluates one run on some of the cores."""
+    """Trains and evaluates one run on some of the cores, in a thread of its own."""
+    os.sched_setaffinity(0, cores)  # of this thread, and of the processes that it starts
     candidate = Candidate.of(name)
     # `evaluate` takes codecs with commas between them.
     out = args.out / re.sub(r"[^\w.=-]+", "-", f"{name}-{seed}")
     shutil.rmtree(out, ignore_errors=True)
 
     def run(*words: str) -> None:
-        subprocess.run(
-            [*candidate.audiotok(), *words],
-            check=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, cores),
-        )
+        subprocess.run([*candidate.audiotok(), *words], check=True)
 
     settings = [f"{key}={value}" for key, value in {**SETTINGS, "recipe.seed": seed}.items()]
     settings += [*args.set, *candidate.settings]

@@ -9,8 +9,6 @@ Weights that were trained so belong to the variant alone. `search.py` compares w
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -98,36 +96,33 @@ def two_window_features(wave: Array, config: CodecConfig) -> Array:
 def phase_features(wave: Array, config: CodecConfig) -> Array:
     """Log-magnitudes, periodicity, and how far each phase is ahead of the subframe before."""
     length, hop = config.n_fft, config.subframe_length
+    # The halo has no subframe before its first one; that one's phases are those of a cut.
     early = jnp.pad(wave, ((0, 0), (hop, 0)))
     spectra = jnp.fft.rfft(frame(early, length, hop) * hann(length))
-    turned = spectra[:, 1:] * jnp.conj(spectra[:, :-1])
-    turned /= jnp.sqrt(turned.real**2 + turned.imag**2 + 1e-12)
-    sizes = _spectra(wave, config)
+    sizes = jnp.sqrt(spectra.real**2 + spectra.imag**2 + 1e-12)
+    turned = spectra[:, 1:] * jnp.conj(spectra[:, :-1]) / (sizes[:, 1:] * sizes[:, :-1])
+    sizes = sizes[:, 1:]
     parts = [_logs(sizes), periodicity(sizes**2, config), turned.real, turned.imag]
     return _of_tokens(parts, config)
 
 
-def exchange(place: Any, name: str, other: Any) -> Callable[[], None]:
-    """What puts `other` in the place of something in a module."""
-    return lambda: setattr(place, name, other)
-
-
+# Of each, a module, the name of what is exchanged in it, and what takes its place.
 VARIANTS = {
-    "attention": exchange(blocks, "DepthwiseConv", LocalAttention),
-    "mel": exchange(encoder, "features", mel_features),
-    "magnitude": exchange(encoder, "features", magnitude_features),
-    "two_windows": exchange(encoder, "features", two_window_features),
-    "phase": exchange(encoder, "features", phase_features),
-    "cold": exchange(quantizer, "INVERSE_TEMPERATURE", 40.0),
-    "warm": exchange(quantizer, "INVERSE_TEMPERATURE", 10.0),
-    "long_mels": exchange(losses, "MEL_SCALES", ((512, 80), (1024, 160), (2048, 320))),
-    "one_mel": exchange(losses, "MEL_SCALES", ((1024, 100),)),
+    "attention": (blocks, "DepthwiseConv", LocalAttention),
+    "mel": (encoder, "features", mel_features),
+    "magnitude": (encoder, "features", magnitude_features),
+    "two_windows": (encoder, "features", two_window_features),
+    "phase": (encoder, "features", phase_features),
+    "cold": (quantizer, "INVERSE_TEMPERATURE", 40.0),
+    "warm": (quantizer, "INVERSE_TEMPERATURE", 10.0),
+    "long_mels": (losses, "MEL_SCALES", ((512, 80), (1024, 160), (2048, 320))),
+    "one_mel": (losses, "MEL_SCALES", ((1024, 100),)),
 }
 
 # Processes that `audiotok evaluate` spawns run this file as `__mp_main__`, with the same arguments.
 if __name__ in ("__main__", "__mp_main__"):
     try:
-        VARIANTS[sys.argv[1]]()
+        setattr(*VARIANTS[sys.argv[1]])
     except (IndexError, KeyError):
         sys.exit(f"usage: variants.py {{{','.join(VARIANTS)}}} ARGUMENTS OF audiotok")
 
