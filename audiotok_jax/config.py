@@ -19,6 +19,9 @@ SIZES = {
 # Token hop and synthesis hop in samples, by frame rate in Hz at 16 kHz.
 RATES = {25: (640, 80), 40: (400, 100), 50: (320, 80), 80: (200, 100), 100: (160, 80)}
 
+LATER = frozenset({"short_n_fft"})
+"""Fields that models were released without; the ids of these must not change."""
+
 
 @dataclasses.dataclass(frozen=True)
 class CodecConfig:
@@ -38,6 +41,8 @@ class CodecConfig:
         pitch_min: lowest fundamental frequency in Hz.
         pitch_bins: number of fundamental frequencies the decoder chooses from.
         pitch_cents: step between two of them, in hundredths of a semitone.
+        short_n_fft: a second, shorter window about the middle of the first, in samples; it tells
+            better when something happens, the first one which harmonics there are. 0 is none.
     """
 
     sample_rate: int = 16000
@@ -54,6 +59,7 @@ class CodecConfig:
     pitch_min: float = 60.0
     pitch_bins: int = 256
     pitch_cents: float = 15.0
+    short_n_fft: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= 16:
@@ -71,6 +77,11 @@ class CodecConfig:
         if (self.n_fft - self.subframe_length) % 2:
             raise ValueError(
                 f"n_fft {self.n_fft} and subframe_length {self.subframe_length} must both be "
+                "even, or both odd"
+            )
+        if not 0 <= self.short_n_fft < self.n_fft or (self.n_fft - self.short_n_fft) % 2:
+            raise ValueError(
+                f"short_n_fft {self.short_n_fft} must be less than n_fft {self.n_fft}, and both "
                 "even, or both odd"
             )
         if self.kernel_size % 2 == 0:
@@ -136,16 +147,18 @@ class CodecConfig:
         return -(-samples // self.hop_length)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, ready for JSON."""
-        return dataclasses.asdict(self)
+        """The fields, ready for JSON; one of `LATER` is left out while it says nothing."""
+        fields = dataclasses.asdict(self)
+        return {name: value for name, value in fields.items() if value or name not in LATER}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> CodecConfig:
         """The inverse of `to_dict`; a missing or unknown field raises ValueError."""
         names = {field.name for field in dataclasses.fields(cls)}
-        if fields.keys() != names:
+        lacking = names - fields.keys() - LATER
+        if lacking or fields.keys() - names:
             raise ValueError(
-                f"codec config lacks {sorted(names - fields.keys())}, "
+                f"codec config lacks {sorted(lacking)}, "
                 f"does not know {sorted(fields.keys() - names)}"
             )
         return cls(**fields)

@@ -17,19 +17,31 @@ from audiotok_jax.config import CodecConfig
 def features(wave: Array, config: CodecConfig) -> Array:
     """What the front end sees of a token: log-magnitudes and periodicity of its subframes.
 
-    The periodicity spares the network from having to find combs in the spectrum.
+    The periodicity spares the network from having to find combs in the spectrum; it comes from the
+    long window alone, as a short one holds too few periods.
 
     Args:
         wave: float32 (B, T * hop_length + n_fft - subframe_length).
 
     Returns:
-        float32 (B, T, subframes * (n_fft // 2 + 1 + pitch_bins)), about zero mean and unit
-        variance on speech.
+        float32 (B, T, subframes * D), about zero mean and unit variance on speech. D is
+        n_fft // 2 + 1 + pitch_bins, and short_n_fft // 2 + 1 more if there is a second window.
     """
-    spectra = magnitude(frame(wave, config.n_fft, config.subframe_length), hann(config.n_fft))
-    logs = (jnp.log(spectra + 1e-4) + 3.0) / 3.0
-    both = jnp.concatenate([logs, periodicity(spectra**2, config)], axis=-1)
+    spectra = _spectra(wave, config.n_fft, config)
+    parts = [_logs(spectra), periodicity(spectra**2, config)]
+    if config.short_n_fft:
+        cut = (config.n_fft - config.short_n_fft) // 2
+        parts.append(_logs(_spectra(wave[:, cut : wave.shape[1] - cut], config.short_n_fft, config)))
+    both = jnp.concatenate(parts, axis=-1)
     return both.reshape(wave.shape[0], both.shape[1] // config.subframes, -1)
+
+
+def _spectra(wave: Array, n_fft: int, config: CodecConfig) -> Array:
+    return magnitude(frame(wave, n_fft, config.subframe_length), hann(n_fft))
+
+
+def _logs(spectra: Array) -> Array:
+    return (jnp.log(spectra + 1e-4) + 3.0) / 3.0
 
 
 class Encoder(nn.Module):

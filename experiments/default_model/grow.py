@@ -1,0 +1,74 @@
+"""Weights for a model with more parts to start its training from.
+
+    python experiments/default_model/grow.py small-80hz-7 --encoder 7 --decoder 11 --out runs/deep
+    python experiments/default_model/grow.py small-80hz-8 --short-window 400 --out runs/wide
+
+Blocks are put after those that are there, a second window beside the first. Until they are trained
+they add nothing (Zhang et al. 2019, Fixup), so that the new model says what the other one does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+import jax
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from numpy.typing import NDArray
+
+from audiotok_jax import pretrained
+from audiotok_jax.codec import model
+from audiotok_jax.codec.model import Params
+from audiotok_jax.config import CodecConfig
+
+SEEN = "encoder/Dense_0/kernel"
+"""What takes the features of the front end in."""
+
+
+def grow(params: Params, config: CodecConfig) -> Params:
+    """The weights of a model of `config` that computes what the one of `params` does."""
+    old = flatten_dict(params, sep="/")
+    new = flatten_dict(model.init(jax.random.key(0), config), sep="/")
+    silent = {
+        name: np.zeros_like(weight) if name.endswith("Dense_1/kernel") else weight
+        for name, weight in new.items()
+        if name not in old
+    }
+    seen = _widened(old[SEEN], new[SEEN].shape, config.subframes)
+    return unflatten_dict({**silent, **old, SEEN: seen}, sep="/")
+
+
+def _widened(
+    kernel: NDArray[np.float32], shape: tuple[int, ...], subframes: int
+) -> NDArray[np.float32]:
+    """With zeros for what is seen of each subframe after what was seen before."""
+    parts = kernel.reshape(subframes, -1, shape[1])
+    more = shape[0] // subframes - parts.shape[1]
+    return np.pad(parts, ((0, 0), (0, more), (0, 0))).reshape(shape)
+
+
+def main() -> None:
+    """Reads the arguments and writes the folder of a model."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", help="name of a released model, or a folder")
+    parser.add_argument("--encoder", type=int, help="blocks of the encoder")
+    parser.add_argument("--decoder", type=int, help="blocks of the decoder")
+    parser.add_argument("--short-window", type=int, help="samples of the second window")
+    parser.add_argument("--out", required=True, help="folder to be written")
+    args = parser.parse_args()
+    found = pretrained.load(args.model)
+    changes = {
+        "encoder_depth": args.encoder,
+        "decoder_depth": args.decoder,
+        "short_n_fft": args.short_window,
+    }
+    config = dataclasses.replace(
+        found.config, **{name: given for name, given in changes.items() if given is not None}
+    )
+    pretrained.save(args.out, grow(found.params, config), config)
+    print(args.out)
+
+
+if __name__ == "__main__":
+    main()
