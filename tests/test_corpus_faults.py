@@ -22,6 +22,7 @@ import soundfile
 
 from audiotok_jax import audio, corpus, pretrained
 from audiotok_jax.cli import main
+from audiotok_jax.commands.corpus import run
 from audiotok_jax.corpus import plan, workers
 from audiotok_jax.corpus.decoding import Shape
 from audiotok_jax.corpus.inputs import Original, find
@@ -304,6 +305,39 @@ def test_sigterm_ends_it_in_order(clips, model, tmp_path, whole):
     process.join()
     assert process.exitcode == 128 + signal.SIGTERM
     assert not list(out.glob("shards/.*")) and not (out / "corpus_card.json").exists()
+    assert main(arguments(clips, out, model)) == 0
+    assert contents(out) == whole
+
+
+class Destroyed:
+    """Is told to end in its destructor, where Python ignores what a signal handler raises."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_sigterm_in_a_destructor_ends_it_too(clips, model, tmp_path, whole, monkeypatch, capsys):
+    events = []
+
+    @contextmanager
+    def showing(*_):
+        def show(event):
+            events.append(event)
+            if len(events) == 7:  # in the second shard
+                Destroyed()
+
+        yield show
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "showing", showing)
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments(clips, out, model))
+    assert stopped.value.code == 128 + signal.SIGTERM and len(events) == 7
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not list(out.glob("shards/.*")) and len(list(out.glob("shards/*.json"))) == 1
     assert main(arguments(clips, out, model)) == 0
     assert contents(out) == whole
 

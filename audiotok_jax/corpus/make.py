@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def make(
     coded: Iterable[Coded],
     errors: int,
     max_errors: int | None,
-) -> Iterator[Done | Receipt]:
+) -> Generator[Done | Receipt, None, None]:
     """Writes shards.
 
     Args:

@@ -6,8 +6,8 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from audiotok_jax import entropy, pretrained, provenance
@@ -43,13 +43,13 @@ def run(args: argparse.Namespace) -> int:
     )
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    with _ending_on_sigterm(), Lock(out) as lock:
+    with _ending_on_sigterm() as end_if_told, Lock(out) as lock:
         with lock.planning():
             plan = make.prepare(out, settings)
         part = plan.part(*args.shard)
         if part:
             with lock.making(part):
-                _make(plan, part, model, coder, args)
+                _make(plan, part, model, coder, args, end_if_told)
         with lock.planning():
             card = reports.write(plan)
     if card is None:
@@ -66,11 +66,27 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Makes SIGTERM end the process as Ctrl-C does: with what is open closed."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def _ending_on_sigterm() -> Iterator[Callable[[], None]]:
+    """Makes SIGTERM end the process as Ctrl-C does: with what is open closed.
+
+    Yields:
+        What ends it if SIGTERM came but found a destructor at work, in which Python ignores
+        whatever is raised.
+    """
+    told = False
+
+    def end(*_: object) -> None:
+        nonlocal told
+        told = True
+        end_if_told()
+
+    def end_if_told() -> None:
+        if told:
+            sys.exit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
-        yield
+        yield end_if_told
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -81,6 +97,7 @@ def _make(
     model: pretrained.Model,
     coder: entropy.Coder | None,
     args: argparse.Namespace,
+    end_if_told: Callable[[], None],
 ) -> None:
     shards.clean(plan, part)
     done = {shard: shards.receipt(plan, shard) for shard in part}
@@ -91,9 +108,10 @@ def _make(
     layout = Layout(plan.settings.about, plan.columns, coder)
     events = make.make(plan, todo, layout, _coded(plan, todo, model, args), errors, args.max_errors)
     try:
-        with showing(len(part), todo, plan.settings.sample_rate) as show:
+        with closing(events), showing(len(part), todo, plan.settings.sample_rate) as show:
             for event in events:
                 show(event)
+                end_if_told()
     except (KeyboardInterrupt, SystemExit):
         tell(f"{plan.out}: stopped; the shards that are done are kept, the same command goes on")
         raise
