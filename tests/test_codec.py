@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from audiotok_jax import PRESETS, preset
-from audiotok_jax.codec import model, quantizer, source, spectral
+from audiotok_jax.codec import encoder, model, quantizer, source, spectral
 from audiotok_jax.codec.decoder import phase_advance, pick_pitch, synthesize
+from audiotok_jax.config import CodecConfig
 from audiotok_jax.windows import cut
 
 INIT = jax.jit(model.init, static_argnums=1)
@@ -195,6 +196,27 @@ def test_gradients_are_finite_also_of_silence(tiny, speech):
     assert all(np.any(leaf) for leaf in jax.tree.leaves(grads[0]))
 
 
+def test_a_second_window_sees_the_middle_of_the_first(speech):
+    one = preset("tiny-80hz")
+    two = dataclasses.replace(one, short_n_fft=400)
+    wave = speech(8 * one.hop_length + one.n_fft - one.subframe_length)[None]
+    found = np.asarray(encoder.features(wave, two)).reshape(16, -1)
+    before = np.asarray(encoder.features(wave, one)).reshape(16, -1)
+    np.testing.assert_array_equal(found[:, : before.shape[1]], before)
+    for place in (0, 15):
+        middle = place * one.subframe_length + one.n_fft // 2
+        part = wave[0, middle - 200 : middle + 200] * np.hanning(401)[:-1]
+        expected = (np.log(np.abs(np.fft.rfft(part)) + 1e-4) + 3) / 3
+        np.testing.assert_allclose(found[place, before.shape[1] :], expected, atol=1e-3)
+
+
+def test_a_field_of_later_is_written_where_it_says_something():
+    one = preset("tiny-80hz")
+    two = dataclasses.replace(one, short_n_fft=400)
+    assert "short_n_fft" not in one.to_dict() and two.to_dict()["short_n_fft"] == 400
+    assert [CodecConfig.from_dict(c.to_dict()) for c in (one, two)] == [one, two]
+
+
 def test_vmap_is_the_batch(tiny, speech):
     config, params = tiny
     waves = np.stack([speech(5000, seed) for seed in range(3)])
@@ -245,6 +267,9 @@ def test_an_unknown_preset_suggests_a_near_one():
         ({"hop_length": 256, "subframe_length": 128}, "multiple of subframe_length 128, not 800"),
         ({"hop_length": 25, "subframe_length": 25}, "both be even"),
         ({"n_fft": 0}, "multiple of subframe_length 100, not 0"),
+        ({"short_n_fft": 800}, "must be less than n_fft 800"),
+        ({"short_n_fft": 401}, "both even"),
+        ({"short_n_fft": -2}, "short_n_fft -2"),
     ],
 )
 def test_a_codec_that_cannot_be_framed(fields, message):

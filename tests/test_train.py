@@ -28,6 +28,7 @@ pytestmark = pytest.mark.usefixtures("compiled_quickly", "few_discriminators")
 
 TINY = preset("tiny-80hz")
 DEEPER = dataclasses.replace(preset("small-80hz"), encoder_depth=7, decoder_depth=11)
+TWO_WINDOWS = dataclasses.replace(preset("small-80hz"), short_n_fft=400)
 RECIPE = Recipe(batch_size=8, seconds=0.25, steps=12)
 SESSION = Session(save_minutes=1e-9, tensorboard=False)
 # Of a step: how long it took, which no two runs share.
@@ -287,6 +288,12 @@ def test_gradients_that_stay_infinite_end_the_run_and_name_the_step(corpus, tmp_
                 TrainConfig(data=("x",), init="small-80hz", codec=DEEPER, recipe=RECIPE)
             ),
             "it would be theirs with --set codec.encoder_depth=5 --set codec.decoder_depth=7",
+        ),
+        (
+            lambda: loop.train(
+                TrainConfig(data=("x",), init="small-80hz", codec=TWO_WINDOWS, recipe=RECIPE)
+            ),
+            "it would be theirs with --set codec.short_n_fft=0",
         ),
         (lambda: Recipe(steps=0), "steps"),
         (lambda: Recipe(batch_size=6, accumulate=4), "accumulate=4"),

@@ -37,7 +37,6 @@ def test_attention_sees_its_window_and_nothing_else():
     [
         (variants.magnitude_features, 401),
         (variants.mel_features, 256 + variants.MELS),
-        (variants.two_window_features, 401 + 201 + 256),
         (variants.phase_features, 401 + 256 + 2 * 401),
     ],
 )

@@ -31,7 +31,9 @@ def features(wave: Array, config: CodecConfig) -> Array:
     parts = [_logs(spectra), periodicity(spectra**2, config)]
     if config.short_n_fft:
         cut = (config.n_fft - config.short_n_fft) // 2
-        parts.append(_logs(_spectra(wave[:, cut : wave.shape[1] - cut], config.short_n_fft, config)))
+        parts.append(
+            _logs(_spectra(wave[:, cut : wave.shape[1] - cut], config.short_n_fft, config))
+        )
     both = jnp.concatenate(parts, axis=-1)
     return both.reshape(wave.shape[0], both.shape[1] // config.subframes, -1)
 

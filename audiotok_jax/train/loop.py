@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,7 @@ def _released(config: TrainConfig) -> model.Params | None:
         return None
     released = pretrained.load(config.init)
     if released.config != config.codec:
-        theirs, ours = released.config.to_dict(), config.codec.to_dict()
+        theirs, ours = asdict(released.config), asdict(config.codec)
         options = " ".join(f"--set codec.{k}={theirs[k]}" for k in ours if ours[k] != theirs[k])
         raise ValueError(
             f"{config.init}: these weights are of another codec than the run's; it would be "

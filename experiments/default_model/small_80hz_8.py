@@ -1,6 +1,6 @@
 """How `small-80hz-8` was trained in stage 1: by a deeper model than `small-80hz-7`.
 
-    python experiments/default_model/deeper.py runs/twenty_fourth/model \
+    python experiments/default_model/grow.py runs/twenty_fourth/model \
         --encoder 7 --decoder 11 --out runs/deep
     audiotok train experiments/default_model/small_80hz_8.py --data ../shared/speech/train \
         --init runs/deep

@@ -84,15 +84,6 @@ def magnitude_features(wave: Array, config: CodecConfig) -> Array:
     return _of_tokens([_logs(_spectra(wave, config))], config)
 
 
-def two_window_features(wave: Array, config: CodecConfig) -> Array:
-    """Log-magnitudes of the window and of its inner half, periodicity of the window."""
-    length, hop = config.n_fft, config.subframe_length
-    spectra = _spectra(wave, config)
-    inner = frame(wave, length, hop)[..., length // 4 : -length // 4]
-    parts = [_logs(spectra), _logs(magnitude(inner, hann(length // 2)))]
-    return _of_tokens([*parts, periodicity(spectra**2, config)], config)
-
-
 def phase_features(wave: Array, config: CodecConfig) -> Array:
     """Log-magnitudes, periodicity, and how far each phase is ahead of the subframe before."""
     length, hop = config.n_fft, config.subframe_length
@@ -111,7 +102,6 @@ VARIANTS = {
     "attention": (blocks, "DepthwiseConv", LocalAttention),
     "mel": (encoder, "features", mel_features),
     "magnitude": (encoder, "features", magnitude_features),
-    "two_windows": (encoder, "features", two_window_features),
     "phase": (encoder, "features", phase_features),
     "cold": (quantizer, "INVERSE_TEMPERATURE", 40.0),
     "warm": (quantizer, "INVERSE_TEMPERATURE", 10.0),
