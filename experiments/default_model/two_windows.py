@@ -1,8 +1,8 @@
-"""How `small-80hz-9` was trained in stage 1: by a model that sees more than `small-80hz-8`.
+"""`small-80hz-8` with a second window, trained on in stage 1; nothing that came of it ships.
 
-    python experiments/default_model/grow.py small-80hz-8 --short-window 400 --out runs/two_windows
-    audiotok train experiments/default_model/small_80hz_9.py --data ../shared/speech/train \
-        --init runs/two_windows
+    python experiments/default_model/grow.py small-80hz-8 --short-window 400 --out runs/before
+    audiotok train experiments/default_model/two_windows.py --data ../shared/speech/train \
+        --init runs/before
 
 Needs the targets of `small_80hz_7_stage_2.py`. The README beside this file says what came of it.
 """

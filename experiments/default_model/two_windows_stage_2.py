@@ -1,6 +1,6 @@
-"""How the decoder of `small-80hz-9` was tuned in stage 2; the encoder is that of stage 1.
+"""How the decoder behind two windows was tuned in stage 2; the encoder is that of stage 1.
 
-    audiotok train experiments/default_model/small_80hz_9_stage_2.py --data ../shared/speech/train \
+    audiotok train experiments/default_model/two_windows_stage_2.py --data ../shared/speech/train \
         --init runs/twenty_ninth/model
 
 Needs the targets of `small_80hz_7_stage_2.py`. The README beside this file says what came of it.
@@ -19,7 +19,7 @@ def config() -> TrainConfig:
         overrides.load(here.with_name("small_80hz_8_stage_2.py")),
         {
             "out": "runs/thirtieth",
-            "codec": overrides.load(here.with_name("small_80hz_9.py")).codec,
+            "codec": overrides.load(here.with_name("two_windows.py")).codec,
             "recipe.seed": 30,
         },
     )
