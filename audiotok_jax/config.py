@@ -41,8 +41,9 @@ class CodecConfig:
         pitch_min: lowest fundamental frequency in Hz.
         pitch_bins: number of fundamental frequencies the decoder chooses from.
         pitch_cents: step between two of them, in hundredths of a semitone.
-        short_n_fft: a second, shorter window about the middle of the first, in samples; it tells
-            better when something happens, the first one which harmonics there are. 0 is none.
+        short_n_fft: a second, shorter window about the middle of the first, in samples, a multiple
+            of `subframe_length`; it tells better when something happens, the first one which
+            harmonics there are. 0 is none.
     """
 
     sample_rate: int = 16000
@@ -79,10 +80,14 @@ class CodecConfig:
                 f"n_fft {self.n_fft} and subframe_length {self.subframe_length} must both be "
                 "even, or both odd"
             )
-        if not 0 <= self.short_n_fft < self.n_fft or (self.n_fft - self.short_n_fft) % 2:
+        if self.short_n_fft and (
+            not 0 < self.short_n_fft < self.n_fft
+            or self.short_n_fft % self.subframe_length
+            or (self.n_fft - self.short_n_fft) % 2
+        ):
             raise ValueError(
-                f"short_n_fft {self.short_n_fft} must be less than n_fft {self.n_fft}, and both "
-                "even, or both odd"
+                f"short_n_fft must be 0, or a multiple of subframe_length {self.subframe_length} "
+                f"below n_fft {self.n_fft} and odd or even as that is, not {self.short_n_fft}"
             )
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, not {self.kernel_size}")

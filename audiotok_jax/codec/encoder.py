@@ -27,23 +27,29 @@ def features(wave: Array, config: CodecConfig) -> Array:
         float32 (B, T, subframes * D), about zero mean and unit variance on speech. D is
         n_fft // 2 + 1 + pitch_bins, and short_n_fft // 2 + 1 more if there is a second window.
     """
-    spectra = _spectra(wave, config.n_fft, config)
-    parts = [_logs(spectra), periodicity(spectra**2, config)]
+    long = spectra(wave, config.n_fft, config)
+    parts = [logs(long), periodicity(long**2, config)]
     if config.short_n_fft:
         cut = (config.n_fft - config.short_n_fft) // 2
-        parts.append(
-            _logs(_spectra(wave[:, cut : wave.shape[1] - cut], config.short_n_fft, config))
-        )
-    both = jnp.concatenate(parts, axis=-1)
-    return both.reshape(wave.shape[0], both.shape[1] // config.subframes, -1)
+        middle = wave[:, cut : wave.shape[1] - cut]
+        parts.append(logs(spectra(middle, config.short_n_fft, config)))
+    return of_tokens(parts, config)
 
 
-def _spectra(wave: Array, n_fft: int, config: CodecConfig) -> Array:
+def spectra(wave: Array, n_fft: int, config: CodecConfig) -> Array:
+    """Magnitudes of subframes, (B, T * hop_length + n_fft - subframe_length) -> (B, N, bins)."""
     return magnitude(frame(wave, n_fft, config.subframe_length), hann(n_fft))
 
 
-def _logs(spectra: Array) -> Array:
-    return (jnp.log(spectra + 1e-4) + 3.0) / 3.0
+def logs(magnitudes: Array) -> Array:
+    """Of magnitudes, about zero mean and unit variance on speech."""
+    return (jnp.log(magnitudes + 1e-4) + 3.0) / 3.0
+
+
+def of_tokens(parts: list[Array], config: CodecConfig) -> Array:
+    """Features of subframes side by side, those of a token in a row: (B, T, subframes * D)."""
+    both = jnp.concatenate(parts, axis=-1)
+    return both.reshape(len(both), both.shape[1] // config.subframes, -1)
 
 
 class Encoder(nn.Module):

@@ -17,8 +17,9 @@ from jax import Array
 
 from audiotok_jax import cli
 from audiotok_jax.codec import blocks, encoder, quantizer
+from audiotok_jax.codec.encoder import logs, of_tokens, spectra
 from audiotok_jax.codec.pitch import periodicity
-from audiotok_jax.codec.spectral import frame, hann, magnitude, mel_filters
+from audiotok_jax.codec.spectral import frame, hann, mel_filters
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.train import losses
 
@@ -59,29 +60,16 @@ class LocalAttention(nn.Module):
         )
 
 
-def _spectra(wave: Array, config: CodecConfig) -> Array:
-    return magnitude(frame(wave, config.n_fft, config.subframe_length), hann(config.n_fft))
-
-
-def _of_tokens(features: list[Array], config: CodecConfig) -> Array:
-    both = jnp.concatenate(features, axis=-1)
-    return both.reshape(len(both), both.shape[1] // config.subframes, -1)
-
-
-def _logs(spectra: Array) -> Array:
-    return (jnp.log(spectra + 1e-4) + 3.0) / 3.0
-
-
 def mel_features(wave: Array, config: CodecConfig) -> Array:
     """Log-magnitudes of `MELS` mel bands and periodicity."""
-    spectra = _spectra(wave, config)
-    bands = spectra @ mel_filters(config.sample_rate, config.n_fft, MELS)
-    return _of_tokens([_logs(bands), periodicity(spectra**2, config)], config)
+    magnitudes = spectra(wave, config.n_fft, config)
+    bands = magnitudes @ mel_filters(config.sample_rate, config.n_fft, MELS)
+    return of_tokens([logs(bands), periodicity(magnitudes**2, config)], config)
 
 
 def magnitude_features(wave: Array, config: CodecConfig) -> Array:
     """Log-magnitudes alone."""
-    return _of_tokens([_logs(_spectra(wave, config))], config)
+    return of_tokens([logs(spectra(wave, config.n_fft, config))], config)
 
 
 def phase_features(wave: Array, config: CodecConfig) -> Array:
@@ -89,12 +77,12 @@ def phase_features(wave: Array, config: CodecConfig) -> Array:
     length, hop = config.n_fft, config.subframe_length
     # The halo has no subframe before its first one; that one's phases are those of a cut.
     early = jnp.pad(wave, ((0, 0), (hop, 0)))
-    spectra = jnp.fft.rfft(frame(early, length, hop) * hann(length))
-    sizes = jnp.sqrt(spectra.real**2 + spectra.imag**2 + 1e-12)
-    turned = spectra[:, 1:] * jnp.conj(spectra[:, :-1]) / (sizes[:, 1:] * sizes[:, :-1])
+    turning = jnp.fft.rfft(frame(early, length, hop) * hann(length))
+    sizes = jnp.sqrt(turning.real**2 + turning.imag**2 + 1e-12)
+    turned = turning[:, 1:] * jnp.conj(turning[:, :-1]) / (sizes[:, 1:] * sizes[:, :-1])
     sizes = sizes[:, 1:]
-    parts = [_logs(sizes), periodicity(sizes**2, config), turned.real, turned.imag]
-    return _of_tokens(parts, config)
+    parts = [logs(sizes), periodicity(sizes**2, config), turned.real, turned.imag]
+    return of_tokens(parts, config)
 
 
 # Of each, a module, the name of what is exchanged in it, and what takes its place.
