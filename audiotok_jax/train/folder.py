@@ -80,6 +80,8 @@ def card(config: TrainConfig, clips: Clips, steps: int) -> dict[str, Any]:
     settings = {name: value for name, value in config.kept().items() if name != "codec"}
     settings["data"] = names(config.data)
     settings["init"] = config.init and Path(config.init).name
+    teacher = settings["recipe"]["teacher"]
+    settings["recipe"]["teacher"] = teacher and Path(teacher).name
     for sounds in ("noise_data", "reverb_data"):
         settings["augment"][sounds] = names(settings["augment"][sounds])
     return {"steps": steps, "hours": round(clips.seconds / 3600, 2), "settings": settings}

@@ -23,7 +23,7 @@ from audiotok_jax import parallel, pretrained
 from audiotok_jax.codec import model
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.data import pipeline, sources
-from audiotok_jax.train import discriminators, folder, placement, trackers
+from audiotok_jax.train import discriminators, folder, placement, teachers, trackers
 from audiotok_jax.train import step as training
 from audiotok_jax.train.checkpoint import Checkpoints, meet
 from audiotok_jax.train.config import Recipe, Session, TrainConfig
@@ -58,6 +58,7 @@ def train(config: TrainConfig) -> Path:
     mesh = parallel.make_mesh(jax.devices(), config.mesh.fsdp, config.mesh.model)
     rows = _rows_of_this_process(recipe, mesh)
     released = _released(config)
+    teacher = teachers.open_teacher(recipe, codec)
     clips = sources.open_clips(config.data, codec.sample_rate)
     evaluation = session.eval_data and Evaluation(session.eval_data, session.eval_clips, codec)
     data = pipeline.Batches(
@@ -80,7 +81,8 @@ def train(config: TrainConfig) -> Path:
     meet("the folder is there")
     checkpoints = Checkpoints(out / "checkpoints", session.keep)
     state = _start(released, codec, recipe, mesh, checkpoints)
-    traced = trace_step(state, codec, recipe, mesh)
+    teacher = parallel.replicate(teacher, mesh)
+    traced = trace_step(state, codec, recipe, mesh, teacher)
     update = traced.lower().compile()
     # All products lie in the part that every device runs on rows of its own.
     flops = matmul_flops(traced.jaxpr) * mesh.shape["data"] * mesh.shape["fsdp"]
@@ -102,7 +104,7 @@ def train(config: TrainConfig) -> Path:
             wishes = np.full(len(rows), wish, np.int32)
             local = training.Batch(drawn.audio, drawn.speech, drawn.target, rows, wishes)
             with metrics.step(step):
-                state, results = update(state, parallel.from_processes(local, mesh))
+                state, results = update(state, parallel.from_processes(local, mesh), teacher)
             # Read a step late, so that the device never waits for the host.
             agreed, pending = metrics.write(pending), (step, results)
             done = step + 1
@@ -128,9 +130,13 @@ def train(config: TrainConfig) -> Path:
 
 
 def trace_step(
-    state: training.State, codec: CodecConfig, recipe: Recipe, mesh: Mesh
+    state: training.State,
+    codec: CodecConfig,
+    recipe: Recipe,
+    mesh: Mesh,
+    teacher: teachers.Teacher | None = None,
 ) -> jax.stages.Traced:
-    """The step, to be compiled: a function of a state, which it consumes, and a global `Batch`.
+    """The step, to be compiled: of a state, which it consumes, a global `Batch` and the teacher.
 
     Args:
         state: arrays, or their shapes with shardings.
@@ -155,7 +161,7 @@ def trace_step(
         donate_argnums=0,
         out_shardings=(places, parallel.replicated(mesh)),
     )
-    return update.trace(state, batch, codec, recipe, mesh)
+    return update.trace(state, batch, codec, recipe, mesh, teacher)
 
 
 def averaged(state: training.State, mesh: Mesh) -> model.Params:

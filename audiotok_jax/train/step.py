@@ -23,6 +23,7 @@ from audiotok_jax.config import CodecConfig
 from audiotok_jax.parallel import AXES, ROWS
 from audiotok_jax.train import discriminators, losses, perceptual
 from audiotok_jax.train.config import Recipe, Schedule
+from audiotok_jax.train.teachers import Teacher
 
 EPSILON = 1e-6
 """Of AdamW. Gradients are some 1e-4; what is rounding in them would else move parameters as far as
@@ -54,11 +55,12 @@ class State(NamedTuple):
 
 
 class Learnt(NamedTuple):
-    """The part of a `State` that a gradient depends on."""
+    """What a gradient depends on beside its batch: a part of a `State`, and the teacher."""
 
     step: Array
     params: model.Params
     critic: Any
+    teacher: Teacher | None
 
 
 class Gradient(NamedTuple):
@@ -108,21 +110,27 @@ def create(params: model.Params, codec: CodecConfig, recipe: Recipe) -> State:
 
 
 def update(
-    state: State, batch: Batch, codec: CodecConfig, recipe: Recipe, mesh: Mesh | None = None
+    state: State,
+    batch: Batch,
+    codec: CodecConfig,
+    recipe: Recipe,
+    mesh: Mesh | None = None,
+    teacher: Teacher | None = None,
 ) -> tuple[State, dict[str, Array]]:
-    """One step; to be jitted with all but `state` and `batch` static and `state` donated.
+    """One step; to be jitted with `codec`, `recipe` and `mesh` static and `state` donated.
 
     Args:
         mesh: each of its devices computes the gradient of its own rows, so that nothing but
             gradients is exchanged (XLA by itself would gather the frames of every Fourier
             transform); None where there is one device.
+        teacher: that `recipe.teacher` names, on all devices.
 
     Returns:
         The next state, and of this step: the scalars `loss` and its parts, `gradient_norm`,
         `learning_rate`, `skipped` (so far), `skipped_in_a_row` and `wish` (the largest), and
         `bits` (float32 (bits,), how often each bit is 1).
     """
-    learnt = Learnt(state.step, state.params, state.critic)
+    learnt = Learnt(state.step, state.params, state.critic, teacher)
     if mesh is None:
         gradient = _gradient(learnt, batch, codec, recipe, lambda tree: tree)
     else:
@@ -143,21 +151,26 @@ def update(
 
 
 def update_by_pmap(
-    codec: CodecConfig, recipe: Recipe, devices: Sequence[jax.Device]
+    codec: CodecConfig,
+    recipe: Recipe,
+    devices: Sequence[jax.Device],
+    teacher: Teacher | None = None,
 ) -> Callable[[State, Batch], tuple[State, dict[str, Array]]]:
     """The twin of `update` by `jax.pmap`: each device has a whole state and its rows."""
     count = len(devices)
 
-    def on_each(state: State, batch: Batch) -> tuple[State, dict[str, Array]]:
-        learnt = Learnt(state.step, state.params, state.critic)
+    def on_each(
+        state: State, batch: Batch, teacher: Teacher | None
+    ) -> tuple[State, dict[str, Array]]:
+        learnt = Learnt(state.step, state.params, state.critic, teacher)
         mean = partial(jax.lax.pmean, axis_name="data")
         return _apply(state, _gradient(learnt, batch, codec, recipe, mean), batch, recipe)
 
-    mapped = jax.pmap(on_each, "data", in_axes=(None, 0), devices=devices)
+    mapped = jax.pmap(on_each, "data", in_axes=(None, 0, None), devices=devices)
 
     def run(state: State, batch: Batch) -> tuple[State, dict[str, Array]]:
         rows = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
-        return jax.tree.map(lambda x: x[0], mapped(state, rows))
+        return jax.tree.map(lambda x: x[0], mapped(state, rows, teacher))
 
     return run
 
@@ -170,6 +183,11 @@ def crop_samples(codec: CodecConfig, recipe: Recipe) -> int:
 def critic_samples(codec: CodecConfig, recipe: Recipe) -> int:
     """Samples of a crop that the discriminators hear."""
     return min(crop_samples(codec, recipe), int(recipe.critic_seconds * codec.sample_rate))
+
+
+def taught_samples(codec: CodecConfig, recipe: Recipe) -> int:
+    """Samples of a crop that the teacher hears."""
+    return min(crop_samples(codec, recipe), int(recipe.teacher_seconds * codec.sample_rate))
 
 
 def learning_rate(recipe: Recipe) -> optax.Schedule:
@@ -236,10 +254,9 @@ def _of_part(
     start = starts(batch.row)
     wave, target, dtype = batch.wave, batch.target, jnp.dtype(recipe.precision)
     critic = discriminators.Discriminators(dtype)
-    length = critic_samples(codec, recipe)
-    first = jax.random.randint(key, (), 0, wave.shape[1] - length + 1)
 
-    def heard(wave: Array) -> Array:
+    def heard(wave: Array, length: int = critic_samples(codec, recipe)) -> Array:
+        first = jax.random.randint(key, (), 0, wave.shape[1] - length + 1)
         return jax.lax.dynamic_slice_in_dim(wave, first, length, axis=1)
 
     real = critic.apply(learnt.critic, heard(target)) if recipe.stage == 2 else []
@@ -254,6 +271,12 @@ def _of_part(
             reference = batch.speech if measure is perceptual.intelligibility else target
             value = jnp.mean(measure(passed.wave, reference, codec.sample_rate))
             terms[measure.__name__] = value
+        if learnt.teacher is not None:
+            length = taught_samples(codec, recipe)
+            both = heard(passed.wave, length), heard(batch.speech, length)
+            terms["teacher"] = jnp.mean(
+                learnt.teacher.distance(*both, recipe.teacher_layers, dtype)
+            )
         loss = mel + sum(weight(name) * terms[name] for name in terms if name != "mel")
         if recipe.stage == 1:
             sure = quantizer.uncertainty(passed.unit)

@@ -1,0 +1,175 @@
+"""Whisper's encoder (Radford et al. 2022) as pure functions: what it hears of two sounds."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+from jax import Array
+
+from audiotok_jax.codec.spectral import hann
+from audiotok_jax.train.teachers import weights as files
+
+SAMPLE_RATE = 16000
+WINDOW, HOP = 400, 160
+HEAD = 64
+"""Width of a head of attention, in all sizes of Whisper."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Whisper:
+    """A `Teacher`: 50 vectors a second of each layer; the last one is behind the final norm.
+
+    Attributes:
+        weights: of the encoder, by the names of `weights.Weights`.
+    """
+
+    weights: dict[str, Any]
+
+    @classmethod
+    def of(cls, weights: files.Weights) -> Whisper:
+        """Takes the arrays as they lie in files."""
+        return cls({name: _laid_out(name, value) for name, value in weights.items()})
+
+    @property
+    def sample_rate(self) -> int:
+        """See `Teacher`."""
+        return SAMPLE_RATE
+
+    @property
+    def seconds(self) -> float:
+        """See `Teacher`."""
+        return 2 * HOP * len(self.weights["position_encodings/encodings"]) / SAMPLE_RATE
+
+    @property
+    def depth(self) -> int:
+        """See `Teacher`."""
+        return files.depth(self.weights)
+
+    @property
+    def mels(self) -> int:
+        """Number of mel bands that it hears."""
+        return len(self.weights["conv1/weight"]) // 3
+
+    def features(
+        self, wave: Array, layers: Sequence[int], dtype: Any, like: Array | None = None
+    ) -> list[Array]:
+        """See `Teacher`; a vector of each 320 samples. Layers after the last are not computed."""
+        own = log_mel(wave, self.mels)
+        # What lies 80 dB below the loudest is not heard; of both sounds in one place.
+        top = jnp.max(own if like is None else log_mel(like, self.mels), axis=(1, 2), keepdims=True)
+        mel = (jnp.maximum(own, jax.lax.stop_gradient(top) - 8) + 4) / 4
+        return self.encode(mel, layers, dtype)
+
+    def distance(self, decoded: Array, wave: Array, layers: Sequence[int], dtype: Any) -> Array:
+        """See `Teacher`: one less the cosine of centred features, the mean over time and layers."""
+        theirs = jax.lax.stop_gradient(self.features(wave, layers, dtype))
+        ours = self.features(decoded, layers, dtype, like=wave)
+        apart = [1 - _correlation(*pair) for pair in zip(ours, theirs, strict=True)]
+        return jnp.mean(jnp.stack([jnp.mean(one, axis=1) for one in apart]), axis=0)
+
+    def encode(self, mel: Array, layers: Sequence[int], dtype: Any) -> list[Array]:
+        """Features of scaled log-mels.
+
+        Args:
+            mel: float32 (B, N, mels).
+            layers: which of 1 to `depth`.
+            dtype: of the factors of the large products.
+
+        Returns:
+            float32 (B, ceil(N / 2), D) for each of the layers.
+        """
+        w = self.weights
+
+        def dense(x: Array, name: str) -> Array:
+            factors = x.astype(dtype), w[f"{name}/weight"].astype(dtype)
+            return jnp.matmul(*factors, preferred_element_type=jnp.float32) + w[f"{name}/bias"]
+
+        def norm(x: Array, name: str) -> Array:
+            x = x - jnp.mean(x, axis=-1, keepdims=True)
+            x *= jax.lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + 1e-5)
+            return x * w[f"{name}/gamma"] + w[f"{name}/beta"]
+
+        def attend(x: Array, name: str) -> Array:
+            query, key, value = (
+                part.reshape(*part.shape[:2], -1, HEAD)
+                for part in jnp.split(dense(x, f"{name}/linear_0"), 3, axis=-1)
+            )
+            scores = jnp.einsum("bthd,bshd->bhts", query * HEAD**-0.5, key)
+            mixed = jnp.einsum("bhts,bshd->bthd", jax.nn.softmax(scores, axis=-1), value)
+            return dense(mixed.reshape(x.shape), f"{name}/linear_1")
+
+        x = _gelu(dense(_taps(mel, 1), "conv1"))
+        x = _gelu(dense(_taps(x, 2), "conv2"))
+        x += w["position_encodings/encodings"][: x.shape[1]]
+        found = {}
+        for layer in range(max(layers)):
+            here = f"layer_{layer}"
+            attention, ffn = f"{here}/self_attention", f"{here}/ffn"
+            x += attend(norm(x, f"{attention}/layer_norm"), attention)
+            inner = dense(norm(x, f"{ffn}/layer_norm"), f"{ffn}/linear_0")
+            x += dense(_gelu(inner), f"{ffn}/linear_1")
+            found[layer + 1] = x
+        if self.depth in found:
+            found[self.depth] = norm(x, "layer_norm")
+        return [found[layer] for layer in layers]
+
+
+def log_mel(wave: Array, mels: int) -> Array:
+    """Logarithms to the base 10 of mel powers, -10 at least.
+
+    Args:
+        wave: float32 (B, S) at `SAMPLE_RATE`, S > 200.
+        mels: number of bands.
+
+    Returns:
+        float32 (B, S // HOP, mels).
+    """
+    count = wave.shape[1] // HOP
+    half = HOP // 2
+    padded = jnp.pad(wave, ((0, 0), (WINDOW // 2, WINDOW // 2)), mode="reflect")
+    blocks = padded[:, : count * HOP + WINDOW].reshape(len(wave), -1, half)
+    # The window is no multiple of the hop, but both are of its half.
+    parts = [blocks[:, i : i + 2 * count : 2] for i in range(WINDOW // half)]
+    spectrum = jnp.fft.rfft(jnp.concatenate(parts, axis=-1) * hann(WINDOW))
+    power = (spectrum.real**2 + spectrum.imag**2) @ _mel_filters(mels)
+    return jnp.log(jnp.maximum(power, 1e-10)) / np.log(10).astype(np.float32)
+
+
+@functools.cache
+def _mel_filters(mels: int) -> np.ndarray:
+    filters = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=WINDOW, n_mels=mels)
+    return np.asarray(filters.T, np.float32)
+
+
+def _laid_out(name: str, value: np.ndarray) -> np.ndarray:
+    """Matrices as (in, out), kernels as (taps * in, out)."""
+    if name.startswith("conv") and value.ndim == 3:
+        return np.ascontiguousarray(value.transpose(2, 1, 0).reshape(-1, len(value)))
+    return np.ascontiguousarray(value.T) if "/linear_" in name else value
+
+
+def _taps(x: Array, stride: int) -> Array:
+    """What a kernel of 3 sees: (B, N, D) -> (B, ceil(N / stride), 3 * D)."""
+    count = -(-x.shape[1] // stride)
+    x = jnp.pad(x, ((0, 0), (1, 1 + stride), (0, 0)))
+    ends = [i + stride * (count - 1) + 1 for i in range(3)]
+    return jnp.concatenate([x[:, i:end:stride] for i, end in enumerate(ends)], axis=-1)
+
+
+def _gelu(x: Array) -> Array:
+    return jax.nn.gelu(x, approximate=False)
+
+
+def _correlation(ours: Array, theirs: Array) -> Array:
+    """Of vectors, over their last axis."""
+    ours, theirs = (x - jnp.mean(x, axis=-1, keepdims=True) for x in (ours, theirs))
+    energies = jnp.sum(ours**2, axis=-1) * jnp.sum(theirs**2, axis=-1)
+    return jnp.sum(ours * theirs, axis=-1) * jax.lax.rsqrt(energies + 1e-8)

