@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from audiotok_jax import audio, cli, parallel, preset
+from audiotok_jax import audio, parallel, preset
 from audiotok_jax.codec import model
 from audiotok_jax.train import loop, step, teachers
-from audiotok_jax.train.config import Recipe
+from audiotok_jax.train.config import Recipe, TrainConfig
 from audiotok_jax.train.teachers import weights, whisper
 
 pytestmark = pytest.mark.usefixtures("compiled_quickly", "few_discriminators")
@@ -238,14 +238,15 @@ def test_layers_are_numbers_from_one_on(layers):
         Recipe(teacher_layers=layers)
 
 
-def test_a_run_without_its_teacher_does_not_begin(tmp_path, speech, capsys):
-    (tmp_path / "data").mkdir()
-    audio.write(tmp_path / "data" / "one.wav", speech(16000), 16000)
-    out = tmp_path / "run"
-    words = ["train", "--preset", "tiny-80hz", "--data", str(tmp_path / "data"), "--out", str(out)]
-    assert cli.main([*words, "--set", "recipe.teacher=no_such_package"]) != 0
-    told = capsys.readouterr().err.strip().splitlines()
-    assert len(told) == 1 and "no_such_package" in told[0]
+def test_a_run_without_its_teacher_does_not_begin(tmp_path, speech):
+    data, out = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    audio.write(data / "one.wav", speech(16000), 16000)
+    config = TrainConfig(
+        codec=CODEC, data=(str(data),), out=str(out), recipe=recipe("no_such_package", batch_size=8)
+    )
+    with pytest.raises(ValueError, match="no_such_package"):
+        loop.train(config)
     assert not out.exists()
 
 
