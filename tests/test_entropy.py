@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiotok_jax import AudioTokenizer, audio, entropy, pretrained
-from audiotok_jax.entropy import Coder, DamagedError, Prior, UnknownPriorError, blocks
+from audiotok_jax.entropy import Coder, DamagedError, Prior, UnknownPriorError, blocks, crc
 from audiotok_jax.entropy import prior as prior_module
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -148,6 +149,66 @@ def test_damage_is_confined_to_blocks() -> None:
         assert damaged == data or not whole
         assert all(payloads[number] == payload for number, payload in found.items())
         assert set(range(6)) - found.keys() <= touched(places, start, stop)
+
+
+def test_blocks_are_found_in_time_that_is_linear_in_the_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No number is tried at a place: the checksum tells the only one that fits."""
+    rng = np.random.default_rng(3)
+    payloads = [rng.bytes(40) for _ in range(3000)]
+    data = bytearray(blocks.join(payloads))
+    harmed = {0, 5, 6, 1500, 2999}
+    for number in harmed:
+        data[46 * number + 20] ^= 1
+    checks = []
+    check = blocks._check
+    monkeypatch.setattr(blocks, "_check", lambda *args: checks.append(args) or check(*args))
+    found, whole = blocks.split(bytes(data), 3000)
+    assert not whole
+    assert found == {n: one for n, one in enumerate(payloads) if n not in harmed}
+    assert len(checks) <= 3000 + len(harmed)
+
+
+@pytest.mark.parametrize("junk", [0, 1, blocks.LONGEST, 2**15 - 3, 2**15 + 1, 150_000])
+def test_blocks_behind_any_length_of_junk_are_found(junk: int) -> None:
+    rng = np.random.default_rng(junk)
+    payloads = [rng.bytes(size) for size in (0, 70, blocks.LONGEST, 3)]
+    data = blocks.join(payloads)
+    head = len(blocks.join(payloads[:1]))
+    found, whole = blocks.split(data[:head] + rng.bytes(junk) + data[head:], 4)
+    assert whole == (junk == 0)
+    assert found == dict(enumerate(payloads))
+
+
+def test_blocks_that_are_out_of_order_or_missing() -> None:
+    payloads = [bytes([n]) * n for n in range(6)]
+    ends = np.cumsum([0, *(len(one) + blocks.OVERHEAD for one in payloads)])
+    data = blocks.join(payloads)
+    pieces = [data[ends[n] : ends[n + 1]] for n in range(6)]
+    assert blocks.split(b"".join(pieces[n] for n in (0, 3, 1, 4, 5)), 6)[0].keys() == {0, 3, 4, 5}
+    assert blocks.split(b"".join(pieces), 4) == (dict(enumerate(payloads[:4])), False)
+
+
+def test_crc_of_many_stretches_is_that_of_zlib() -> None:
+    data = np.random.default_rng(0).integers(0, 256, 1000).astype(np.uint8)
+    states = crc.states(data)
+    for start, stop in ((0, 0), (0, 1000), (63, 65), (7, 900), (999, 1000)):
+        begin = np.array([crc.START ^ states[start]])
+        state = crc.skip(begin, np.array([stop - start])) ^ states[stop]
+        stretch = data[start:stop].tobytes()
+        assert int(state[0] ^ crc.START) == zlib.crc32(stretch)
+        for word in (0, 1, 2**32 - 1):
+            checksum = np.array([zlib.crc32(word.to_bytes(4, "little"), zlib.crc32(stretch))])
+            assert int(crc.last_word(state, checksum.astype(np.uint32))[0]) == word
+
+
+def test_blocks_that_are_decoded_together_are_those_that_are_decoded_alone(coder: Coder) -> None:
+    tokens = make_tokens(40 * 21 + 7)
+    alone = [blocks.split(coder.encode(tokens[i : i + 40]), 1)[0][0] for i in range(0, 847, 40)]
+    data = coder.encode(tokens)
+    assert blocks.split(data, 22)[0] == dict(enumerate(alone))
+    np.testing.assert_array_equal(coder.decode(data, 847), tokens)
 
 
 def check_damage(coder: Coder, tokens: np.ndarray, times: int) -> None:

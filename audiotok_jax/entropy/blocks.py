@@ -2,8 +2,9 @@
 
 A block is the length of its payload (u16), a CRC-32 (u32, that of zlib, over the length, the
 payload, and the number of the block as u32) and the payload; numbers are little-endian and start
-at 0. As the checksum covers the number, which is not stored, blocks that follow a damaged one are
-found by trying: where a checksum fits, there a block starts, and it says which one.
+at 0. The number is not stored: the bytes of a block and its checksum leave just one that fits
+(`crc.last_word`), and a block is there where that is one of those still to come. So blocks that
+follow a damaged one are found at a cost that is linear in the bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,11 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiotok_jax.entropy import crc
 
 _LENGTH = struct.Struct("<H")
 _CHECK = struct.Struct("<I")
@@ -21,6 +27,8 @@ OVERHEAD = _LENGTH.size + _CHECK.size
 
 LONGEST = 2 ** (8 * _LENGTH.size) - 1
 """Bytes that a payload may have."""
+
+_STRETCH = 2**15  # places that are searched at once
 
 
 def join(payloads: Sequence[bytes]) -> bytes:
@@ -36,12 +44,13 @@ def split(data: bytes, count: int) -> tuple[dict[int, bytes], bool]:
 
     Args:
         data: what `join` returned, or what became of it.
-        count: how many blocks there were.
+        count: how many blocks there were, at most 2**32.
 
     Returns:
         The payloads that are undamaged, by number, and whether `data` is just what `join` gave.
     """
     found: dict[int, bytes] = {}
+    search = _Search(data)
     position = number = 0
     whole = True
     while number < count and position + OVERHEAD <= len(data):
@@ -49,16 +58,61 @@ def split(data: bytes, count: int) -> tuple[dict[int, bytes], bool]:
         [check] = _CHECK.unpack_from(data, position + _LENGTH.size)
         payload = data[position + OVERHEAD : position + OVERHEAD + length]
         # Without damage, the next block is at once where and what it should be.
-        candidates = range(number, count) if len(payload) == length else ()
-        match = next((n for n in candidates if _check(payload, n) == check), None)
-        if match is None:
-            whole = False
-            position += 1
+        if len(payload) < length or _check(payload, number) != check:
+            start, position, number = position, *search.first(position, number, count)
+            whole = whole and position == start
             continue
-        found[match] = payload
+        found[number] = payload
         position += OVERHEAD + length
-        number = match + 1
+        number += 1
     return found, whole and len(found) == count and position == len(data)
+
+
+class _Search:
+    """Looks for blocks in bytes, each place once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._bytes = np.frombuffer(data, np.uint8)
+        self._start = -1
+        self._numbers = np.empty(0, np.int64)
+
+    def first(self, position: int, number: int, count: int) -> tuple[int, int]:
+        """Place and number of the first block, not before `position`, that is in number..count - 1.
+
+        If there is none, the end of the bytes and `number`.
+        """
+        while position < len(self._bytes):
+            start = position - position % _STRETCH
+            if start != self._start:
+                self._start, self._numbers = start, self._numbers_from(start)
+            ahead = self._numbers[position - start :]
+            hits = np.flatnonzero((ahead >= number) & (ahead < count))
+            if len(hits):
+                return position + int(hits[0]), int(ahead[hits[0]])
+            position = start + _STRETCH
+        return len(self._bytes), number
+
+    def _numbers_from(self, start: int) -> NDArray[np.int64]:
+        """What number a block would have at each of `_STRETCH` places, -1 where none has room."""
+        around = self._bytes[start : start + _STRETCH + OVERHEAD + LONGEST]
+        numbers = np.full(_STRETCH, -1)
+        places = np.arange(min(_STRETCH, len(around) - OVERHEAD + 1))
+        lengths = around[places] + (around[places + 1].astype(np.int64) << 8)
+        places = places[places + OVERHEAD + lengths <= len(around)]
+        if not len(places):
+            return numbers
+        lengths = lengths[places]
+        checks = np.zeros(len(places), np.uint32)
+        for byte in range(_CHECK.size):
+            checks |= around[places + _LENGTH.size + byte].astype(np.uint32) << (8 * byte)
+        begin: np.uint32 | NDArray[np.uint32] = crc.START
+        for byte in range(_LENGTH.size):
+            begin = crc.step(begin, around[places + byte])
+        states = crc.states(around)
+        payloads = places + OVERHEAD
+        read = crc.skip(begin ^ states[payloads], lengths) ^ states[payloads + lengths]
+        numbers[places] = crc.last_word(read, checks)
+        return numbers
 
 
 def _check(payload: bytes, number: int) -> int:

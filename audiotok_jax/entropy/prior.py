@@ -137,59 +137,67 @@ class Prior:
 
 
 class Network:
-    """The networks of all bits in one step."""
+    """The networks of all bits in one step, for the places of many blocks side by side."""
 
     def __init__(self, prior: Prior, step: int) -> None:
         """Takes the arrays of a step, as floats that hold integers."""
-        inputs, bits, hidden = prior.weights.shape[1:]
-        self._neighbours = inputs - bits
+        inputs, bits, _ = prior.weights.shape[1:]
+        outside = inputs - bits
         weights = prior.weights[step].astype(np.float32)
-        self._outer = weights[: self._neighbours].reshape(-1, bits * hidden)
-        self._own = weights[self._neighbours :]
-        self._bias = prior.bias[step].astype(np.float32)
+        self._outer = np.ascontiguousarray(weights[:outside].reshape(outside, -1).T)
+        own = np.concatenate([prior.bias[step][None], weights[outside:]], dtype=np.float32)
+        self._own = np.ascontiguousarray(own.transpose(1, 2, 0))
         self._heads = prior.heads[step].astype(np.float64)
         self._offsets = prior.offsets[step].astype(np.float64)
         self._table = prior.table / np.float64(_SCALE)
-        self._reach = (self._neighbours // bits) // 2
+        self._reach = (outside // bits) // 2
         self._step = step
 
-    def begin(self, signs: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[np.float32]:
+    def begin(self, signs: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """What neighbours bring into the hidden units.
 
         Args:
-            signs: (T, bits), 1 and -1 for bits of known tokens; others are not looked at.
-            places: (n,) of the tokens that this step tells.
+            signs: (bits, B, T) of the tokens of B blocks, 1 and -1; those that are not known yet
+                are not looked at.
 
         Returns:
-            (n, bits, H).
+            (bits, H, B * n) for n >= 1 places in each block; None in the first step, where
+            nothing is known.
         """
-        units = np.broadcast_to(self._bias, (len(places), *self._bias.shape))
-        if not self._step:  # nothing is known
-            return units.copy()
+        if not self._step:
+            return None
+        bits, blocks, tokens = signs.shape
+        stride = _stride(self._step)
         around = neighbours(self._step, self._reach)
-        at = places[:, None] + around
-        known = signs[at.clip(0, len(signs) - 1)] * ((at >= 0) & (at < len(signs)))[..., None]
-        flat = known.reshape(len(places), self._neighbours)
-        return (flat @ self._outer).reshape(units.shape) + units
+        edge = 2 * self._reach * stride
+        padded = np.pad(signs, ((0, 0), (0, 0), (edge, edge)))
+        places = len(range(stride, tokens, 2 * stride))
+        known = np.empty((len(around), bits, blocks, places), np.float32)
+        for one, offset in zip(known, around, strict=True):
+            one[:] = padded[..., edge + stride + offset :: 2 * stride][..., :places]
+        units = self._outer @ known.reshape(len(around) * bits, -1)
+        return units.reshape(bits, -1, blocks * places)
 
     def probabilities(
-        self, units: NDArray[np.float32], signs: NDArray[np.float32], bit: int
+        self, units: NDArray[np.float32] | None, own: NDArray[np.float32], bit: int
     ) -> NDArray[np.float64]:
         """The probability that a bit is 1.
 
         Args:
             units: from `begin`.
-            signs: (n, bits) of the tokens; those below `bit` are looked at.
+            own: (1 + bits, n), ones, and the signs of the tokens; those below `bit` are looked at.
             bit: which one.
 
         Returns:
             (n,), multiples of 2**-16 within 0 and 1.
         """
-        hidden = units[:, bit] + signs[:, :bit] @ self._own[:bit, bit]
-        sums = np.maximum(hidden, 0) @ self._heads[bit] + self._offsets[bit]
+        hidden = self._own[bit, :, : 1 + bit] @ own[: 1 + bit]
+        if units is not None:
+            hidden += units[bit]
+        np.maximum(hidden, 0, out=hidden)
+        sums = self._heads[bit] @ hidden + self._offsets[bit]
         place = (sums.astype(np.int64) >> SHIFT) + len(self._table) // 2
-        # Not `clip`, which takes longer than all the rest.
-        return self._table[np.maximum(np.minimum(place, len(self._table) - 1), 0)]
+        return self._table.take(place, mode="clip")
 
 
 def neighbours(step: int, reach: int) -> NDArray[np.intp]:
