@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from audiotok_jax import signals, streams
 from audiotok_jax.jobs import AUDIO_SUFFIXES, TOKEN_SUFFIXES, complain
 
 
@@ -19,24 +20,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 all well, 1 something failed (a line on standard error says what), 130
-        interrupted, 141 the reader of standard output went away.  A wrong argument exits with 2.
+        interrupted, 141 the reader of standard output went away.  A wrong argument exits with 2,
+        SIGTERM with 143 and SIGHUP with 129.
     """
-    args = _parser().parse_args(argv)
+    streams.prepare()
     try:
-        # Imported here, so that --help stays fast.
-        module = importlib.import_module(f"audiotok_jax.commands.{args.command}")
-        code: int = module.run(args)
-        sys.stdout.flush()
+        with signals.ending():
+            args = _arguments(argv)
+            # Imported here, so that --help stays fast.
+            module = importlib.import_module(f"audiotok_jax.commands.{args.command}")
+            code: int = module.run(args)
+            sys.stdout.flush()
+    except signals.Ended:
+        streams.drop()
+        raise
     except KeyboardInterrupt:
+        streams.drop()
         return 130
     except BrokenPipeError:
-        # Or Python complains once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.drop()
         return 141
     except (ValueError, OSError, FloatingPointError) as error:
         complain(error)
         return 1
     return code
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return _parser().parse_args(argv)
+    finally:
+        sys.stdout.flush()  # of --help, which ends the process
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,7 +113,7 @@ hears it), NAME.atok and NAME.png (spectrograms of both), and prints a row: kbps
 tokens, ratio compares them with samples of 16 bits, the speeds are multiples of real time.""",
     )
     _inputs(roundtrip, "audio files, folders of them, or - for standard input")
-    roundtrip.add_argument("-o", "--out", required=True, help="a folder")
+    roundtrip.add_argument("-o", "--out", type=_path, required=True, help="a folder")
     _model(roundtrip)
     _force(roundtrip)
 
@@ -134,8 +148,10 @@ prints them, tensor([[ 9071, 22264]]), so that streams of other systems can be c
         help="per token; default: 16",
     )
     _model(stats)
-    stats.add_argument("--json", metavar="FILE", help="write JSON; - prints it, and no table")
-    stats.add_argument("--plot", metavar="FILE", help="write a picture, .png or .svg")
+    stats.add_argument(
+        "--json", type=_path, metavar="FILE", help="write JSON; - prints it, and no table"
+    )
+    stats.add_argument("--plot", type=_path, metavar="FILE", help="write a picture, .png or .svg")
     _force(stats)
 
     _evaluate(verbs)
@@ -170,13 +186,17 @@ one of these counts more than an earlier one: the defaults, CONFIG, the options,
     )
     train.add_argument("--preset", metavar="NAME", help="of the codec; see `audiotok info`")
     train.add_argument(
-        "--data", nargs="+", metavar="DATA", help="folders, tables, tars of audio, or tfds:NAME"
+        "--data",
+        type=_path,
+        nargs="+",
+        metavar="DATA",
+        help="folders, tables, tars of audio, or tfds:NAME",
     )
-    train.add_argument("--out", metavar="RUN", help="folder of the run")
+    train.add_argument("--out", type=_path, metavar="RUN", help="folder of the run")
     train.add_argument("--minutes", type=float, metavar="M", help="stop after this time")
     train.add_argument("--steps", type=int, metavar="N", help="stop after this many steps")
     train.add_argument("--resume", action="store_true", help="go on from the last save in RUN")
-    train.add_argument("--init", metavar="WEIGHTS", help="start from this model")
+    train.add_argument("--init", type=_path, metavar="WEIGHTS", help="start from this model")
     train.add_argument(
         "--stage", type=int, choices=(1, 2), help="1: everything; 2: the decoder, adversarially"
     )
@@ -188,7 +208,9 @@ one of these counts more than an earlier one: the defaults, CONFIG, the options,
     )
     train.add_argument("--seed", type=int, metavar="N", help="of everything random")
     train.add_argument("--save-minutes", type=float, metavar="M", help="time between saves")
-    train.add_argument("--eval-data", metavar="DATA", help="folder or table to evaluate on")
+    train.add_argument(
+        "--eval-data", type=_path, metavar="DATA", help="folder or table to evaluate on"
+    )
     train.add_argument(
         "--profile", type=_range, metavar="A:B", help="trace steps A to B-1 into RUN/profile"
     )
@@ -230,6 +252,7 @@ missing, or what a changed model, program or clip has made old.""",
     )
     evaluate.add_argument(
         "--data",
+        type=_path,
         required=True,
         nargs="+",
         metavar="DATA",
@@ -243,7 +266,7 @@ missing, or what a changed model, program or clip has made old.""",
         help="such as audiotok, audiotok:MODEL, opus:KBPS, codec2:BPS, speex:KBPS, mp3:KBPS, "
         "encodec:KBPS, dac:N, mimi:N, pcm",
     )
-    evaluate.add_argument("--out", required=True, metavar="OUT", help="a folder")
+    evaluate.add_argument("--out", type=_path, required=True, metavar="OUT", help="a folder")
     evaluate.add_argument(
         "--limit", type=_count, metavar="N", help="take N clips of each set, spread over it"
     )
@@ -299,6 +322,7 @@ in the format array_record, from which training reads many times faster. Needs n
     build.add_argument("--name", required=True, help="of the dataset, as in tfds:NAME")
     build.add_argument(
         "--out",
+        type=_path,
         metavar="DATA_DIR",
         help="folder of datasets; default: $TFDS_DATA_DIR or ~/tensorflow_datasets",
     )
@@ -367,9 +391,14 @@ again, a corpus is gone on with where it was.""",
     for parser in (info, export, decode):
         parser.add_argument("corpus", metavar="CORPUS", help="a corpus that `corpus run` made")
     decode.add_argument("ids", nargs="+", metavar="ID", help="ids of clips")
-    export.add_argument("-o", "--out", required=True, metavar="OUT", help="a folder")
+    export.add_argument("-o", "--out", type=_path, required=True, metavar="OUT", help="a folder")
     decode.add_argument(
-        "-o", "--out", required=True, metavar="DIR", help="a folder, in which the id is the name"
+        "-o",
+        "--out",
+        type=_path,
+        required=True,
+        metavar="DIR",
+        help="a folder, in which the id is the name",
     )
     export.add_argument(
         "--format",
@@ -407,7 +436,9 @@ on where it was stopped, however that was. What cannot be read is listed in OUT/
         "folders, tables (.tsv .csv .parquet .jsonl), tars, tfds:NAME[/CONFIG][:SPLIT], or lists "
         "of paths and URLs (.txt), a line each",
     )
-    run.add_argument("-o", "--out", required=True, metavar="OUT", help="folder of the corpus")
+    run.add_argument(
+        "-o", "--out", type=_path, required=True, metavar="OUT", help="folder of the corpus"
+    )
     run.add_argument(
         "--format",
         choices=("parquet", "array_record", "flat"),
@@ -473,9 +504,12 @@ server: for each clip the original, its tokens, the speech made from them, spect
 bitrates, with a column for each model.""",
     )
     _inputs(page, "audio files, folders of them, or - for standard input")
-    page.add_argument("-o", "--out", required=True, metavar="DIR", help="folder of the page")
+    page.add_argument(
+        "-o", "--out", type=_path, required=True, metavar="DIR", help="folder of the page"
+    )
     page.add_argument(
         "--model",
+        type=_path,
         action="append",
         metavar="PATH_OR_NAME",
         help="a column; repeat it for more; default: the model that comes with the package",
@@ -518,6 +552,11 @@ def _verb(
     )
 
 
+def _path(text: str) -> str:
+    """What an option says: a shell leaves the `~` of `--out=~/x` as it is."""
+    return os.path.expanduser(text)
+
+
 def _inputs(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help=what)
 
@@ -526,13 +565,17 @@ def _out(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "-o",
         "--out",
+        type=_path,
         help=f"{what}; default: beside the input, or standard output for standard input",
     )
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--model", metavar="PATH_OR_NAME", help="default: the model that comes with the package"
+        "--model",
+        type=_path,
+        metavar="PATH_OR_NAME",
+        help="default: the model that comes with the package",
     )
 
 

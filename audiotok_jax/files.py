@@ -5,9 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
+import tempfile
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of an OSError: the disk takes no more."""
 
 
 def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> list[Path]:
@@ -46,7 +52,8 @@ def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> 
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path beside `path`, put in its place if the block ends well.
 
-    If the block raises, the temporary file is removed and what was at `path` stays.
+    If the block raises, the temporary file is removed and what was at `path` stays. Errors name
+    `path`, not the temporary one.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -57,13 +64,109 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise FileExistsError(errno.EEXIST, "is no regular file, so not replaced", str(target))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
+    with standing_in(target, target.with_name(f".{secrets.token_hex(8)}.tmp")) as temporary:
         yield temporary
         os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives an empty temporary folder near `folder`, put in its place if the block ends well.
+
+    If the block raises, the temporary folder is removed and what was at `folder` stays. Errors name
+    `folder`, not the temporary one.
+
+    Args:
+        folder: the folders above it are made if they are not there; what it holds is removed.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    target = Path(os.path.realpath(folder))
+    there = next(above for above in target.parents if above.exists())
+    with (
+        standing_in(target, there / f".{secrets.token_hex(8)}.tmp") as temporary,
+        standing_in(target, temporary / "new") as new,
+    ):
+        new.mkdir(parents=True)
+        yield new
+        target.parent.mkdir(parents=True, exist_ok=True)
+        old = temporary / "old"
+        try:
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+        finally:
+            if old.exists() and not target.exists():
+                old.rename(target)
+
+
+@contextmanager
+def standing_in(target: Path, temporary: Path) -> Iterator[Path]:
+    """Gives `temporary`, a file or folder that the block makes in place of `target`.
+
+    What is left of it at the end is removed, however the block ends. Errors name `target`.
+    """
+    _begun.add(temporary)
+    try:
+        yield temporary
+    except Exception as error:
+        _rename(error, str(temporary), str(target))
         raise
+    finally:
+        _remove(temporary)
+        _begun.discard(temporary)
+
+
+def discard_all() -> None:
+    """Removes what is still standing in: where a signal interrupted what was to remove it."""
+    for path in list(_begun):
+        _remove(path)
+
+
+def fold(path: str) -> str:
+    """What paths have in common that are one on some file system: in case or composed letters."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def folds_case(folder: Path) -> bool:
+    """Whether names that differ in case alone are one in a folder, or in what it is to lie in."""
+    while not folder.is_dir():
+        folder = folder.parent
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".case") as file:
+            path = Path(file.name)
+            return path.with_name(path.name.swapcase()).exists()
+    except OSError:  # so nothing can be written there either, which is told then
+        return False
+
+
+_begun: set[Path] = set()
+"""What is standing in now."""
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _rename(error: Exception, temporary: str, target: str) -> None:
+    """Puts one path in place of another in what an error says."""
+    if not isinstance(error, OSError) or error.errno is None:
+        if any(temporary in arg for arg in error.args if isinstance(arg, str)):
+            error.args = tuple(
+                arg.replace(temporary, target) if isinstance(arg, str) else arg
+                for arg in error.args
+            )
+    elif error.filename is None:
+        if error.errno in FULL:  # what writes names no file
+            error.filename = target
+    elif isinstance(error.filename, str) and temporary in error.filename:
+        error.filename = error.filename.replace(temporary, target)
+        if error.filename2 is not None:  # of a renaming
+            del error.filename2
 
 
 def _search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

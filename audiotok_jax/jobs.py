@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiotok_jax.files import find
+from audiotok_jax import signals
+from audiotok_jax.files import find, fold, folds_case
 
 TOKEN_SUFFIXES = (".atok", ".npy", ".json")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 PIPE = Path("-")
+
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control, surrogates, ends of lines and paragraphs
 
 Targets = Callable[[Path, Path], tuple[Path, ...]]
 """Gives the outputs for a file, and for its path inside the input that named it."""
@@ -73,16 +78,17 @@ class Plan:
             ValueError: two inputs would have the same output, or an output is an input.
             OSError: an input does not exist.
         """
-        jobs: dict[Path, Job] = {}
+        found: dict[Path, Path] = {}  # source, and its path inside the input that named it
         for path in map(Path, inputs):
             folder = path if path.is_dir() else path.parent
             for source in find([path], suffixes):
                 inside = Path("stdin") if source == PIPE else source.relative_to(folder)
-                jobs.setdefault(source, Job(source, targets(source, inside)))
-        _check_outputs(list(jobs.values()))
+                found.setdefault(source, inside)
+        jobs = _pair(found, targets)
+        _check_outputs(jobs)
         self.jobs = [
             job
-            for job in jobs.values()
+            for job in jobs
             if force or not any(os.path.lexists(output) for output in job.outputs if output != PIPE)
         ]
         self.kept = len(jobs) - len(self.jobs)
@@ -122,22 +128,53 @@ def targets_at(inputs: list[str], out: str | None, suffixes: tuple[str, ...]) ->
     return lambda *_: (path,)
 
 
+def _pair(found: Mapping[Path, Path], targets: Targets) -> list[Job]:
+    """Gives each source its outputs; names keep the suffix of the source where they would clash.
+
+    Names that some file systems take for the same clash, too, wherever the outputs may come to lie.
+    """
+    kept: set[Path] = set()
+    while True:
+        jobs = [
+            Job(paths[0], targets(*(map(_protected, paths) if paths[0] in kept else paths)))
+            for paths in found.items()
+        ]
+        owners: dict[str, set[Path]] = defaultdict(set)
+        for job in jobs:
+            for output in job.outputs:
+                if output != PIPE:
+                    owners[fold(os.path.realpath(output))].add(job.source)
+        clashing = set().union(*(group for group in owners.values() if len(group) > 1)) - kept
+        if not clashing:
+            return jobs
+        kept |= clashing  # and what these clash with, in turn
+
+
+def _protected(path: Path) -> Path:
+    """The path with a suffix more, which an output replaces in place of its own."""
+    return path.with_name(f"{path.name}.x")
+
+
 def _check_outputs(jobs: list[Job]) -> None:
     sources = {os.path.realpath(job.source) for job in jobs}
-    owners: dict[str, Path] = {}
+    owners: dict[str, tuple[str, Path]] = {}
     for job in jobs:
         for output in job.outputs:
-            place = os.path.realpath(output)
             if output == PIPE:
                 if len(jobs) > 1:
                     raise ValueError("standard output takes the tokens or speech of one input only")
                 if sys.stdout.isatty():
                     raise ValueError("standard output is a terminal; redirect it, or use -o FILE")
-            elif place in sources:
+                continue
+            place = os.path.realpath(output)
+            if place in sources:
                 raise ValueError(f"{output} is an input, too; choose another output with -o")
-            elif place in owners:
-                raise ValueError(f"{owners[place]} and {job.source} would both become {output}")
-            owners[place] = job.source
+            other, owner = owners.setdefault(fold(place), (place, job.source))
+            if owner != job.source and (other == place or folds_case(output.parent)):
+                raise ValueError(
+                    f"{owner} and {job.source} would both become {output}; give each an -o of its "
+                    "own"
+                )
 
 
 @contextmanager
@@ -148,7 +185,7 @@ def progress(verb: str, files: int) -> Iterator[Callable[[float, int], None]]:
         What takes the seconds of audio and the number of files that were done since the last call.
     """
     if not sys.stderr.isatty():
-        yield lambda seconds, files: None
+        yield lambda seconds, files: signals.check()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -160,6 +197,7 @@ def progress(verb: str, files: int) -> Iterator[Callable[[float, int], None]]:
         task = bar.add_task(verb, total=files, seconds=0.0)
 
         def advance(seconds: float, files: int) -> None:
+            signals.check()
             bar.update(task, advance=files, seconds=bar.tasks[0].fields["seconds"] + seconds)
 
         yield advance
@@ -175,4 +213,12 @@ def complain(error: BaseException) -> None:
 
 def tell(message: str) -> None:
     """Prints one line on standard error."""
-    print("audiotok:", " ".join(message.splitlines()), file=sys.stderr)
+    print("audiotok:", printable(message), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """The same text in one line: what moves a cursor or is no character shows as its escape."""
+    return "".join(
+        repr(letter)[1:-1] if unicodedata.category(letter) in _UNPRINTABLE else letter
+        for letter in text
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import resource
 from pathlib import Path
 
 import pytest
 
-from audiotok_jax.files import find, replacing
+from audiotok_jax.files import find, replacing, standing_in
 
 
 def test_find(tmp_path: Path) -> None:
@@ -46,3 +48,37 @@ def test_replacing_is_whole_or_not_at_all(tmp_path: Path) -> None:
         assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
     assert target.read_text() == "new"
+
+
+def test_errors_name_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    for error, said in (
+        (lambda path: OSError(errno.ENOSPC, "full"), f"[Errno 28] full: '{target}'"),
+        (lambda path: OSError(errno.EIO, "bad", "other"), "[Errno 5] bad: 'other'"),
+        (lambda path: OSError(errno.EIO, "bad", str(path)), f"[Errno 5] bad: '{target}'"),
+        (lambda path: OSError(2, "no", str(path), None, "b"), f"[Errno 2] no: '{target}'"),
+        (lambda path: OSError(f"no {path}"), f"no {target}"),
+        (lambda path: ValueError(f"{path}: bad", 3), f"('{target}: bad', 3)"),
+    ):
+        with pytest.raises((OSError, ValueError)) as raised, replacing(target) as temporary:
+            raise error(temporary)
+        assert str(raised.value) == said
+    outer = tmp_path / ".x.tmp"
+    with (
+        pytest.raises(OSError, match=f"{target}/a'"),
+        standing_in(target, outer),
+        standing_in(outer / "a", outer / "b"),
+    ):
+        (outer / "b").open()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match=f"'{tmp_path}/out'"), replacing(tmp_path / "out") as path:
+            path.write_bytes(bytes(2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())

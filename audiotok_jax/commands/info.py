@@ -10,7 +10,7 @@ import os
 import jax
 
 from audiotok_jax import config, entropy, pretrained, tokenfile
-from audiotok_jax.jobs import complain
+from audiotok_jax.jobs import complain, printable
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
             failed = True
             continue
         rate = f"{found.frame_rate:g} tokens/s of {found.bits} bits"
-        print(path)
+        print(printable(path))
         print(f"  model        {found.model_id}")
         print(f"  speech       {found.duration:.3f} s, {found.num_samples} samples")
         print(f"  sample rate  {found.sample_rate} Hz")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from audiotok_jax import audio, pretrained
 from audiotok_jax.evaluate import metrics
-from audiotok_jax.files import find
+from audiotok_jax.files import find, replacing_folder
 from audiotok_jax.jobs import PIPE, complain, progress, tell
-from audiotok_jax.page import folder, site
+from audiotok_jax.page import site
 from audiotok_jax.page.clip import ClipMaker, Model
 from audiotok_jax.tokenizer import AudioTokenizer
 
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     names = args.model or [pretrained.DEFAULT]
     models = [Model(name, AudioTokenizer.from_pretrained(name)) for name in names]
     failed = False
-    with folder.replacing(args.out) as place, progress("page", len(sources)) as advance:
+    with replacing_folder(args.out) as place, progress("page", len(sources)) as advance:
         for line in left_out:
             tell(line)
         maker = ClipMaker(site.clips_folder(place), models, measured)

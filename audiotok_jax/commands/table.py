@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from audiotok_jax.jobs import printable
+
 
 def show_table(rows: list[tuple[str, ...]]) -> None:
-    """Prints a table, the first row being its head."""
+    """Prints a table, the first row being its head; what would break a line shows as its escape."""
+    rows = [tuple(map(printable, row)) for row in rows]
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table
@@ -16,7 +19,7 @@ def show_table(rows: list[tuple[str, ...]]) -> None:
             column.justify = "right"
         for row in rows[1:]:
             table.add_row(*row)
-        Console().print(table)
+        Console(markup=False, emoji=False).print(table)
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:

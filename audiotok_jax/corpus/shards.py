@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.corpus.formats import FORMATS, Layout
 from audiotok_jax.corpus.plan import Plan, Shard
+from audiotok_jax.files import standing_in
 
 FOLDER = "shards"
 
@@ -158,15 +159,14 @@ def _temporary(targets: Sequence[Path]) -> Iterator[list[Path]]:
 
     Unlike those of `files.replacing`, they tell whose they are: `clean` removes them.
     """
-    places = [target.with_name(f".{target.name}.tmp") for target in targets]
-    try:
+    with ExitStack() as stack:
+        places = [
+            stack.enter_context(standing_in(target, target.with_name(f".{target.name}.tmp")))
+            for target in targets
+        ]
         yield places
         for place, target in zip(places, targets, strict=True):
             os.replace(place, target)
-    except BaseException:
-        for place in places:
-            place.unlink(missing_ok=True)
-        raise
 
 
 def _receipt_path(plan: Plan, shard: Shard) -> Path:

@@ -127,7 +127,8 @@ def _serve(
     connection: Connection, plan: Plan, shards: Sequence[Shard], shape: Shape, places: slice
 ) -> None:
     """What a process does: decodes ahead of a thread that sends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the one at work stops us
+    for number in (signal.SIGINT, signal.SIGHUP):  # these go to all; the one at work stops us
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ready: queue.Queue[Piece | Exception] = queue.Queue(AHEAD)
 

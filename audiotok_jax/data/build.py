@@ -6,10 +6,7 @@ import json
 import math
 import os
 import re
-import secrets
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +21,7 @@ from audiotok_jax.audio import AudioError
 from audiotok_jax.data.clips import SAMPLE_RATE, Clip, Skipped
 from audiotok_jax.data.datasets import INDEX, index_path
 from audiotok_jax.data.sources import Clips
+from audiotok_jax.files import replacing_folder
 
 VERSION = "1.0.0"
 SHARD_HOURS = 2.0
@@ -90,7 +88,7 @@ def build(
         raise ValueError(f"clips must be at {SAMPLE_RATE} Hz, not {clips.sample_rate}")
     skipped = list(clips.skipped)
     written: list[Clip] = []
-    with _replacing(folder) as temporary:
+    with replacing_folder(folder) as temporary:
         shards = math.ceil(clips.seconds / 3600 / SHARD_HOURS)
         writer = _writer(temporary, folder.parent.name, math.ceil(len(clips) / shards))
         writer.initialize_splits([split])
@@ -179,22 +177,3 @@ def _record(clip: Clip, wave: NDArray[np.int16]) -> dict[str, Any]:
         "speaker": clip.speaker,
         "language": clip.language,
     }
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """Gives a new folder, put in place of `folder` if the block ends well, and else removed."""
-    above = folder.parents[1]
-    above.mkdir(parents=True, exist_ok=True)
-    temporary = above / f".{secrets.token_hex(8)}.tmp"
-    temporary.mkdir()
-    try:
-        yield temporary
-        folder.parent.mkdir(exist_ok=True)
-        if folder.exists():
-            folder.rename(temporary / "old")
-        temporary.rename(folder)
-        shutil.rmtree(folder / "old", ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise

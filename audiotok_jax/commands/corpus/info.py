@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from audiotok_jax.commands.corpus.opening import open_corpus
+from audiotok_jax.jobs import printable
 
 
 def run(args: argparse.Namespace) -> int:
@@ -18,14 +19,14 @@ def run(args: argparse.Namespace) -> int:
     each = f", {8 * size / tokens:.2f} bits per token" if tokens else ""
     compact = ", compact" if settings.compact else ""
     rate = settings.sample_rate / settings.hop_length
-    print(args.corpus)
-    print(f"  model        {settings.model_id}, {settings.model}")
+    print(printable(args.corpus))
+    print(f"  model        {settings.model_id}, {printable(settings.model)}")
     print(f"  tokens       {tokens}, {rate:g} a second, of {settings.bits} bits")
     print(f"  speech       {hours:.2f} h at {settings.sample_rate} Hz")
     print(f"  clips        {len(corpus)} of {corpus.plan.num_clips}")
     print(f"  unreadable   {sum(len(receipt.errors) for receipt in receipts)}")
     print(f"  shards       {len(receipts)} of {len(corpus.plan.shards)}")
     print(f"  format       {settings.format}{compact}, {size} bytes{each}")
-    print(f"  columns      {', '.join(corpus.plan.columns) or 'none'}")
-    print(f"  inputs       {', '.join(settings.inputs)}")
+    print(f"  columns      {printable(', '.join(corpus.plan.columns)) or 'none'}")
+    print(f"  inputs       {printable(', '.join(settings.inputs))}")
     return 0

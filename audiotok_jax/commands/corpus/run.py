@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from audiotok_jax import entropy, pretrained, provenance
+from audiotok_jax import entropy, pretrained, provenance, signals
 from audiotok_jax.commands.corpus.progress import showing
 from audiotok_jax.corpus import decoding, inputs, make, reports, shards
 from audiotok_jax.corpus.engines import Coded, local
@@ -43,13 +41,13 @@ def run(args: argparse.Namespace) -> int:
     )
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    with _ending_on_sigterm() as end_if_told, Lock(out) as lock:
+    with Lock(out) as lock:
         with lock.planning():
             plan = make.prepare(out, settings)
         part = plan.part(*args.shard)
         if part:
             with lock.making(part):
-                _make(plan, part, model, coder, args, end_if_told)
+                _make(plan, part, model, coder, args)
         with lock.planning():
             card = reports.write(plan)
     if card is None:
@@ -65,39 +63,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-@contextmanager
-def _ending_on_sigterm() -> Iterator[Callable[[], None]]:
-    """Makes SIGTERM end the process as Ctrl-C does: with what is open closed.
-
-    Yields:
-        What ends it if SIGTERM came but found a destructor at work, in which Python ignores
-        whatever is raised.
-    """
-    told = False
-
-    def end(*_: object) -> None:
-        nonlocal told
-        told = True
-        end_if_told()
-
-    def end_if_told() -> None:
-        if told:
-            sys.exit(128 + signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield end_if_told
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _make(
     plan: Plan,
     part: Sequence[Shard],
     model: pretrained.Model,
     coder: entropy.Coder | None,
     args: argparse.Namespace,
-    end_if_told: Callable[[], None],
 ) -> None:
     shards.clean(plan, part)
     done = {shard: shards.receipt(plan, shard) for shard in part}
@@ -111,7 +82,7 @@ def _make(
         with closing(events), showing(len(part), todo, plan.settings.sample_rate) as show:
             for event in events:
                 show(event)
-                end_if_told()
+                signals.check()
     except (KeyboardInterrupt, SystemExit):
         tell(f"{plan.out}: stopped; the shards that are done are kept, the same command goes on")
         raise

@@ -1,0 +1,59 @@
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: what is open is closed, and nothing is left."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from audiotok_jax import files
+
+
+class Ended(SystemExit):
+    """A signal came that ends the process; its code is 128 + the number of the signal."""
+
+
+_got: list[int] = []
+
+
+def check() -> None:
+    """Raises `Ended` if a signal came and what it raised was lost.
+
+    Python ignores what is raised while a destructor or a function called from C is at work. To be
+    called now and then by whatever takes long.
+    """
+    if _got:
+        raise Ended(128 + _got[0])
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Lets the two signals raise `Ended` in the block, and removes what was begun if it is stopped.
+
+    A signal that is ignored already (`nohup`) stays so. In another thread than the main one, where
+    Python takes no signals, nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        if not _got:  # a second one must not interrupt what the first one has removed
+            _got.append(number)
+            check()
+
+    before = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
+    try:
+        yield
+    except (Ended, KeyboardInterrupt):
+        files.discard_all()
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _got.clear()

@@ -1,0 +1,88 @@
+"""Standard input, output and error, made such that no way of starting a command can break it."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+INPUT, OUTPUT = "standard input", "standard output"
+
+
+class _Output(io.FileIO):
+    """Standard output: its errors have a name, and after the first one nothing more is written."""
+
+    dropped = False
+
+    def write(self, data: Any) -> int:
+        """As a file does."""
+        if self.dropped:  # or Python would complain once more when it flushes at exit
+            return len(data)
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.dropped = True
+            error.filename = OUTPUT
+            raise
+
+
+class _Messages(io.FileIO):
+    """Standard error: what it does not take is lost, and the work goes on."""
+
+    def write(self, data: Any) -> int:
+        """As a file does, but for its errors."""
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+class _NoInput(io.RawIOBase):
+    """Standard input that is closed."""
+
+    name = INPUT
+
+    def readable(self) -> bool:
+        """It is, or the error would be another one."""
+        return True
+
+    def readinto(self, _: Any) -> int:
+        """Raises OSError."""
+        raise OSError(errno.EBADF, "is closed", INPUT)
+
+
+def prepare() -> None:
+    """Opens what is closed, and lets any text be printed; streams of somebody else's are left."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Or the next file that is opened would get this number, and what libraries print to it.
+            # Standard output is made to fail, as results must not be lost.
+            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_WRONLY)
+            os.set_inheritable(number, True)
+    if sys.stdin is None:
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(_NoInput()))
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = _text(_Output(1, "w", closefd=False), sys.stdout)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _text(_Messages(2, "w", closefd=False), sys.stderr)
+
+
+def drop() -> None:
+    """Leaves unwritten what standard output has not taken yet: its reader may never go on."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if isinstance(raw, _Output):
+        raw.dropped = True
+
+
+def _text(raw: io.FileIO, before: TextIO | None) -> TextIO:
+    """A stream of text in place of another one, None if that was closed."""
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=before.encoding if before else "utf-8",
+        errors="backslashreplace",  # a name of a file need be no text, nor of this encoding
+        line_buffering=raw.fileno() == 2 or raw.isatty(),
+    )
