@@ -40,6 +40,32 @@ def test_no_token_is_the_origin():
     assert not np.any(quantizer.from_tokens(np.array([-1]), 16))
 
 
+def test_bits_go_wrong_near_zero_and_now_and_then_anywhere():
+    unit = jnp.tile(jnp.array([0.0, 0.02, -0.1, 0.25, -0.9]), (100_000, 1))
+    draw = jax.random.uniform(jax.random.key(0), unit.shape)
+
+    def shares(near: float, anywhere: float) -> np.ndarray:
+        return np.mean(quantizer.flips(unit, draw, near, anywhere), axis=0)
+
+    slope = quantizer.INVERSE_TEMPERATURE * np.abs(unit[0])
+    fall = 2 / (1 + np.exp(slope))
+    np.testing.assert_allclose(shares(0.4, 0.0), 0.4 * fall, atol=5e-3)
+    np.testing.assert_allclose(shares(0.0, 0.03), 0.03, atol=3e-3)
+    np.testing.assert_allclose(shares(0.4, 0.03), 0.4 * fall + 0.03, atol=5e-3)
+    assert not shares(0.0, 0.0).any()
+
+
+def test_a_wrong_bit_is_the_other_corner_and_its_gradient_passes_straight_through():
+    unit = quantizer.normalize(jax.random.normal(jax.random.key(0), (5, 16)))
+    wrong = jax.random.bernoulli(jax.random.key(1), 0.3, unit.shape)
+    right = quantizer.quantize(unit)
+    found = quantizer.quantize(unit, wrong)
+    np.testing.assert_allclose(found, np.where(wrong, -right, right), atol=1e-6)
+    weights = jnp.arange(16.0)
+    grad = jax.grad(lambda x: jnp.sum(weights * quantizer.quantize(x, wrong)))(unit)
+    np.testing.assert_allclose(grad, jnp.broadcast_to(weights, unit.shape), rtol=1e-6)
+
+
 def test_gradient_passes_straight_through_the_quantizer():
     unit = quantizer.normalize(jax.random.normal(jax.random.key(0), (5, 16)))
     weights = jax.random.normal(jax.random.key(1), (5, 16))

@@ -352,6 +352,64 @@ def test_an_epoch_hears_each_part_of_each_clip_once():
     assert max(picks.values()) - epochs < plan.RUN and epochs - min(picks.values()) < plan.RUN
 
 
+def spoken(crops: dict[str, list[int]], corpus: str = "one") -> list[Clip]:
+    """Clips of speakers, each of so many crops."""
+    return [
+        Clip(
+            f"{speaker}{number}", f"{speaker}{number}", corpus, length * CROP, length * CROP / RATE,
+            RATE, columns={"speaker": speaker} if speaker else {},
+        )
+        for speaker, lengths in crops.items()
+        for number, length in enumerate(lengths)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_speakers_of_a_corpus_are_drawn_by_a_power_of_their_hours(power):
+    lengths = {"loud": 400, "middle": 100, "rare": 25}
+    clips = spoken({speaker: [5] * (length // 5) for speaker, length in lengths.items()})
+    drawing = plan.Plan(clips, CROP, 8, 0, {"one": 1.0}, power)
+    picks = [drawing.pick(step, row) for step in range(8000) for row in range(8)]
+    counts = Counter(clips[pick.clip].speaker for pick in picks)
+    total = sum(length**power for length in lengths.values())
+    for speaker, length in lengths.items():
+        assert counts[speaker] / len(picks) == pytest.approx(length**power / total, abs=0.015)
+    # And of each of them, all of it, equally often.
+    for speaker, length in lengths.items():
+        own = Counter(
+            (pick.clip, pick.slot) for pick in picks if clips[pick.clip].speaker == speaker
+        )
+        assert len(own) == length
+        assert max(own.values()) - min(own.values()) <= 2 * plan.RUN
+
+
+def test_speech_of_nobody_known_has_its_share_of_the_hours():
+    shares = plan.turns({"": 6.0, "a": 3.0, "b": 1.0}, 0.0)
+    total = sum(shares.values())
+    assert {name: turns / total for name, turns in shares.items()} == pytest.approx(
+        {"": 0.6, "a": 0.2, "b": 0.2}, abs=0.02
+    )
+    assert set(plan.turns({"": 6.0}, 0.5)) == {""}
+
+
+def test_corpora_keep_their_weights_whoever_speaks_in_them():
+    clips = spoken({"a": [50], "b": [1]}, "many") + spoken({"c": [50]}, "single")
+    drawing = plan.Plan(clips, CROP, 4, 0, {"many": 1.0, "single": 3.0}, 0.0)
+    picks = [drawing.pick(step, row) for step in range(4000) for row in range(4)]
+    counts = Counter(clips[pick.clip].corpus for pick in picks)
+    assert counts["single"] / len(picks) == pytest.approx(0.75, abs=0.01)
+
+
+def test_what_is_drawn_of_speakers_is_a_function_of_the_step_alone():
+    clips = spoken({name: [3, 7, 2] for name in "abcdefgh"})
+    forward, back = (plan.Plan(clips, CROP, 4, 5, {"one": 1.0}) for _ in range(2))
+    steps = [(step, row) for step in range(600) for row in range(4)]
+    found = {place: forward.pick(*place) for place in steps}
+    assert all(back.pick(*place) == found[place] for place in reversed(steps))
+    other = plan.Plan(clips, CROP, 4, 6, {"one": 1.0})
+    assert any(other.pick(*place) != found[place] for place in steps)
+
+
 def test_a_clip_is_decoded_once_for_many_crops(clips, monkeypatch):
     read = Counter()
 
@@ -385,6 +443,9 @@ def test_settings_that_do_not_fit_are_refused(clips):
         batches(clips, seed=-1)
     with pytest.raises(ValueError, match="band_hz must lie below 8000 Hz"):
         batches(clips, augment=Augment(band=0.1, band_hz=(2000.0, 8000.0)))
+    for power in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="speaker_power must be 0 to 1"):
+            batches(clips, speaker_power=power)
     for weights, complaint in (
         ({"gone": 1.0}, "corpus gone, but the corpora are long, other, short"),
         ({"long": -1.0}, "0 or more, not -1"),

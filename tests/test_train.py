@@ -18,7 +18,7 @@ import optax
 import pytest
 
 from audiotok_jax import AudioTokenizer, audio, preset
-from audiotok_jax.codec import model
+from audiotok_jax.codec import model, quantizer
 from audiotok_jax.codec.pitch import pitch_frequencies
 from audiotok_jax.train import discriminators, loop, losses, pitch, step
 from audiotok_jax.train.checkpoint import Checkpoints
@@ -110,6 +110,29 @@ def test_training_decodes_as_decoding_does(tiny, speech, monkeypatch):
     passed = losses.forward(params, config, wave, wave, jnp.zeros(1, jnp.int32), jnp.float32)
     assert float(jnp.std(decoded)) > 1e-3
     np.testing.assert_allclose(passed.wave, decoded, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"flip_near": -0.1}, {"flip_near": 1.1}, {"flip_anywhere": 2.0}, {"teacher_seconds": 0.0}],
+)
+def test_chances_and_lengths_that_cannot_be_are_refused(setting):
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        Recipe(**setting)
+
+
+def test_the_decoder_hears_what_the_quantizer_makes_of_latents(tiny, speech):
+    config, params = tiny
+    wave = jnp.asarray(speech(8000))[None]
+
+    def decoded(quantize) -> np.ndarray:
+        start = jnp.zeros(1, jnp.int32)
+        found = losses.forward(params, config, wave, wave, start, jnp.float32, quantize)
+        return np.asarray(found.wave)
+
+    right = decoded(quantizer.quantize)
+    wrong = decoded(lambda unit: quantizer.quantize(unit, jnp.ones(unit.shape, bool)))
+    assert np.max(np.abs(right - wrong)) > 1e-3
 
 
 def batch(speech, samples: int, rows: int = 2) -> step.Batch:

@@ -24,17 +24,35 @@ def normalize(latent: Array) -> Array:
     return latent * jax.lax.rsqrt(jnp.sum(latent**2, axis=-1, keepdims=True) + 1e-12)
 
 
-def quantize(unit: Array) -> Array:
+def quantize(unit: Array, wrong: Array | bool = False) -> Array:
     """Nearest corner of the inscribed cube; the gradient passes straight through.
 
     Args:
         unit: float32 (..., bits) on the unit sphere.
+        wrong: bool (..., bits), bits that are turned over.
 
     Returns:
         float32 (..., bits) of +-1 / sqrt(bits).
     """
-    corner = jnp.where(unit > 0, 1.0, -1.0) / np.sqrt(unit.shape[-1]).astype(np.float32)
+    corner = jnp.where((unit > 0) != wrong, 1.0, -1.0) / np.sqrt(unit.shape[-1]).astype(np.float32)
     return unit + jax.lax.stop_gradient(corner - unit)
+
+
+def flips(unit: Array, draw: Array, near: float, anywhere: float) -> Array:
+    """Bits that go wrong by chance, to train with.
+
+    Args:
+        unit: float32 (..., bits) on the unit sphere.
+        draw: float32 (..., bits), uniform in [0, 1).
+        near: chance of a coordinate of zero, on top; it falls as the chance that `uncertainty`
+            sees of the other sign.
+        anywhere: chance of every bit.
+
+    Returns:
+        bool (..., bits).
+    """
+    other = 2 * jax.nn.sigmoid(-INVERSE_TEMPERATURE * jnp.abs(unit))
+    return draw < near * other + anywhere
 
 
 def to_tokens(latent: Array) -> Array:

@@ -20,7 +20,7 @@ from audiotok_jax.audio import AudioError
 from audiotok_jax.data import augment as augmentation
 from audiotok_jax.data.augment import Augment
 from audiotok_jax.data.clips import Skipped
-from audiotok_jax.data.plan import LANES, Plan, corpus_weights
+from audiotok_jax.data.plan import LANES, SPEAKER_POWER, Plan, corpus_weights
 from audiotok_jax.data.sources import Clips, open_clips
 from audiotok_jax.data.targets import Targets
 
@@ -56,8 +56,9 @@ class Batches(grain.DatasetIterator):
     """Endless batches of crops; a Grain iterator, and Orbax can save it.
 
     Row r of batch t depends on the clips, `targets`, `samples`, `batch_size`, `seed`, `augment`,
-    `weights`, r and t alone: the number of workers, threads and processes changes nothing. In a
-    corpus every second of audio is as likely as every other; `plan` says in which order they come.
+    `weights`, `speaker_power`, r and t alone: the number of workers, threads and processes changes
+    nothing. Of a speaker in a corpus every second of audio is as likely as every other; `plan` says
+    in which order they come.
     A crop of a clip that turns out to be unreadable is replaced by one that is drawn anew.
 
     The state is the number of batches that were given.
@@ -73,6 +74,7 @@ class Batches(grain.DatasetIterator):
         targets: str | None = None,
         augment: Augment = _GAIN_ALONE,
         weights: Mapping[str, float] | None = None,
+        speaker_power: float = SPEAKER_POWER,
         process_index: int = 0,
         process_count: int = 1,
         workers: int = 0,
@@ -88,6 +90,7 @@ class Batches(grain.DatasetIterator):
                 for their suffixes, what the clips are to become; None makes them their own targets.
             augment: changes of the crops.
             weights: of corpora, by name; see `plan.corpus_weights`.
+            speaker_power: of speakers within a corpus; see `plan.turns`.
             process_index: which rows are given: the n-th of `process_count` equal parts.
             process_count: divides `batch_size`.
             workers: processes that read, started by `spawn`; 0 reads in threads of this one.
@@ -110,7 +113,8 @@ class Batches(grain.DatasetIterator):
             )
         share = batch_size // process_count
         rows = range(process_index * share, (process_index + 1) * share)
-        plan = Plan(clips, samples, batch_size, seed, corpus_weights(clips, weights or {}))
+        corpora = corpus_weights(clips, weights or {})
+        plan = Plan(clips, samples, batch_size, seed, corpora, speaker_power)
         paired = None if targets is None else Targets(clips, targets)
         self._steps = _Steps(clips, paired, plan, samples, batch_size, rows, seed, augment)
         self._workers = workers

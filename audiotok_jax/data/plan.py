@@ -1,11 +1,12 @@
 """Which part of which clip is row r of batch t: a pure function of the seed, t and r.
 
 A clip is decoded as a whole and a crop is a small part of it, so the crops of a clip are drawn
-soon after each other: a corpus is a line of slots, one for each crop that fits into a clip, clip
-after clip, in an order that is new in each epoch; a run of `RUN` slots goes to one lane, which is a
-row of every `LANES`-th batch. Who reads a lane in order, be it one of many processes with rows of
-its own or a worker that makes every n-th batch (n dividing `LANES`), decodes a clip once per run
-and keeps one clip per lane. Neighbouring batches, `LANES` of them, never share a run.
+soon after each other: a speaker of a corpus is a line of slots, one for each crop that fits into a
+clip, clip after clip, in an order that is new in each epoch; a run of `RUN` slots goes to one lane,
+which is a row of every `LANES`-th batch. Corpora take turns by their weights, and in a corpus the
+speakers, who have `turns` in each round. Who reads a lane in order, be it one of many processes
+with rows of its own or a worker that makes every n-th batch (n dividing `LANES`), decodes a clip
+once per run and keeps one clip per lane. Neighbouring batches, `LANES` of them, never share a run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import grain
@@ -25,9 +26,14 @@ from audiotok_jax.data.clips import Clip
 CORPUS_POWER = 0.7
 """A corpus is drawn in proportion to this power of its hours, so that small ones are heard too."""
 
+SPEAKER_POWER = 0.5
+"""In a corpus a speaker is drawn in proportion to this power of the hours that there are of them,
+so that no language is learnt from one voice alone."""
+
 LANES = 16
 RUN = 16
-_EPOCHS_KEPT = 4  # of a corpus: around the end of one, lanes are in the next already
+_ORDERS_KEPT = 4  # of rounds, and of epochs: around the end of one, lanes are in the next already
+_FEWEST_TURNS = 4  # of a speaker in a round; more would follow the shares more closely
 
 
 class Pick(NamedTuple):
@@ -38,10 +44,14 @@ class Pick(NamedTuple):
     slots: int
 
 
+Order = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Numbers in a random order, and a number beside each."""
+
+
 class Plan:
     """What to crop, for each row of each batch; no corpus ever ends.
 
-    In each epoch of a corpus a clip has as many slots as crops fit into it, and at least one.
+    In each epoch of a speaker a clip has as many slots as crops fit into it, and at least one.
     """
 
     def __init__(
@@ -51,6 +61,7 @@ class Plan:
         batch_size: int,
         seed: int,
         weights: Mapping[str, float],
+        speaker_power: float = SPEAKER_POWER,
     ):
         """Lays out the corpora.
 
@@ -60,20 +71,37 @@ class Plan:
             batch_size: rows of a batch.
             seed: 0 or more.
             weights: see `corpus_weights`.
+            speaker_power: see `turns`.
+
+        Raises:
+            ValueError: `speaker_power` is not 0 to 1.
         """
         self._batch_size = batch_size
         self._seed = seed
+        if not 0 <= speaker_power <= 1:
+            raise ValueError(f"speaker_power must be 0 to 1, not {speaker_power}")
         self._slots = np.array([max(1, round(clip.num_samples / samples)) for clip in clips])
-        members = defaultdict(list)
+        members: dict[str, dict[str, list[int]]] = {name: defaultdict(list) for name in weights}
         for number, clip in enumerate(clips):
-            members[clip.corpus].append(number)
-        self._corpora = [np.array(members[name]) for name in sorted(weights)]
-        self._lengths = [int(self._slots[corpus].sum()) for corpus in self._corpora]
-        self._epochs: list[dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]]
-        self._epochs = [{} for _ in self._corpora]
+            if clip.corpus in members:
+                members[clip.corpus][clip.speaker].append(number)
+        # By corpus and speaker, both sorted.
+        self._clips: list[list[NDArray[np.int64]]] = []
+        self._turns: list[NDArray[np.int64]] = []
+        for name in sorted(weights):
+            speakers = sorted(members[name].items())
+            hours = {
+                speaker: sum(clips[number].seconds for number in numbers) / 3600
+                for speaker, numbers in speakers
+            }
+            self._clips.append([np.array(numbers) for _, numbers in speakers])
+            self._turns.append(np.array(list(turns(hours, speaker_power).values())))
+        self._lengths = [[int(self._slots[own].sum()) for own in corpus] for corpus in self._clips]
+        # By corpus, and by corpus and speaker: those that were made last, by number.
+        self._orders: dict[tuple[int, ...], dict[int, Order]] = defaultdict(dict)
         endless = grain.MapDataset.range(2**62)
         self._runs = grain.MapDataset.mix(
-            [endless.map(functools.partial(_pair, corpus)) for corpus in range(len(self._corpora))],
+            [endless.map(functools.partial(_pair, corpus)) for corpus in range(len(self._clips))],
             [weights[name] for name in sorted(weights)],
         )
 
@@ -83,25 +111,70 @@ class Plan:
         # Lanes begin in the midst of a run, each elsewhere, so as not to change clip all at once.
         run, place = divmod(turn + (row + lane) % RUN, RUN)
         corpus, number = self._runs[(run * LANES + lane) * self._batch_size + row]
-        epoch, slot = divmod(number * RUN + place, self._lengths[corpus])
-        order, ends = self._epoch(corpus, epoch)
+        speaker, number = self._speaker(corpus, number)
+        epoch, slot = divmod(number * RUN + place, self._lengths[corpus][speaker])
+        order, ends = self._epoch(corpus, speaker, epoch)
         where = int(np.searchsorted(ends, slot, side="right"))
         clip = int(order[where])
         slots = int(self._slots[clip])
         return Pick(clip, slot - int(ends[where]) + slots, slots)
 
-    def _epoch(self, corpus: int, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The clips of a corpus in their order, and the slots up to the end of each."""
-        kept = self._epochs[corpus]
-        found = kept.get(epoch)
+    def _speaker(self, corpus: int, number: int) -> tuple[int, int]:
+        """Whose run of a corpus this is, and which of theirs."""
+        count = self._turns[corpus]
+        round_, turn = divmod(number, int(count.sum()))
+
+        def make() -> Order:
+            random = np.random.default_rng([self._seed, 4, corpus, round_])
+            order = random.permutation(np.repeat(np.arange(len(count)), count))
+            before = np.empty_like(order)
+            first = np.cumsum(count) - count
+            before[np.argsort(order, kind="stable")] = np.arange(len(order)) - np.repeat(
+                first, count
+            )
+            return order, before
+
+        order, before = self._kept((corpus,), round_, make)
+        speaker = int(order[turn])
+        return speaker, round_ * int(count[speaker]) + int(before[turn])
+
+    def _epoch(self, corpus: int, speaker: int, epoch: int) -> Order:
+        """The clips of a speaker in their order, and the slots up to the end of each."""
+
+        def make() -> Order:
+            random = np.random.default_rng([self._seed, 1, corpus, speaker, epoch])
+            order = random.permutation(self._clips[corpus][speaker])
+            return order, np.cumsum(self._slots[order])
+
+        return self._kept((corpus, speaker), epoch, make)
+
+    def _kept(self, of: tuple[int, ...], number: int, make: Callable[[], Order]) -> Order:
+        kept = self._orders[of]
+        found = kept.get(number)
         if found is None:
-            random = np.random.default_rng([self._seed, 1, corpus, epoch])
-            order = random.permutation(self._corpora[corpus])
-            found = order, np.cumsum(self._slots[order])
-            kept[epoch] = found
-            for old in list(kept)[:-_EPOCHS_KEPT]:
+            found = kept[number] = make()
+            for old in list(kept)[:-_ORDERS_KEPT]:
                 kept.pop(old, None)
         return found
+
+
+def turns(hours: Mapping[str, float], power: float) -> dict[str, int]:
+    """How many runs each speaker has in a round of a corpus.
+
+    Args:
+        hours: that there are of each; "" is speech of nobody known.
+        power: 0 to 1. Speakers share in proportion to this power of their hours, after "" has had
+            its share of the hours.
+    """
+    whole = sum(hours.values())
+    known = {speaker: length**power for speaker, length in hours.items() if speaker}
+    named = 1 - hours.get("", 0.0) / whole
+    shares = {
+        speaker: named * known[speaker] / sum(known.values()) if speaker else length / whole
+        for speaker, length in hours.items()
+    }
+    least = min(shares.values())
+    return {speaker: round(_FEWEST_TURNS * share / least) for speaker, share in shares.items()}
 
 
 def corpus_weights(clips: Sequence[Clip], given: Mapping[str, float]) -> dict[str, float]:

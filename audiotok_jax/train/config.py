@@ -48,6 +48,8 @@ class Recipe:
         stft_weight, pitch_weight, intelligibility_weight, disturbance_weight, timbre_weight,
             level_weight: of the losses beside the mel loss.
         entropy_weight, balance_weight: of the losses of stage 1 that keep all tokens in use.
+        flip_near, flip_anywhere: chances that a bit goes wrong on its way to the decoder: of a
+            latent at zero, falling to nothing away from it, and of every latent beside.
         adversarial_weight, matching_weight: of the losses of stage 2.
         teacher: a frozen recogniser whose features of decoded speech are a loss: a folder with
             Whisper's weights, of CTranslate2 (`model.bin`) or Hugging Face (`model.safetensors`),
@@ -83,6 +85,8 @@ class Recipe:
     level_weight: Schedule = 0.5
     entropy_weight: Schedule = ((0, 0.3), (2000, 0.1))
     balance_weight: Schedule = 1.0
+    flip_near: float = 0.0
+    flip_anywhere: float = 0.0
     adversarial_weight: Schedule = 0.1
     matching_weight: Schedule = 1.0
     teacher: str | None = None
@@ -109,6 +113,9 @@ class Recipe:
             raise ValueError(
                 f"accumulate={self.accumulate} does not divide batch_size={self.batch_size}"
             )
+        for name in ("flip_near", "flip_anywhere"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
         layers = self.teacher_layers
         if not layers or min(layers) < 1 or len(set(layers)) < len(layers):
             raise ValueError(f"teacher_layers must be numbers from 1 on, each once, not {layers}")
@@ -187,6 +194,9 @@ class TrainConfig:
         init: released weights to start from, a name or a folder.
         codec: the codec to be trained.
         weights: of the corpora, by name; a corpus that is not named has its hours ** 0.7.
+        speaker_power: within a corpus, a speaker is drawn in proportion to this power of the hours
+            that there are of them, 0 to 1: 0 draws all alike, 1 every second. Speech of nobody
+            known has its share of the corpus's hours.
         augment: changes of the audio.
     """
 
@@ -197,6 +207,7 @@ class TrainConfig:
     init: str | None = None
     codec: CodecConfig = preset("small-80hz")
     weights: tuple[tuple[str, float], ...] = ()
+    speaker_power: float = 0.5
     recipe: Recipe = Recipe()
     augment: Augment = Augment()
     mesh: MeshConfig = MeshConfig()

@@ -69,6 +69,7 @@ def train(config: TrainConfig) -> Path:
         targets=config.targets,
         augment=config.augment,
         weights=dict(config.weights),
+        speaker_power=config.speaker_power,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
         workers=session.workers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -45,6 +46,7 @@ def forward(
     speech: Array,
     start: Array,
     dtype: Any,
+    quantize: Callable[[Array], Array] = quantizer.quantize,
 ) -> Forward:
     """Encodes, quantizes and decodes clips as `encode` and `decode` do.
 
@@ -55,11 +57,12 @@ def forward(
         wave: float32 (B, T * hop_length).
         speech: float32 (B, T * hop_length), `wave` without noise that was added; has the pitch.
         start: int32 (B,), frame index that the noise source starts from.
+        quantize: makes of latents what the decoder is given.
     """
     halo = ((0, 0), (config.encoder_halo, config.encoder_halo))
     unit = model.latent(params, config, jnp.pad(wave, halo), dtype)
     outside = ((0, 0), (config.decoder_halo, config.decoder_halo), (0, 0))
-    found = model.controls(params, config, jnp.pad(quantizer.quantize(unit), outside), dtype)
+    found = model.controls(params, config, jnp.pad(quantize(unit), outside), dtype)
     pitch, periodic = pitch_tracker.track(speech, config)
     halo = ((0, 0), (config.control_halo, config.control_halo))
     phase = jnp.zeros(len(wave), jnp.uint32)

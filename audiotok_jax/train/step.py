@@ -261,9 +261,16 @@ def _of_part(
 
     real = critic.apply(learnt.critic, heard(target)) if recipe.stage == 2 else []
 
+    def code(unit: Array) -> Array:
+        if not recipe.flip_near and not recipe.flip_anywhere:
+            return quantizer.quantize(unit)
+        draws = jax.vmap(lambda row: jax.random.uniform(_of_row(key, row, 1), unit.shape[1:]))
+        wrong = quantizer.flips(unit, draws(batch.row), recipe.flip_near, recipe.flip_anywhere)
+        return quantizer.quantize(unit, wrong)
+
     def total(trained: model.Params) -> tuple[Array, tuple[Array, dict[str, Array]]]:
         params = learnt.params | trained
-        passed = losses.forward(params, codec, wave, batch.speech, start, dtype)
+        passed = losses.forward(params, codec, wave, batch.speech, start, dtype, code)
         mel, stft = losses.reconstruction(passed.wave, target, codec.sample_rate)
         terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss}
         for measure in perceptual.MEASURES:
@@ -350,6 +357,11 @@ def _apply(
         "wish": jnp.max(batch.wish),
     }
     return state._replace(step=state.step + 1), results
+
+
+def _of_row(key: Array, row: Array, use: int) -> Array:
+    """The key of one use that a row makes of random numbers beside where its noise starts."""
+    return jax.random.fold_in(jax.random.fold_in(key, row), use)
 
 
 def _occupancy(

