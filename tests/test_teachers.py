@@ -256,7 +256,7 @@ def first_state(told: Recipe) -> step.State:
 
 
 def one_step(told: Recipe, speech, devices: int) -> tuple[step.State, dict]:
-    """A step of some devices; what is decoded is to be understood as `speech`, not as the target."""
+    """A step of some devices; the speech, which the teacher hears, is no target."""
     wave = crops(speech)
     numbers, wish = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
     mesh = parallel.make_mesh(jax.devices()[:devices])
