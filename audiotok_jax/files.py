@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import secrets
 import shutil
@@ -15,14 +16,17 @@ from pathlib import Path
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Of an OSError: the disk takes no more."""
 
+logger = logging.getLogger(__name__)
+
 
 def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> list[Path]:
     """Returns the files that `paths` names.
 
     Args:
         paths: files, taken as they are whatever their suffix ("-", standard input, too), and
-            folders, searched with all their subfolders for names that end in one of `suffixes`;
-            names that start with a dot are left out.
+            folders, searched with all their subfolders, those behind symbolic links, too, for names
+            that end in one of `suffixes`; names that start with a dot are left out, and with a
+            warning what is no regular file.
         suffixes: in lower case, with their dots.
 
     Returns:
@@ -169,11 +173,35 @@ def _rename(error: Exception, temporary: str, target: str) -> None:
             del error.filename2
 
 
-def _search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    def fail(error: OSError) -> None:  # or os.walk passes over folders it may not read
+def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As `os.walk`, but follows symbolic links, and passes over no folder.
+
+    A link to a folder that it lies in is not entered: what is there is found without it.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
         raise error
 
-    for where, _, names in os.walk(folder, onerror=fail):
+    for where, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        yield where, list(folders), names
+        real = os.path.realpath(where)
+        folders[:] = [name for name in folders if not _holds(os.path.join(where, name), real)]
+
+
+def _holds(link: str, folder: str) -> bool:
+    target = os.path.realpath(link)
+    return os.path.islink(link) and os.path.commonpath([target, folder]) == target
+
+
+def _search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    for where, _, names in walk(folder):
         for name in names:
             if name.lower().endswith(suffixes) and not name.startswith("."):
-                yield Path(where, name)
+                path = Path(where, name)
+                if path.exists() and not path.is_file():  # reading a pipe would wait for a writer
+                    logger.warning("left out: %s: is no regular file", path)
+                else:
+                    yield path

@@ -230,7 +230,7 @@ def test_what_is_no_source_is_an_error_of_one_line(folder, tmp_path, capsys):
         "nowhere-{0..3}.tar": "No such file",
         "empty": "no file in this folder",
         "no-path.tsv": "no column 'path'",
-        "a-gap.csv": "row 2 has no 'path'",
+        "a-gap.csv": "line 3 has no 'path'",
         "broken.jsonl": "broken.jsonl: ",
         "list.jsonl": "is no JSON object",
         "no.parquet": "no.parquet: ",

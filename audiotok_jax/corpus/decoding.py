@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,10 @@ BLOCK_SECONDS = 1.0
 COPY_BYTES = 1 << 20
 """Copied at once."""
 
+REMOTE_BYTES = 4 << 30
+"""Of a URL at most: a stream without end would fill the disk with its copy."""
+
+_LOCAL = "file://"
 _OURS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # with which ffmpeg names its parts
 
@@ -107,10 +112,7 @@ def opened(original: Original) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
     path, container = original.path, original.container
     if original.fault:
         raise audio.AudioError(original.fault)
-    if REMOTE in path:
-        with _copied(_remote(path), path) as copy:
-            yield audio.stream(copy, BLOCK_SECONDS)
-    elif container.endswith(tars.SUFFIX):
+    if container.endswith(tars.SUFFIX):  # first, as a member may have the name of a URL
         with _copied(_member(original), path) as copy:
             yield audio.stream(copy, BLOCK_SECONDS)
     elif container:
@@ -118,10 +120,15 @@ def opened(original: Original) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
 
         record = datasets.open_records(container)[original.offset]
         yield datasets.rate_of(record), [record["audio"]]
+    elif REMOTE in path and not path.startswith(_LOCAL):
+        with _copied(_remote(path), path) as copy:
+            yield audio.stream(copy, BLOCK_SECONDS)
     else:
-        if stat.S_ISFIFO(os.stat(path).st_mode):  # which may never be written to
-            raise audio.AudioError("is a pipe, not an audio file")
-        yield audio.stream(path, BLOCK_SECONDS)
+        local = unquote(path.removeprefix(_LOCAL)) if path.startswith(_LOCAL) else path
+        # Of pipes and devices some never begin, and others never end.
+        if not stat.S_ISREG(os.stat(local).st_mode):
+            raise audio.AudioError("is no regular file")
+        yield audio.stream(local, BLOCK_SECONDS)
 
 
 @contextmanager
@@ -150,12 +157,14 @@ def _remote(url: str) -> Iterator[bytes]:
     # Imported here, as it imports much, and files do not need it.
     import fsspec  # type: ignore[import-untyped]
 
+    total = 0
     try:
         with fsspec.open(url) as file:
             while block := file.read(COPY_BYTES):
+                total += len(block)
+                if total > REMOTE_BYTES:
+                    raise OSError(f"more than {REMOTE_BYTES >> 30} GiB")
                 yield block
-    except ImportError as error:
-        raise Unavailable(f"{url}: {error}") from None
     except Exception as error:  # each kind of storage has errors of its own
         raise OSError(f"{url}: {error}") from None
 

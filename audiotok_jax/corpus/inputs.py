@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from audiotok_jax.audio import SUFFIXES
-from audiotok_jax.data import tables, tars
+from audiotok_jax.data import tables, tars, text
 from audiotok_jax.data.clips import Skipped
 from audiotok_jax.data.folders import corpus_of, inside
+from audiotok_jax.files import walk
 
 LIST = ".txt"
 DATASET = "tfds:"
 REMOTE = "://"
-"""What a URL has, and no path."""
+"""What a URL has in a list or table, and no path."""
 
 
 class Original(NamedTuple):
@@ -116,11 +118,7 @@ def _list(location: str) -> Iterator[Original]:
 
 def _in_folder(folder: Path) -> Iterator[Original]:
     """All names with a suffix of audio, folders and dangling links, too: nothing is passed over."""
-
-    def fail(error: OSError) -> None:  # or os.walk passes over folders it may not read
-        raise error
-
-    for where, folders, names in os.walk(folder, onerror=fail):
+    for where, folders, names in walk(folder):
         for name in folders + names:
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 path = os.path.join(where, name)
@@ -137,7 +135,7 @@ def _in_table(table: Path) -> Iterator[Original]:
 
 
 def _in_list(path: Path) -> Iterator[Original]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in text.lines(path):
         if line.strip():
             yield _listed(line.strip(), path, {"corpus": path.stem})
 
@@ -147,17 +145,25 @@ def _listed(
 ) -> Original:
     """A line of the table or list `place`, beside which relative paths begin."""
     if REMOTE in path:
-        return Original(name or path.partition(REMOTE)[2], path, columns)
+        # `simplecache::file://...` would open anything, and past what `decoding` checks.
+        fault = "a URL within a URL" if "::" in path else ""
+        return Original(name or path.partition(REMOTE)[2], path, columns, fault=fault)
     name = name or inside(path, place.stem).lstrip("/")
     path = os.path.normpath(place.parent / path)
     return Original(name, path, columns, size=_size(path))
 
 
 def _in_tars(location: str) -> Iterator[Original]:
+    faults: Counter[str] = Counter()
     for one, _ in tars.members(location):
         if isinstance(one, Skipped):
-            name, columns = Path(one.path).name, {"corpus": Path(one.path).stem}
-            yield Original(name, one.path, columns, size=_size(one.path), fault=one.reason)
+            # Beside the tar, so that it has the name of no member; a tar may have several.
+            name = os.path.relpath(one.path, os.path.dirname(location))
+            faults[name] += 1
+            if faults[name] > 1:
+                name = f"{name}#{faults[name]}"
+            columns = {"corpus": Path(location).stem}
+            yield Original(name, one.path, columns, location, fault=one.reason)
         else:
             member = one.member
             columns = {"corpus": one.corpus, **one.columns}

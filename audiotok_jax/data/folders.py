@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -57,6 +58,8 @@ class Folder:
     def _measured(self, entry: Entry) -> Clip | Skipped:
         path, name, corpus, columns = entry
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                return Skipped(path, "is no regular file")
             length = decode.measure(path)
             decode.check_length(length)
         except (audio.AudioError, OSError) as error:

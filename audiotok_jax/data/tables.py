@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow
 import pyarrow.parquet
 
+from audiotok_jax.data import text
+
 SUFFIXES = (".tsv", ".csv", ".parquet", ".jsonl")
+
+_SEPARATORS = (",", ";", "\t")
+"""Of `.csv`; spreadsheets of half of Europe write the second."""
 
 
 class Row(NamedTuple):
@@ -35,42 +40,157 @@ def beside(place: Path) -> Path | None:
 def read(table: Path) -> list[Row]:
     """Reads a table with the column `path` and, where known, `corpus` and others.
 
-    Where no corpus is said, it is the name of the table.
+    Each row becomes a `Row`, or the table is refused: none is left out. In `.tsv` nothing is quoted
+    (a `"` is a letter); `.csv` is as RFC 4180 has it, separated by `,`, `;` or tabs, but no field
+    may run over lines, as one does whose closing quote is missing. Columns without a name, such as
+    an index, and columns of bytes are left out. Where no corpus is said, it is the name of the
+    table.
 
     Raises:
-        ValueError: it has no column `path`, or a row without one, or cannot be read.
+        ValueError: it has no column `path`, or a row that cannot be read; the message names it.
         OSError: the disk does not give it.
     """
+    read_rows = {".parquet": _in_parquet, ".jsonl": _in_jsonl, ".csv": _in_csv}
     rows = []
     try:
-        for number, fields in enumerate(_rows(table), 1):
-            columns = {
-                name: str(value) for name, value in fields.items() if value not in (None, "")
-            }
+        for place, fields in read_rows.get(table.suffix, _in_tsv)(table):
+            columns = {name: as_said for name, as_said in _texts(place, fields) if as_said}
             path, corpus = columns.pop("path", None), columns.pop("corpus", table.stem)
             if path is None:
-                missing = f"row {number} has no" if "path" in fields else "there is no column"
-                raise ValueError(f"{missing} 'path'")
+                raise ValueError(f"{place} has no 'path'")
+            if not isinstance(fields["path"], str):
+                raise ValueError(f"the path of {place} is no text: {path[:40]}")
             rows.append(Row(path, corpus, columns))
-    except (ValueError, csv.Error, pyarrow.ArrowException) as error:
-        raise ValueError(f"{table}: {error}") from None
+    except (ValueError, RecursionError, pyarrow.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{table}: {reason.removeprefix(f'{table}: ')}") from None
     return rows
 
 
-def _rows(table: Path) -> Iterator[dict[str, Any]]:
-    if table.suffix == ".parquet":
-        for batch in pyarrow.parquet.ParquetFile(table).iter_batches():
-            yield from batch.to_pylist()
-        return
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        if table.suffix == ".jsonl":
-            for line in filter(str.strip, file):
-                fields = json.loads(line)
-                if not isinstance(fields, dict):
-                    raise ValueError(f"a line is no JSON object: {line.strip()[:40]}")
-                yield fields
+Place = str
+"""Where a row stands, for messages."""
+
+
+def _texts(place: Place, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in fields.items():
+        if not name or value is None or isinstance(value, bytes):
+            continue
+        said = json.dumps(value) if isinstance(value, dict | list) else str(value)
+        if "\0" in said or not _is_text(said):
+            raise ValueError(f"{place} has letters in {name!r} that no text has")
+        yield name, said
+
+
+def _is_text(said: str) -> bool:
+    try:
+        said.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
+
+
+def _in_tsv(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    return _below_header(
+        (number, line.split("\t"))
+        for number, line in enumerate(text.lines(table), 1)
+        if line.strip()
+    )
+
+
+def _in_csv(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    lines = text.lines(table)
+    first = next((line for line in lines if line.strip()), "")
+    headers = {one: next(csv.reader([first], delimiter=one), []) for one in _SEPARATORS}
+    separator = next((one for one in _SEPARATORS if "path" in _names(headers[one])), ",")
+    return _below_header(_records(lines, separator))
+
+
+def _records(lines: Sequence[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=separator, strict=True)
+    before = 0
+    while True:
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            raise ValueError(f"line {before + 1} is no CSV: {error}") from None
+        if fields is None:
             return
-        rows = csv.DictReader(file, delimiter="," if table.suffix == ".csv" else "\t")
-        for row in rows:
-            row.pop(None, None)  # fields beyond the header
-            yield row
+        if reader.line_num > before + 1:
+            raise ValueError(
+                f"line {before + 1} has a quoted field that runs over lines: a quote is missing "
+                "(.jsonl and .parquet take text of several lines)"
+            )
+        before = reader.line_num
+        if fields:
+            yield before, fields
+
+
+def _below_header(
+    records: Iterator[tuple[int, list[str]]],
+) -> Iterator[tuple[Place, dict[str, Any]]]:
+    _, header = next(records, (0, []))
+    names = _names(header)
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise ValueError(f"the column {twice[0]!r} is there twice")
+    if "path" not in names:
+        raise ValueError(f"there is no column 'path', only {', '.join(map(repr, names))[:200]}")
+    for number, fields in records:
+        if len(fields) != len(names):
+            raise ValueError(f"line {number} has {len(fields)} fields, and the header {len(names)}")
+        yield f"line {number}", dict(zip(names, fields, strict=True))
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    return [name.strip() for name in header]
+
+
+def _in_jsonl(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    for number, line in enumerate(text.lines(table), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line, object_pairs_hook=_once, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"line {number} is no JSON: {error}") from None
+        if not isinstance(fields, dict):
+            raise ValueError(f"line {number} is no JSON object: {line.strip()[:40]}")
+        yield f"line {number}", fields
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _in_parquet(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    with pyarrow.parquet.ParquetFile(table) as file:
+        names = file.schema_arrow.names
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"the column {twice[0]!r} is there twice")
+        if "path" not in names:
+            raise ValueError(f"there is no column 'path', only {', '.join(map(repr, names))[:200]}")
+        number = 0
+        for batch in file.iter_batches(columns=[n for n in names if _is_said(file, n)]):
+            for fields in batch.to_pylist():
+                number += 1
+                yield f"row {number}", fields
+
+
+def _is_said(file: pyarrow.parquet.ParquetFile, name: str) -> bool:
+    """Whether a column is more than bytes, which may be the audio itself."""
+    kind = file.schema_arrow.field(name).type
+    return name == "path" or not (
+        pyarrow.types.is_binary(kind)
+        or pyarrow.types.is_large_binary(kind)
+        or pyarrow.types.is_fixed_size_binary(kind)
+        or pyarrow.types.is_nested(kind)
+    )

@@ -22,6 +22,8 @@ from audiotok_jax.data.clips import Clip, Skipped
 from audiotok_jax.data.folders import corpus_of, inside
 
 SUFFIX = ".tar"
+_BLOCK = 512
+"""Bytes that all in a tar is aligned to."""
 _NO_COLUMNS: Mapping[str, str] = {}
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{([^{}]*,[^{}]*)\}")
 
@@ -121,31 +123,130 @@ def members(location: str) -> Iterator[tuple[Listed | Skipped, IO[bytes] | None]
         location: see `Tars`.
 
     Yields:
-        A file, and what reads its bytes until the next one is asked for; or a tar that is damaged,
-        and None.
+        A file, and what reads its bytes until the next one is asked for; or, and None, what cannot
+        be read: a member that is no file, what follows in a damaged tar, a row of the table that
+        is in no tar.
 
     Raises:
-        ValueError: the table cannot be read.
+        ValueError: the table cannot be read, or lists a member twice.
         OSError: there is no such place.
     """
     place = _place(location)
     table = tables.beside(place)
-    rows = None
-    if table is not None:
-        rows = {inside(row.path, place.name): row for row in tables.read(table)}
+    rows = None if table is None else _rows(table, place.name)
+    listed = set()
     for path in _expanded(location):
-        try:
-            with tarfile.open(path, "r:") as tar:
-                for entry in tar:
-                    name = inside(entry.name, place.name)
-                    row = None if rows is None else rows.get(name)
-                    if entry.isfile() and (_is_audio(name) if rows is None else row is not None):
-                        member = Member(path, entry.name, entry.offset_data, entry.size)
-                        corpus = corpus_of(name, place.name) if row is None else row.corpus
-                        columns = _NO_COLUMNS if row is None else row.columns
-                        yield Listed(name, corpus, columns, member), tar.extractfile(entry)
-        except tarfile.TarError as error:
-            yield Skipped(path, f"not a whole, uncompressed tar: {error}"), None
+        for entry, file in _entries(path):
+            if isinstance(entry, Skipped):
+                yield entry, None
+                continue
+            name = inside(entry.name, place.name)
+            if not (_is_audio(name) if rows is None else name in rows):
+                continue
+            listed.add(name)
+            row = None if rows is None else rows[name]
+            corpus = corpus_of(name, place.name) if row is None else row.corpus
+            columns = _NO_COLUMNS if row is None else row.columns
+            if entry.fault:
+                yield Skipped(f"{path}/{entry.name}", entry.fault), None
+            else:
+                member = Member(path, entry.name, entry.offset, entry.size)
+                yield Listed(name, corpus, columns, member), file
+    for name in sorted(set(rows or ()) - listed):
+        yield Skipped(f"{table}: {name}", "no such member in the tars"), None
+
+
+class _Entry(NamedTuple):
+    """A member of a tar, and why it cannot be read, if so."""
+
+    name: str
+    offset: int
+    size: int
+    fault: str = ""
+
+
+def _rows(table: Path, place: str) -> dict[str, tables.Row]:
+    rows: dict[str, tables.Row] = {}
+    for row in tables.read(table):
+        name = inside(row.path, place)
+        if name in rows:
+            raise ValueError(f"{table}: lists {name} twice")
+        rows[name] = row
+    return rows
+
+
+def _entries(path: str) -> Iterator[tuple[_Entry | Skipped, IO[bytes] | None]]:
+    """What is in a tar, or in several that were joined, with links resolved."""
+    with open(path, "rb") as data:
+        total = os.fstat(data.fileno()).st_size
+        start: int | None = 0
+        while start is not None:
+            data.seek(start)
+            try:
+                with tarfile.open(fileobj=data, mode="r:") as tar:
+                    yield from _in_one(tar, total)
+                    end = tar.offset
+                if end == start:
+                    raise tarfile.ReadError("no header of a member")
+            except tarfile.TarError as error:
+                where = f" from byte {start} on" if start else ""
+                yield Skipped(path, f"not a whole, uncompressed tar{where}: {error}"), None
+                return
+            if end >= total:
+                yield Skipped(path, "has no end mark: it was cut, or is not finished"), None
+            start = _after(data, end)
+
+
+def _in_one(tar: tarfile.TarFile, total: int) -> Iterator[tuple[_Entry, IO[bytes] | None]]:
+    files: dict[str, _Entry] = {}
+    links = []
+    for entry in tar:
+        fault = ""
+        if entry.issym():
+            links.append((entry.name, os.path.join(os.path.dirname(entry.name), entry.linkname)))
+            continue
+        if entry.isdir() and not _is_audio(entry.name):
+            continue
+        found = _Entry(entry.name, entry.offset_data, entry.size)
+        if entry.islnk():  # to a member before it
+            other = files.get(os.path.normpath(entry.linkname))
+            fault = "" if other else f"is a link to {entry.linkname}, which is not in the tar"
+            found = other._replace(name=entry.name) if other else found
+        elif not entry.isfile():
+            fault = "is no file"
+        elif entry.issparse():
+            fault = "is stored with holes, as `tar --sparse` does; pack it without"
+        elif entry.offset_data + entry.size > total:
+            fault = "is cut short: the tar ends within it"
+        found = found._replace(fault=found.fault or fault)
+        files[os.path.normpath(entry.name)] = found
+        yield found, None if found.fault else tar.extractfile(entry)
+    for name, target in links:
+        linked = _resolved(os.path.normpath(target), files, dict(links))
+        if linked is None:
+            yield _Entry(name, 0, 0, f"is a link to {target}, which is not in the tar"), None
+        else:
+            yield linked._replace(name=name), None
+
+
+def _resolved(target: str, files: Mapping[str, _Entry], links: Mapping[str, str]) -> _Entry | None:
+    """The file at the end of symbolic links; None if there is none, or they go in a circle."""
+    for _ in range(len(links) + 1):
+        if target in files:
+            return files[target]
+        target = os.path.normpath(links.get(target, ""))
+    return None
+
+
+def _after(data: IO[bytes], end: int) -> int | None:
+    """Where the next tar begins in one file, behind zeros; None if nothing follows."""
+    data.seek(end)
+    while block := data.read(_BLOCK * 64):
+        rest = block.lstrip(b"\0")
+        if rest:
+            return end + (len(block) - len(rest)) // _BLOCK * _BLOCK
+        end += len(block)
+    return None
 
 
 def is_pattern(location: str) -> bool:
