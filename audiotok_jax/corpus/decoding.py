@@ -125,9 +125,11 @@ def opened(original: Original) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
             yield audio.stream(copy, BLOCK_SECONDS)
     else:
         local = unquote(path.removeprefix(_LOCAL)) if path.startswith(_LOCAL) else path
-        # Of pipes and devices some never begin, and others never end.
-        if not stat.S_ISREG(os.stat(local).st_mode):
-            raise audio.AudioError("is no regular file")
+        mode = os.stat(local).st_mode
+        if stat.S_ISFIFO(mode):  # which may never be written to
+            raise audio.AudioError("is a pipe, not an audio file")
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # which may never end
+            raise audio.AudioError("is a device, not an audio file")
         yield audio.stream(local, BLOCK_SECONDS)
 
 
