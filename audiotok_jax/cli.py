@@ -257,7 +257,7 @@ missing, or what a changed model, program or clip has made old.""",
         nargs="+",
         metavar="DATA",
         help="folders or tables of audio; a table has the columns path and, where known, corpus, "
-        "language, speaker",
+        "language, speaker, and transcript, text or sentence",
     )
     evaluate.add_argument(
         "--codecs",
@@ -281,7 +281,13 @@ missing, or what a changed model, program or clip has made old.""",
         "--language",
         default="",
         metavar="CODE",
-        help="of clips for which no table says it; word errors are counted for English (en) alone",
+        help="of clips for which no table says it, such as en; word errors need to know it",
+    )
+    evaluate.add_argument(
+        "--recogniser",
+        metavar="FOLDER_OR_NAME",
+        help="Whisper model that counts word errors, in the format of CTranslate2, or its name at "
+        "the hub; default: the tiny one of the packages, which knows English alone",
     )
 
 

@@ -16,8 +16,9 @@ from typing import Any
 from audiotok_jax.commands.table import show_table
 from audiotok_jax.evaluate import clips, codecs, metrics, results, workers
 from audiotok_jax.evaluate.clips import Clip
-from audiotok_jax.evaluate.journal import Journal, Key
-from audiotok_jax.evaluate.method import libraries, method
+from audiotok_jax.evaluate.journal import Heard, Journal, Key
+from audiotok_jax.evaluate.method import libraries, method, reading
+from audiotok_jax.evaluate.metrics import words
 from audiotok_jax.evaluate.work import Work
 from audiotok_jax.jobs import complain, progress, tell
 from audiotok_jax.provenance import provenance
@@ -31,18 +32,19 @@ def run(args: argparse.Namespace) -> int:
     specs = dict.fromkeys(spec.strip() for spec in args.codecs.split(","))
     # Refused here, before any work, if a model or a program is not there.
     versions = {spec: codecs.parse(spec).version for spec in specs}
+    recogniser = words.locate(args.recogniser) if args.recogniser else None
     usable, left_out = metrics.available()
     found, skipped = clips.find(args.data, args.limit, args.language)
     for line in (*left_out, *skipped):
         tell(line)
-    keys = _keys(found, versions, method(usable))
+    keys = _keys(found, versions, method(usable, recogniser))
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     with Journal(out / "journal.jsonl") as journal:
         kept = sum(key in journal.rows for key in keys.values())
         if kept:
             tell(f"{kept} of {len(keys)} rows are there already, in {out / 'journal.jsonl'}")
-        works = _missing(keys, journal)
+        works = _missing(keys, journal, recogniser)
         if works:
             about = {"command": _command(args), "jobs": args.jobs}
             journal.begin(about | provenance(libraries(usable)))
@@ -54,12 +56,15 @@ def run(args: argparse.Namespace) -> int:
         facts = {
             "data": _data(args, keys),
             "codecs": versions,
+            "recogniser": args.recogniser or "of the packages: tiny, for English alone",
             "left_out": left_out,
             "runs": [{"rows": runs[name]} | journal.runs[name] for name in sorted(runs, key=int)],
         }
     if not rows:
         raise ValueError("nothing could be measured")
-    show_table(results.write(out, rows, usable, facts))
+    said = any(clip.transcript for clip in found)
+    shown = [metric for metric in usable if said or "transcript" not in metric.needs]
+    show_table(results.write(out, rows, shown, facts))
     return int(bool(skipped) or len(rows) < len(found) * len(versions))
 
 
@@ -72,20 +77,31 @@ def _keys(found: Iterable[Clip], versions: dict[str, str], method: str) -> Keys:
         except OSError as error:
             complain(error)
             continue
+        said = hashlib.sha256(clip.transcript.encode()).hexdigest()[:16] if clip.transcript else ""
         for spec, version in versions.items():
-            keys[clip, spec] = Key(digest, clip.language, spec, version, method)
+            keys[clip, spec] = Key(digest, clip.language, spec, version, method, said)
     return keys
 
 
-def _missing(keys: Keys, journal: Journal) -> list[Work]:
+def _missing(keys: Keys, journal: Journal, recogniser: str | None) -> list[Work]:
     """What is to be measured; clips with the same content are one."""
-    paths: dict[tuple[str, str], str] = {}
-    wanted: dict[tuple[str, str], dict[Key, None]] = {}
+    listening = reading(recogniser)
+    wanted: dict[tuple[str, str, str], tuple[Clip, dict[Key, None]]] = {}
     for (clip, _), key in keys.items():
         if key not in journal.rows:
-            paths.setdefault((key.clip, key.language), clip.path)
-            wanted.setdefault((key.clip, key.language), {})[key] = None
-    return [Work(paths[content], tuple(own)) for content, own in wanted.items()]
+            content = (key.clip, key.language, key.transcript)
+            wanted.setdefault(content, (clip, {}))[1][key] = None
+    return [
+        Work(
+            clip.path,
+            tuple(own),
+            clip.transcript,
+            recogniser,
+            Heard(digest, language, listening),
+            journal.readings.get(Heard(digest, language, listening), {}),
+        )
+        for (digest, language, _), (clip, own) in wanted.items()
+    ]
 
 
 def _measure(
@@ -95,6 +111,7 @@ def _measure(
     measured = closing(workers.measure(works, usable, jobs))
     with progress("evaluate", len(works)) as advance, measured as finished:
         for done in finished:
+            journal.keep(done.heard, done.readings)
             for key, row in done.rows.items():
                 journal.add(key, row)
             for line in done.errors:
@@ -126,8 +143,9 @@ def _data(args: argparse.Namespace, keys: Keys) -> dict[str, Any]:
 
 def _command(args: argparse.Namespace) -> str:
     """The command as one would type it, without what is at its default."""
-    words = ["audiotok", "evaluate", "--data", *args.data, "--codecs", args.codecs]
-    words += ["--out", args.out, "--jobs", str(args.jobs)]
-    words += ["--limit", str(args.limit)] if args.limit else []
-    words += ["--language", args.language] if args.language else []
-    return shlex.join(words)
+    typed = ["audiotok", "evaluate", "--data", *args.data, "--codecs", args.codecs]
+    typed += ["--out", args.out, "--jobs", str(args.jobs)]
+    typed += ["--limit", str(args.limit)] if args.limit else []
+    typed += ["--language", args.language] if args.language else []
+    typed += ["--recogniser", args.recogniser] if args.recogniser else []
+    return shlex.join(typed)

@@ -75,8 +75,8 @@ def _check_out(out: str, sources: dict[Path, str], force: bool) -> None:
 def _metrics(given: str) -> tuple[list[metrics.Metric], list[str]]:
     """Reads the option `--metrics`; also a line for each that cannot be measured here."""
     names = [name.strip() for name in given.split(",") if name.strip()]
-    # The language of the clips is not known.
-    known = {metric.name: metric for metric in metrics.METRICS if not metric.english}
+    # Neither the language of the clips is known nor what is said.
+    known = {metric.name: metric for metric in metrics.METRICS if not metric.needs}
     for name in names:
         if name not in known:
             raise ValueError(f"no metric {name!r}; --metrics takes {', '.join(known)}")

@@ -13,6 +13,8 @@ import numpy as np
 from audiotok_jax.data.folders import Folder
 from audiotok_jax.evaluate.metrics import RATE
 
+_TRANSCRIPTS = ("transcript", "text", "sentence")  # columns; the first that says something
+
 
 class Clip(NamedTuple):
     """One clip.
@@ -23,6 +25,7 @@ class Clip(NamedTuple):
         path: of the file.
         language: of the speech; "" where it is not known.
         speaker: likewise.
+        transcript: what is said; likewise.
     """
 
     set: str
@@ -30,6 +33,7 @@ class Clip(NamedTuple):
     path: str
     language: str
     speaker: str
+    transcript: str
 
 
 def find(
@@ -38,7 +42,8 @@ def find(
     """Finds clips in folders and tables, as `Folder` does.
 
     Args:
-        locations: folders and tables; the columns `language` and `speaker` of tables count.
+        locations: folders and tables; the columns `language`, `speaker` and `transcript` (or
+            `text`, or `sentence`) of tables count.
         limit: how many of each set, spread evenly over it; None takes all.
         language: of clips for which no table says it.
 
@@ -55,7 +60,10 @@ def find(
         unreadable += [f"{path}: {reason}" for path, reason in folder.skipped]
         for clip in folder.clips:
             spoken = clip.language or language
-            sets[clip.corpus].add(Clip(clip.corpus, clip.name, clip.path, spoken, clip.speaker))
+            said = next((t for name in _TRANSCRIPTS if (t := clip.columns.get(name))), "")
+            sets[clip.corpus].add(
+                Clip(clip.corpus, clip.name, clip.path, spoken, clip.speaker, said)
+            )
     clips: list[Clip] = []
     for _, found in sorted(sets.items()):
         members = sorted(found)

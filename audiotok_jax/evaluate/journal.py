@@ -1,4 +1,7 @@
-"""What has been measured so far, a line of JSON for each row, so that no run measures it again."""
+"""What has been measured so far, a line of JSON for each row, so that no run measures it again.
+
+What recognisers have heard in the originals stands there, too, for codecs that come later.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from audiotok_jax.evaluate.metrics import Readings
 
 Row = dict[str, float | None]
 
@@ -21,12 +26,28 @@ class Key(NamedTuple):
         codec: its spec.
         version: of the model or program behind the codec.
         method: hash of how codecs are run and metrics taken.
+        transcript: hash of what is said; "" where that is not known.
     """
 
     clip: str
     language: str
     codec: str
     version: str
+    method: str
+    transcript: str = ""
+
+
+class Heard(NamedTuple):
+    """What a reading of an original depends on.
+
+    Attributes:
+        clip: hash of the file.
+        language: of the speech.
+        method: hash of the recognisers and how they are run.
+    """
+
+    clip: str
+    language: str
     method: str
 
 
@@ -39,6 +60,7 @@ class Journal:
     Attributes:
         runs: what was said about each run that added rows, by its name.
         rows: the name of the run, and the row.
+        readings: of originals.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,6 +72,7 @@ class Journal:
         """
         self.runs: dict[str, dict[str, Any]] = {}
         self.rows: dict[Key, tuple[str, Row]] = {}
+        self.readings: dict[Heard, Readings] = {}
         self._path = path
         self._run: str | None = None
         self._file = open(path, "ab+")
@@ -87,6 +110,12 @@ class Journal:
         values = {k: str(v) if v in (math.inf, -math.inf) else v for k, v in row.items()}
         self._write({"run": self._run, "key": key._asdict(), "row": values})
 
+    def keep(self, heard: Heard, readings: Readings) -> None:
+        """Keeps what was heard in an original, where that is news."""
+        if self.readings.get(heard, {}) != readings:
+            self.readings[heard] = readings
+            self._write({"heard": heard._asdict(), "readings": readings})
+
     def _describe(self, about: dict[str, Any]) -> None:
         assert self._run is not None
         self.runs[self._run] = about
@@ -110,6 +139,8 @@ class Journal:
                 line = json.loads(text)
                 if "about" in line:
                     self.runs[line["run"]] = line["about"]
+                elif "heard" in line:
+                    self.readings[Heard(**line["heard"])] = dict(line["readings"])
                 else:
                     row = {k: float(v) if isinstance(v, str) else v for k, v in line["row"].items()}
                     self.rows[Key(**line["key"])] = (line["run"], row)

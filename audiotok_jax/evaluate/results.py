@@ -10,15 +10,18 @@ from typing import Any
 
 from audiotok_jax.evaluate import plots, published, report
 from audiotok_jax.evaluate.metrics import Metric
+from audiotok_jax.evaluate.metrics.text import language_of
 from audiotok_jax.files import replacing
 
+_BY_LANGUAGE = ("wer", "per", "voice_similarity", "speaker_similarity", "pesq_wb", "stoi")
 _ABOUT = """\
 # Quality at bitrates
 
 Means over clips, in brackets their 95% intervals (percentile bootstrap over clips: what other clips
-of the same speakers would give). ↑ higher is better, ↓ lower is better, – not defined. kbps counts
-the coded bits, kbps of the file also what its container adds. Speeds are multiples of real time on
-one CPU core with {jobs} processes side by side.
+of the same speakers would give). Errors of words and of phonemes are all of them over all words and
+phonemes that there should be, so that long clips count for more. ↑ higher is better, ↓ lower is
+better, – not defined. kbps counts the coded bits, kbps of the file also what its container adds.
+Speeds are multiples of real time on one CPU core with {jobs} processes side by side.
 """
 
 
@@ -43,12 +46,23 @@ def write(
     sets = {name: [row for row in rows if row["set"] == name] for name in names}
     overall = report.summarize(rows, metrics)
     found = {name: report.summarize(own, metrics) for name, own in sets.items()}
+    languages = sorted({_language(row) for row in rows})
+    spoken = {
+        name: report.summarize([row for row in rows if _language(row) == name], metrics)
+        for name in languages
+    }
     described = {m.name: {"label": m.label, "unit": m.unit, "better": m.better} for m in metrics}
-    summary = facts | {"metrics": described, "overall": overall, "sets": found}
+    summary = facts | {"metrics": described, "overall": overall}
+    summary |= {"sets": found, "languages": spoken}
     jobs = " or ".join(sorted({str(run["jobs"]) for run in facts["runs"]}))
     sections = [_ABOUT.format(jobs=jobs)]
     for title, of_set in ((_title(rows), overall), *((_title(sets[n]), found[n]) for n in names)):
         sections.append(report.markdown(title, report.table(of_set, metrics, intervals=True)))
+    for metric in metrics:
+        if len(languages) > 1 and metric.name in _BY_LANGUAGE:
+            unit = f" ({metric.unit})" if metric.unit else ""
+            table = report.by_language(spoken, metric)
+            sections.append(report.markdown(f"{metric.label}{unit} by language", table))
     texts = {
         "clips.csv": report.dump_csv(rows),
         "summary.json": json.dumps(summary, indent=1, allow_nan=False) + "\n",
@@ -67,6 +81,10 @@ def write(
                 path = out / "plots" / f"librispeech-test-clean-{metric.name}"
                 plots.draw(path, _title(sets[name]), metric, found[name], anchors)
     return report.table(overall, metrics, intervals=False)
+
+
+def _language(row: dict[str, Any]) -> str:
+    return language_of(row["language"]) or "not known"
 
 
 def _title(rows: report.Rows) -> str:

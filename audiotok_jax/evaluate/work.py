@@ -19,8 +19,8 @@ from audiotok_jax import audio
 from audiotok_jax.evaluate import codecs
 from audiotok_jax.evaluate.align import align
 from audiotok_jax.evaluate.codecs.interface import at_rate
-from audiotok_jax.evaluate.journal import Key, Row
-from audiotok_jax.evaluate.metrics import RATE, Metric, Original, measure
+from audiotok_jax.evaluate.journal import Heard, Key, Row
+from audiotok_jax.evaluate.metrics import RATE, Metric, Original, Readings, measure
 
 
 class Work(NamedTuple):
@@ -28,11 +28,19 @@ class Work(NamedTuple):
 
     Attributes:
         path: of the clip.
-        keys: of the rows: of one clip and one language.
+        keys: of the rows: of one clip, one language and one transcript.
+        transcript: what is said; "" where that is not known.
+        recogniser: see `Original`.
+        heard: what readings of the clip depend on.
+        readings: what recognisers have heard in it before.
     """
 
     path: str
     keys: tuple[Key, ...]
+    transcript: str
+    recogniser: str | None
+    heard: Heard
+    readings: Readings
 
 
 class Done(NamedTuple):
@@ -42,11 +50,15 @@ class Done(NamedTuple):
         rows: those that there are.
         errors: a line for each codec that has no row, or one for the clip.
         seconds: of the clip.
+        heard: that of the work.
+        readings: what recognisers hear in the clip.
     """
 
     rows: dict[Key, Row]
     errors: list[str]
     seconds: float
+    heard: Heard
+    readings: Readings
 
 
 def start() -> None:
@@ -65,14 +77,20 @@ def evaluate(work: Work, metrics: Sequence[Metric]) -> Done:
     Returns:
         Rows with `seconds` (of the clip), `kbps_payload` and `kbps_file` (coded bits, and those of
         the whole file, over the duration), `delay_samples` and `length_difference` (of the decoded
-        wave at 16 kHz, see `align`), a value for each metric, and `encode_seconds` and
+        wave at 16 kHz, see `align`), what `measure` gives, and `encode_seconds` and
         `decode_seconds` of a codec that has run before.
     """
     try:
         wave, _ = audio.read(work.path, RATE)
     except (ValueError, OSError) as error:
-        return Done({}, [str(error)], 0.0)
-    original = Original(wave, work.keys[0].language)
+        return Done({}, [str(error)], 0.0, work.heard, work.readings)
+    original = Original(
+        wave,
+        work.keys[0].language,
+        transcript=work.transcript,
+        recogniser=work.recogniser,
+        readings=work.readings,
+    )
     rows: dict[Key, Row] = {}
     errors = []
     for key in work.keys:
@@ -81,7 +99,7 @@ def evaluate(work: Work, metrics: Sequence[Metric]) -> Done:
         except Exception as error:  # whatever a library raises: the others go on
             reason = str(error) or type(error).__name__
             errors.append(f"{work.path}: {key.codec}: {reason}")
-    return Done(rows, errors, len(wave) / RATE)
+    return Done(rows, errors, len(wave) / RATE, work.heard, original.readings)
 
 
 def _row(codec: codecs.Codec, original: Original, metrics: Sequence[Metric]) -> Row:

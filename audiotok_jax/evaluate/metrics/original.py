@@ -15,6 +15,9 @@ RATE = 16000
 
 Wave = NDArray[np.float32]
 Values = dict[str, float | None]
+Readings = dict[str, list[str] | None]
+"""What recognisers heard, by what they were to hear; JSON-ready."""
+
 _T = TypeVar("_T")
 
 
@@ -23,15 +26,29 @@ class Original:
 
     Attributes:
         wave: float32 (S,), S >= 1.
-        language: of the speech; "en" or what starts with it ("en-GB") is English.
+        language: of the speech, as tables have it: "en", "en-GB"; "" where it is not known.
+        transcript: what is said; "" where that is not known.
+        recogniser: folder of the Whisper model that counts words; None is the one of the packages.
+        readings: what recognisers have heard in it so far.
     """
 
-    def __init__(self, wave: ArrayLike, language: str = "") -> None:
+    def __init__(
+        self,
+        wave: ArrayLike,
+        language: str = "",
+        *,
+        transcript: str = "",
+        recogniser: str | None = None,
+        readings: Readings | None = None,
+    ) -> None:
         """Takes the wave.
 
         Args:
             wave: of 16 kHz, as `audio.to_mono` takes it; not empty.
-            language: of the speech, "" where it is not known.
+            language: see the class.
+            transcript: likewise.
+            recogniser: likewise, as `words.locate` gives it.
+            readings: those of the same wave, language and recognisers, from before.
 
         Raises:
             ValueError: the wave is bad or empty.
@@ -40,15 +57,19 @@ class Original:
         if not len(self.wave):
             raise ValueError("the original is empty")
         self.language = language
+        self.transcript = transcript
+        self.recogniser = recogniser
+        self.readings = dict(readings or {})
         self._features: dict[Callable[[Wave], Any], Any] = {}
-
-    @property
-    def english(self) -> bool:
-        """Whether the speech is English."""
-        return self.language.lower().startswith("en")
 
     def feature(self, function: Callable[[Wave], _T]) -> _T:
         """Returns `function(wave)`, computed once."""
         if function not in self._features:
             self._features[function] = function(self.wave)
         return self._features[function]
+
+    def reading(self, what: str, read: Callable[[Wave], list[str] | None]) -> list[str] | None:
+        """Returns `read(wave)`, computed once, or never where `readings` has it from before."""
+        if what not in self.readings:
+            self.readings[what] = read(self.wave)
+        return self.readings[what]

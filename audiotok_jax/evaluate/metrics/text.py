@@ -1,0 +1,66 @@
+"""Text as it is compared: languages, words or characters, and how many of them differ."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+UNSPACED = frozenset(("zh", "yue", "ja", "th", "lo", "my", "km", "bo"))
+"""Languages that are written without spaces between words: their characters are counted."""
+
+_SAME = {
+    **{"cmn": "zh", "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es"},
+    **{"ita": "it", "por": "pt", "rus": "ru", "jpn": "ja", "kor": "ko", "ara": "ar", "hin": "hi"},
+    **{"zho": "zh", "chi": "zh", "iw": "he", "in": "id", "nb": "no", "fil": "tl", "jv": "jw"},
+}  # other codes of a language: what Whisper calls it
+
+
+def language_of(label: str) -> str:
+    """The code of the language in a label such as "en", "pt-BR", "en_GB" or "en(L1 zh)".
+
+    Returns:
+        It in lower case, without region and script; "" where the label has none.
+    """
+    found = re.match(r"\s*([a-z]{2,3})(?![a-z])", label.lower())
+    return _SAME.get(found[1], found[1]) if found else ""
+
+
+def words(text: str, language: str) -> list[str]:
+    """The words of a text, or its characters where its language is written without spaces.
+
+    Compatible characters become one (NFKC), case and punctuation are dropped, and an apostrophe
+    joins what stands around it.  Digits stay as they are.
+
+    Args:
+        text: any.
+        language: a code, as `language_of` gives it.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    kept = (_kept(character) for character in folded)
+    found = "".join(kept).split()
+    return list("".join(found)) if language in UNSPACED else found
+
+
+def distance(reference: Sequence[str], other: Sequence[str]) -> int:
+    """How many items are to be put in, taken out or exchanged to turn one into the other."""
+    from rapidfuzz.distance import Levenshtein
+
+    return Levenshtein.distance(reference, other)
+
+
+def error_rate(reference: Sequence[str], other: Sequence[str]) -> float | None:
+    """`distance` in % of the reference, at most 100; None where the reference is empty.
+
+    A recogniser that is led astray may say one word hundreds of times.  That it understood nothing
+    is all that this says, so that one clip does not rule the mean of many.
+    """
+    if not reference:
+        return None
+    return 100 * min(distance(reference, other), len(reference)) / len(reference)
+
+
+def _kept(character: str) -> str:
+    if character in "'’ʼ":
+        return ""
+    return character if unicodedata.category(character)[0] in "LMN" else " "
