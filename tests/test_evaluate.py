@@ -110,7 +110,7 @@ def test_a_row_for_each_clip_and_codec(done):
         assert row["length_difference"] == "0" and float(row["kbps_file"]) > 0
         assert float(row["encode_seconds"]) > 0 and float(row["decode_seconds"]) > 0
         assert row["wer"] == ""  # German
-        assert all(row[m.name] for m in SHOWN if m.name not in ("wer", "f0_error")), row
+        assert all(row[m.name] for m in SHOWN if m.name not in ("wer", "per", "f0_error")), row
     assert [float(row["kbps_payload"]) for row in rows[::2]] == [256] * 3
     assert all(1.28 <= float(row["kbps_payload"]) < 1.4 for row in rows[1::2])
 
@@ -460,3 +460,57 @@ def test_provenance(monkeypatch, tmp_path):
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
     assert provenance.provenance([])["commit"] is None
+
+
+def test_words_of_a_table_with_transcripts(place, tmp_path, monkeypatch):
+    """Two languages, of which the recogniser knows one; then a second codec."""
+    words = [m for m in METRICS if m.name == "lsd" or "rapidfuzz.distance" in m.libraries]
+    monkeypatch.setattr("audiotok_jax.evaluate.metrics.available", lambda: (tuple(words), []))
+    examples = Path(__file__).parent.parent / "examples"
+    shutil.copytree(place / "model", tmp_path / "model")
+    table = ["path\tlanguage\tsentence"]
+    for name, language, said in (
+        ("en_rp_female_22k", "en-GB", "One, two, three, four"),
+        ("cmn_male", "zh", "一二三"),
+    ):
+        table.append(f"{name}.flac\t{language}\t{said}")
+        shutil.copy(examples / f"{name}.flac", tmp_path)
+    (tmp_path / "data.tsv").write_text("\n".join(table) + "\n")
+    first = run(tmp_path, "--jobs", "1", codecs="pcm", data="data.tsv")
+    assert (first.code, first.stderr) == (0, "")
+    mandarin, english = sorted(first.rows(), key=lambda row: row["clip"])
+    assert english["wer"] == english["per"] == "0" and int(english["wer_words"]) > 10
+    assert english["wer_transcript"] == english["wer_transcript_original"] == "100"
+    assert english["transcript_words"] == "4" and mandarin["per"] == "0"
+    assert {mandarin[m] for m in ("wer", "wer_words", "wer_transcript")} == {""}
+    summary = first.summary()
+    assert list(summary["languages"]) == ["en", "zh"]
+    assert summary["languages"]["en"]["pcm"]["metrics"]["wer_transcript"]["mean"] == 100
+    text = (first.out / "table.md").read_text()
+    assert "## word errors (%) by language" in text and "\n| zh | 1 | – |\n" in text
+    assert "\n| en | 1 | 0.0 |\n" in text and "(%) | 100.0, 1 clips |" in text
+
+    journal = first.out / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    (heard,) = [line for line in lines if "heard" in line and line["heard"]["language"] == "en-GB"]
+    heard["readings"]["words"] = ["what", "was", "never", "said"]  # told from what would be heard
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    second = run(tmp_path, "--jobs", "1", data="data.tsv")
+    rows = {(row["clip"], row["codec"]): row for row in second.rows()}
+    assert rows["en_rp_female_22k.flac", "pcm"] == english
+    assert rows["en_rp_female_22k.flac", "audiotok:model"]["wer_words"] == "4"
+    assert [line for line in second.journal() if "heard" in line] == [
+        line for line in lines if "heard" in line
+    ]
+
+    (tmp_path / "data.tsv").write_text("\n".join(table[:2]).replace(", four", "") + "\n")
+    third = run(tmp_path, "--jobs", "1", codecs="pcm", data="data.tsv")
+    assert [row["transcript_words"] for row in third.rows()] == ["3"]
+
+
+def test_a_recogniser_that_is_not_there_is_refused_before_any_work(place, tmp_path):
+    (tmp_path / "empty").mkdir()
+    found = run(place, "--recogniser", str(tmp_path / "empty"), out="never")
+    assert found.code == 1 and found.stderr.count("\n") == 1
+    assert "no Whisper model of CTranslate2" in found.stderr
+    assert not (place / "never").exists()

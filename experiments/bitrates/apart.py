@@ -1,4 +1,4 @@
-"""Tells whether a model's 95% intervals lie above those of classical codecs, in each set and all.
+"""Tells in which sets a model's 95% intervals are better than those of classical codecs.
 
     python experiments/bitrates/apart.py [--model audiotok:small-40hz]
 
@@ -13,30 +13,38 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 SUMMARY = Path(__file__).parent / "results" / "summary.json"
-METRICS = ("pesq_wb", "stoi", "speaker_similarity", "dnsmos_ovrl")
+METRICS = ("pesq_wb", "stoi", "voice_similarity", "speaker_similarity", "dnsmos_ovrl", "wer", "per")
 OTHERS = ("codec2:1200", "codec2:3200", "speex:4")
 
 
 class Line(NamedTuple):
-    """A metric of a set: the lower end of the model's interval, the upper one of a codec's."""
+    """A metric of a set: the worse end of the model's interval, the better one of a codec's."""
 
     margin: float
     set: str
     metric: str
     codec: str
-    low: float
-    high: float
+    ours: float
+    theirs: float
 
 
 def compare(summary: dict[str, Any], model: str) -> list[Line]:
-    """All lines of the summary that `audiotok evaluate` writes, the nearest first."""
+    """All lines of the summary that `audiotok evaluate` writes, the nearest first.
+
+    What has no interval, such as word errors in languages that the recogniser does not know, has
+    no line.
+    """
     found = []
     for name, codecs in {**summary["sets"], "all": summary["overall"]}.items():
         for metric in METRICS:
-            low = codecs[model]["metrics"][metric]["low"]
+            lower = summary["metrics"][metric]["better"] == "lower"
+            worse, better, sign = ("high", "low", -1) if lower else ("low", "high", 1)
+            ours = codecs[model]["metrics"][metric][worse]
             for other in OTHERS:
-                high = codecs[other]["metrics"][metric]["high"]
-                found.append(Line(low - high, name, metric, other, low, high))
+                theirs = codecs[other]["metrics"][metric][better]
+                if ours is not None and theirs is not None:
+                    margin = sign * (ours - theirs)
+                    found.append(Line(margin, name, metric, other, ours, theirs))
     return sorted(found)
 
 
@@ -51,8 +59,8 @@ def main() -> None:
     for line in [*missed, *lines[len(missed) :][:3]]:
         word = "missed" if line.margin <= 0 else "apart"
         print(
-            f"{word}: {line.set} {line.metric}, from {line.low:.4f} on; "
-            f"{line.codec} up to {line.high:.4f}"
+            f"{word}: {line.set} {line.metric}, {line.ours:.4f} at worst; "
+            f"{line.codec} {line.theirs:.4f} at best"
         )
 
 

@@ -24,7 +24,8 @@ from audiotok_jax.evaluate import clips, report
 from audiotok_jax.evaluate.metrics import METRICS, RATE
 from audiotok_jax.files import replacing
 
-SHOWN = [m for m in METRICS if m.name in ("pesq_wb", "stoi", "dnsmos_ovrl", "speaker_similarity")]
+_NAMES = ("pesq_wb", "stoi", "dnsmos_ovrl", "voice_similarity", "speaker_similarity", "wer", "per")
+SHOWN = [m for m in METRICS if m.name in _NAMES]
 CODECS = ("audiotok", "codec2:3200", "speex:4")
 
 Wave = NDArray[np.float32]
