@@ -495,7 +495,7 @@ def test_write_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileExistsError):
         audio.write(tmp_path / "folder.wav", tone(), RATE)
     (tmp_path / "folder.wav").rmdir()
-    monkeypatch.setattr(audio, "_MAX_WAV", RATE - 1)
+    monkeypatch.setattr(audio.writing, "_MAX_WAV", RATE - 1)
     with pytest.raises(AudioError, match="too long"):
         audio.write(tmp_path / "x.wav", tone(), RATE)
     assert not list(tmp_path.iterdir())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -10,6 +10,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
+from audiotok_jax.audio import containers
+from audiotok_jax.audio.source import Source
 
 MIN_SECONDS = 0.1
 """What is shorter holds no speech to learn from."""
@@ -31,13 +33,16 @@ class Length(NamedTuple):
 
 
 def header(file: str | IO[bytes]) -> Length | None:
-    """What the header of a file says; None if libsndfile does not find it there."""
-    try:
-        info = soundfile.info(file)
-    except soundfile.LibsndfileError:
-        return None
-    if info.format == "MP3" and not audio.mp3_tells_length(file):
-        return None
+    """What the header of a file says, if the bytes that are there agree with it; else None."""
+    with open(file, "rb") if isinstance(file, str) else nullcontext(file) as opened:
+        parts = containers.parts(Source(opened))
+        if len(parts) != 1 or parts[0].fault or not parts[0].certain or parts[0].endless:
+            return None  # joined, damaged, or it can only be told by decoding
+        opened.seek(0)
+        try:
+            info = soundfile.info(opened)
+        except soundfile.LibsndfileError:
+            return None
     # FLAC written to a pipe has no length.
     return Length(info.samplerate, info.frames) if 0 < info.frames < 2**62 else None
 

@@ -1,0 +1,80 @@
+"""FLAC, which does not say where it ends, but how many samples it has."""
+
+from __future__ import annotations
+
+from audiotok_jax.audio.containers import tags
+from audiotok_jax.audio.containers.part import Part
+from audiotok_jax.audio.source import Source
+
+_STREAMINFO = b"\0\0\0\x22"
+_KEPT = 4  # zeros at the end: the last frame may end with some
+_HEADER = 16  # bytes, the longest header of a frame
+
+
+def flac(source: Source, start: int, end: int) -> Part | None:
+    """Reads the metadata of a stream; None if it is none."""
+    if source.at(start, 4) != b"fLaC":
+        return None
+    place = start + 4
+    last = False
+    while not last and place + 4 <= end:
+        last = bool(source.at(place, 1)[0] & 0x80)
+        place += 4 + source.number(place + 1, 3, "big")
+    if not last or place > end or not _begins(source, start):
+        fault = "cut short: not even its header is there"
+        return Part("FLAC", "flac", end, (range(start, end),), fault, 0)
+    stop = source.find(b"fLaC", place, end, lambda at: _begins(source, at))
+    stop = end if stop < 0 else stop
+    inner = tags.before(source, place, stop)
+    bare = min(inner, source.before_zeros(place, inner) + _KEPT)
+    info = bytearray(source.at(start + 8, 34))
+    frames = int.from_bytes(info[13:18], "big") & 0xF_FFFF_FFFF
+    certain = frames > 0 and _ends_with(source, place, bare, bytes(info), frames)
+    # Without a number of samples libsndfile reads to the end, whatever the header says.
+    info[13] &= 0xF0
+    info[14:18] = bytes(4)
+    head = b"fLaC" + source.at(start + 4, 4) + bytes(info)
+    pieces = (head, range(start + 42, bare))
+    return Part("FLAC", "flac", stop, pieces, "", frames or None, certain, padded=bare < inner)
+
+
+def _begins(source: Source, place: int) -> bool:
+    kind = source.at(place + 4, 4)
+    return kind[1:] == _STREAMINFO[1:] and kind[:1] in (b"\0", b"\x80")
+
+
+def _ends_with(source: Source, start: int, end: int, info: bytes, frames: int) -> bool:
+    """Whether the last frame that the header announces lies at the end, as far as its head tells.
+
+    False for frames of different lengths, which have other numbers.
+    """
+    least, most = (int.from_bytes(info[at : at + 2], "big") for at in (0, 2))
+    if least != most or not least:
+        return False
+    longest = int.from_bytes(info[7:10], "big") or 1 << 17
+    first = max(start, end - longest - _HEADER)
+    tail = source.at(first, end - first)
+    number = _coded((frames - 1) // least)
+    after = _coded((frames - 1) // least + 1)
+    return _has_frame(tail, number) and not _has_frame(tail, after)
+
+
+def _has_frame(data: bytes, number: bytes) -> bool:
+    at = data.find(b"\xff\xf8")
+    while at >= 0:
+        if data[at + 4 : at + 4 + len(number)] == number:
+            return True
+        at = data.find(b"\xff\xf8", at + 1)
+    return False
+
+
+def _coded(number: int) -> bytes:
+    """As UTF-8 would write it, if it went on to 36 bits."""
+    if number < 0x80:
+        return bytes([number])
+    count = 2
+    while number >= 1 << (5 * count + 1) and count < 7:
+        count += 1
+    lead = (0xFF << (8 - count)) & 0xFF
+    rest = [0x80 | (number >> 6 * place) & 0x3F for place in reversed(range(count - 1))]
+    return bytes([lead | number >> 6 * (count - 1), *rest])

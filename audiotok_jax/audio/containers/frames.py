@@ -1,0 +1,57 @@
+"""Streams of frames without a header before them: ADTS (AAC) and AMR."""
+
+from __future__ import annotations
+
+from audiotok_jax.audio.containers.part import Part
+from audiotok_jax.audio.source import Source
+
+_AMR = {
+    b"#!AMR\n": (12, 13, 15, 17, 19, 20, 26, 31, 5, 0, 0, 0, 0, 0, 0, 0),
+    b"#!AMR-WB\n": (17, 23, 32, 36, 40, 46, 50, 58, 60, 5, 0, 0, 0, 0, 0, 0),
+}
+_SURE = 2
+
+
+def adts(source: Source, start: int, end: int) -> Part | None:
+    """Walks over the frames of AAC; None if there are none."""
+    place, count = start, 0
+    fault = ""
+    while place < end and (size := _adts_size(source.at(place, 7))):
+        if place + size > end:
+            fault = f"cut short: its last frame, at byte {place}, is not all there"
+            place = end
+            break
+        place += size
+        count += 1
+    if count < _SURE:
+        return None
+    return Part("AAC", "aac", place, (range(start, place),), fault, native=False)
+
+
+def amr(source: Source, start: int, end: int) -> Part | None:
+    """Walks over the frames of AMR; None if there are none."""
+    magic = next((name for name in _AMR if source.at(start, len(name)) == name), None)
+    if magic is None:
+        return None
+    sizes = _AMR[magic]
+    place = start + len(magic)
+    fault = ""
+    while place < end:
+        head = source.at(place, 1)[0]
+        if head & 0x83:  # no frame: another file, or something else
+            break
+        size = 1 + sizes[head >> 3 & 15]
+        if place + size > end:
+            fault = f"cut short: its last frame, at byte {place}, is not all there"
+            place = end
+            break
+        place += size
+    return Part("AMR", "amr", place, (range(start, place),), fault, native=False)
+
+
+def _adts_size(head: bytes) -> int:
+    """Bytes of a frame, 0 if there is none."""
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
+        return 0
+    size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    return size if size > 7 else 0

@@ -1,0 +1,199 @@
+"""Reading audio of any format in constant memory, as mono float32.
+
+libsndfile (WAV, FLAC, MP3, Ogg Vorbis, Opus and more) reads what it knows; what it does not know
+(M4A, AAC, WMA, WebM, ...) goes through ffmpeg. Before either of them, `containers` compares what a
+file announces with what is there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiotok_jax.audio import containers, ffmpeg, sndfile
+from audiotok_jax.audio.containers.part import Part
+from audiotok_jax.audio.opening import open_regular
+from audiotok_jax.audio.resampling import Resampler, resample_stream
+from audiotok_jax.audio.samples import MIX, AudioError, Mixer, check_channel
+from audiotok_jax.audio.source import Source
+
+REFUSE, KEEP = "refuse", "keep"
+logger = logging.getLogger(__name__)
+
+
+class Reading(NamedTuple):
+    """How files are read; see `stream`."""
+
+    channel: str | int = MIX
+    truncated: str = REFUSE
+
+
+def stream(
+    path: str | os.PathLike[str],
+    block_seconds: float = 10.0,
+    *,
+    channel: str | int = MIX,
+    truncated: str = REFUSE,
+) -> tuple[int, Iterator[NDArray[np.float32]]]:
+    """Opens an audio file to be read block by block in constant memory.
+
+    All recordings in a file are read, one after the other, if several were joined; those of
+    another sample rate than the first are resampled to it. What is no regular file (standard
+    input, a pipe) is first copied to a temporary file, because most formats are read with jumps.
+
+    Args:
+        path: the file; "-" is standard input.
+        block_seconds: length of a block, at most; more than 0.
+        channel: "mix", the mean of all; "left", "right" or a number from 1: that one alone.
+        truncated: what to do with a file that is cut or damaged, or of which something is left
+            over: "refuse" raises; "keep" reads what is there, and logs a warning that says what.
+
+    Returns:
+        The sample rate in Hz, and an iterator of float32 (n,), n >= 1.
+        The file is closed when the iterator ends, or is closed or dropped.
+
+    Raises:
+        AudioError: at the call or at a later block: not audio, damaged, other than its header
+            announces, empty, no such channel, channels that cancel each other, NaN, floats far
+            beyond -1..1, or a format for which ffmpeg would have to be installed.
+        OSError: the file does not exist or the disk does not give it.
+    """
+    if not block_seconds > 0:
+        raise AudioError(f"block_seconds must be more than 0, not {block_seconds}")
+    check_channel(channel)
+    if truncated not in (REFUSE, KEEP):
+        raise AudioError(f"truncated must be {REFUSE} or {KEEP}, not {truncated!r}")
+    blocks = _named(path, block_seconds, Reading(channel, truncated))
+    return next(blocks), blocks  # having started, it closes what it opened, whatever comes
+
+
+def read(
+    path: str | os.PathLike[str],
+    sample_rate: int | None = None,
+    *,
+    channel: str | int = MIX,
+    truncated: str = REFUSE,
+) -> tuple[NDArray[np.float32], int]:
+    """Reads a whole audio file; see `stream` for the rules and errors.
+
+    Args:
+        path: the file; "-" is standard input.
+        sample_rate: in Hz, to resample to; None keeps that of the file.
+        channel: see `stream`.
+        truncated: see `stream`.
+
+    Returns:
+        float32 (S,), S >= 1, and its sample rate in Hz.
+    """
+    rate, chunks = stream(path, channel=channel, truncated=truncated)
+    if sample_rate is not None:
+        chunks = resample_stream(chunks, rate, sample_rate)
+        rate = sample_rate
+    return np.concatenate(list(chunks)), rate
+
+
+def _named(
+    path: str | os.PathLike[str], block_seconds: float, reading: Reading
+) -> Generator[Any, None, None]:
+    """Yields the sample rate in Hz, then mono blocks; errors begin with the name of the file."""
+    name = "standard input" if os.fspath(path) == "-" else os.fspath(path)
+    try:
+        with open_regular(path, name) as file:
+            yield from _joined(Source(file), name, block_seconds, reading)
+    except AudioError as error:
+        raise AudioError(f"{name}: {error}") from None
+
+
+def _joined(
+    source: Source, name: str, block_seconds: float, reading: Reading
+) -> Generator[Any, None, None]:
+    if source.size == 0:
+        raise AudioError("the file is empty")
+    parts = containers.parts(source)
+    if not parts:
+        raise AudioError(f"is no audio of a format that is read: {containers.FORMATS}")
+    faults = [part.fault for part in parts if part.fault]
+    if faults and reading.truncated != KEEP:
+        raise AudioError(faults[0])
+    mixer = Mixer(reading.channel)
+    rate = count = 0
+    for part in parts:
+        if not part.pieces:
+            continue
+        resampler = None
+        try:
+            with closing(_decoded(source, part, name, block_seconds)) as blocks:
+                own = next(blocks)
+                if not rate:
+                    rate = own
+                    yield rate
+                resampler = Resampler(own, rate)
+                for block in blocks:
+                    out = resampler.push(mixer.push(block))
+                    if len(out):
+                        count += len(out)
+                        yield out
+        except AudioError as error:
+            if reading.truncated != KEEP or not rate:
+                raise
+            faults.append(str(error))
+        out = np.zeros(0, np.float32) if resampler is None else resampler.finish()
+        if len(out):
+            count += len(out)
+            yield out
+    if not count:
+        raise AudioError(faults[0] if faults else "the audio is empty")
+    mixer.finish()
+    if faults:
+        logger.warning("%s: %s; kept %.3f s", name, faults[0], count / rate)
+
+
+def _decoded(
+    source: Source, part: Part, name: str, block_seconds: float
+) -> Generator[Any, None, None]:
+    """Yields the sample rate in Hz, then float32 (n, channels) blocks."""
+    if not part.native:
+        if not ffmpeg.is_there():
+            raise AudioError(
+                f"{part.format} is read by ffmpeg, which is not here; install ffmpeg (Debian "
+                "package `ffmpeg`)"
+            )
+        yield from ffmpeg.blocks(source, part, name, block_seconds)
+        return
+    given = False
+    try:
+        with closing(sndfile.blocks(source, part, name, block_seconds)) as blocks:
+            for block in blocks:
+                given = True
+                yield block
+        return
+    except sndfile.Failed as failed:
+        failure = failed
+    if not ffmpeg.is_there():
+        raise AudioError(
+            f"libsndfile cannot read this ({failure.reason}); if it is whole, install ffmpeg "
+            "(Debian package `ffmpeg`)"
+        )
+    yield from _rest(source, part, name, block_seconds, failure.frames, given)
+
+
+def _rest(
+    source: Source, part: Part, name: str, block_seconds: float, done: int, begun: bool
+) -> Generator[Any, None, None]:
+    """What ffmpeg makes of a part behind the frames that libsndfile gave before it gave up."""
+    with ExitStack() as stack:
+        blocks = stack.enter_context(closing(ffmpeg.blocks(source, part, name, block_seconds)))
+        rate = next(blocks)
+        if not begun:
+            yield rate
+        for block in blocks:
+            rest = block[done:]
+            done -= len(block) - len(rest)
+            if len(rest):
+                yield rest

@@ -1,0 +1,96 @@
+"""Changing the sample rate of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import soxr
+from numpy.typing import ArrayLike, NDArray
+
+from audiotok_jax.audio.samples import MIX, AudioError, Mixer, check_rate
+
+
+class Resampler:
+    """Changes the sample rate of a stream.
+
+    However the input is cut into chunks, the output is the same to the last bit, and its total
+    length is exactly ceil(total input * rate_out / rate_in).  Where the rates are equal, chunks
+    pass through untouched.
+    """
+
+    def __init__(self, rate_in: int, rate_out: int) -> None:
+        """Starts a stream.
+
+        Args:
+            rate_in: in Hz.
+            rate_out: in Hz.
+
+        Raises:
+            AudioError: a rate is not an integer in 1000..768000.
+        """
+        self._rate_in = check_rate(rate_in)
+        self._rate_out = check_rate(rate_out)
+        self._soxr = None
+        if self._rate_in != self._rate_out:
+            self._soxr = soxr.ResampleStream(
+                self._rate_in, self._rate_out, 1, dtype="float32", quality="HQ"
+            )
+        self._taken = 0
+        self._given = 0
+
+    def push(self, chunk: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Takes float32 (S,), S >= 0, and returns the float32 (R,), R >= 0, that are ready."""
+        if self._soxr is None:
+            return chunk
+        out = self._soxr.resample_chunk(np.ascontiguousarray(chunk))
+        self._taken += len(chunk)
+        self._given += len(out)
+        return out
+
+    def finish(self) -> NDArray[np.float32]:
+        """Ends the stream and returns its last samples, float32 (R,), R >= 0."""
+        if self._soxr is None:
+            return np.zeros(0, np.float32)
+        # soxr rounds the length to the nearest: silence for one or two samples more makes it reach
+        # the ceiling, and the excess is cut.
+        silence = np.zeros(2 * ceil_div(self._rate_in, self._rate_out), np.float32)
+        missing = ceil_div(self._taken * self._rate_out, self._rate_in) - self._given
+        return self._soxr.resample_chunk(silence, last=True)[:missing]
+
+
+def resample_stream(
+    chunks: Iterable[ArrayLike], rate_in: int, rate_out: int, channel: str | int = MIX
+) -> Iterator[NDArray[np.float32]]:
+    """Mixes down and resamples a stream of chunks, each as `to_mono` takes it.
+
+    `channel` is "mix", "left", "right" or a number from 1.
+
+    Yields:
+        float32 (R,), R >= 1; in all ceil(total input * rate_out / rate_in) samples, the same to
+        the last bit however the input is cut into chunks.
+
+    Raises:
+        AudioError: a chunk or a rate is bad, there is no sample in all chunks together, or
+            channels cancel each other in the mix.
+    """
+    mixer = Mixer(channel)
+    resampler = Resampler(rate_in, rate_out)
+    empty = True
+    for chunk in chunks:
+        mono = mixer.push(chunk)
+        empty = empty and not len(mono)
+        out = resampler.push(mono)
+        if len(out):
+            yield out
+    if empty:
+        raise AudioError("the audio is empty")
+    mixer.finish()
+    out = resampler.finish()
+    if len(out):
+        yield out
+
+
+def ceil_div(a: int, b: int) -> int:
+    """The quotient, rounded up."""
+    return -(-a // b)

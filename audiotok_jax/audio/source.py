@@ -1,0 +1,147 @@
+"""The bytes of an open file, looked at in any place, and given to decoders in pieces."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from typing import IO, Any
+
+_CACHED = 1 << 16
+_SEARCHED = 1 << 20
+
+Piece = bytes | range
+"""Some bytes, or the places in a file where they lie."""
+
+
+class Source:
+    """Random access to a file.
+
+    Attributes:
+        file: open to be read, with jumps.
+        size: in bytes.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        """Takes an open file, which stays open."""
+        self.file = file
+        self.size = file.seek(0, os.SEEK_END)
+        self._start = 0
+        self._block = b""
+
+    def at(self, place: int, count: int) -> bytes:
+        """Up to `count` bytes from `place` on, less where the file ends."""
+        count = max(0, min(count, self.size - place))
+        skip = place - self._start
+        if skip < 0 or skip + count > len(self._block):
+            self.file.seek(place)
+            self._start, skip = place, 0
+            self._block = self.file.read(max(count, _CACHED))
+        return self._block[skip : skip + count]
+
+    def number(self, place: int, size: int, order: Any = "little", signed: bool = False) -> int:
+        """The integer of `size` bytes at `place`."""
+        return int.from_bytes(self.at(place, size), order, signed=signed)
+
+    def find(
+        self, needle: bytes, start: int, end: int, accept: Callable[[int], bool] = lambda _: True
+    ) -> int:
+        """The first place of `needle` in the bytes `start` to `end` that `accept` takes, or -1."""
+        while (start := self._data(start, end)) < end:
+            block = self.at(start, min(_SEARCHED, end - start))
+            found = block.find(needle)
+            while found >= 0:
+                if accept(start + found):
+                    return start + found
+                found = block.find(needle, found + 1)
+            start += max(1, len(block) - len(needle) + 1)
+        return -1
+
+    def after_zeros(self, start: int, end: int) -> int:
+        """The place of the first byte from `start` on that is not 0, or `end`."""
+        while (start := self._data(start, end)) < end:
+            block = self.at(start, min(_SEARCHED, end - start))
+            rest = block.lstrip(b"\0")
+            start += len(block) - len(rest)
+            if rest:
+                break
+        return min(start, end)
+
+    def before_zeros(self, start: int, end: int) -> int:
+        """Where the zeros begin with which the bytes `start` to `end` end."""
+        while end > start:
+            first = max(start, end - _SEARCHED)
+            rest = self.at(first, end - first).rstrip(b"\0")
+            end = first + len(rest)
+            if rest:
+                break
+        return end
+
+    def _data(self, start: int, end: int) -> int:
+        """Passes over a hole in a sparse file, which may be larger than any disk."""
+        if end - start > _SEARCHED:
+            try:
+                return min(end, os.lseek(self.file.fileno(), start, os.SEEK_DATA))
+            except (OSError, AttributeError) as error:
+                if isinstance(error, OSError) and error.errno == 6:  # ENXIO: zeros to the end
+                    return end
+        return start
+
+
+class View(io.RawIOBase):
+    """Pieces of a file, one after the other, as a file to be read.
+
+    Attributes:
+        error: of the disk, which a reader in C would not hand on.
+    """
+
+    def __init__(self, source: Source, pieces: Sequence[Piece]) -> None:
+        """Shows `pieces` of `source`."""
+        self._source = source
+        self._pieces = [piece for piece in pieces if len(piece)]
+        self._place = 0
+        self.length = sum(map(len, self._pieces))
+        self.error: OSError | None = None
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """The place of the next byte to be read."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """See `io`."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.length}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        """See `io`; an error of the disk is kept, and looks like the end of the file."""
+        try:
+            data = self._next(len(buffer))
+        except OSError as error:
+            self.error, data = error, b""
+        memoryview(buffer).cast("B")[: len(data)] = data
+        return len(data)
+
+    def check(self, name: str) -> None:
+        """Raises the error of the disk, if there was one, for the file `name`."""
+        if self.error is not None:
+            raise OSError(self.error.errno, self.error.strerror, name)
+
+    def _next(self, count: int) -> bytes:
+        skip = self._place
+        for piece in self._pieces:
+            if skip < len(piece):
+                part = piece[skip : skip + count]
+                data = part if isinstance(part, bytes) else self._source.at(part.start, len(part))
+                self._place += len(data)
+                return data
+            skip -= len(piece)
+        return b""
