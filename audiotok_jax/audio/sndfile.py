@@ -8,7 +8,9 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from audiotok_jax.audio.containers.part import Part, cut_short
 from audiotok_jax.audio.samples import AudioError, check_layout
@@ -84,7 +86,7 @@ def blocks(
             check_layout(sound.samplerate, sound.channels)
             yield sound.samplerate
             size = block_frames(block_seconds, sound.samplerate, sound.channels)
-            while len(block := sound.read(size, dtype="float32", always_2d=True)):
+            for block in _read(sound, size):
                 count += len(block)
                 view.check(name)
                 yield block
@@ -93,7 +95,7 @@ def blocks(
             view.check(name)
             if error.code == _SYSTEM and opened is not view:
                 raise OSError(f"{name}: the disk does not give it") from None
-            if part.format != "FLAC" or not count or count != (part.frames or count):
+            if part.format != "FLAC" or not count or count != part.frames:
                 raise Failed(error.error_string, count) from None
             if not part.padded:
                 raise AudioError("what follows its last frame is no FLAC") from None
@@ -102,6 +104,24 @@ def blocks(
     if count < announced < _UNKNOWN:
         raise Failed(cut_short(announced, count, "samples of each channel"), count)
     check_count(part, count)
+
+
+def _read(sound: SoundFile, size: int) -> Iterator[NDArray[np.float32]]:
+    """Yields blocks; the last one, too, if libsndfile raises an error behind it."""
+    while True:
+        block = np.full((size, sound.channels), np.nan, np.float32)
+        try:
+            got = sound.read(size, out=block)
+        except soundfile.LibsndfileError:
+            # It does not say how many samples it gave, but they are none of the NaN.
+            missing = np.isnan(block[:, -1])
+            got = block[: int(missing.argmax()) if missing.any() else size]
+            if len(got):
+                yield got
+            raise
+        if not len(got):
+            return
+        yield got
 
 
 def check_count(part: Part, count: int) -> None:

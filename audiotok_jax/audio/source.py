@@ -30,8 +30,8 @@ class Source:
         self._block = b""
 
     def at(self, place: int, count: int) -> bytes:
-        """Up to `count` bytes from `place` on, less where the file ends."""
-        count = max(0, min(count, self.size - place))
+        """Up to `count` bytes from `place` on, less where the file ends; none before it begins."""
+        count = max(0, min(count, self.size - place)) if place >= 0 else 0
         skip = place - self._start
         if skip < 0 or skip + count > len(self._block):
             self.file.seek(place)

@@ -38,14 +38,14 @@ def parts(source: Source) -> list[Part]:
         part = _read(source, place)
         if part is None:
             behind = tags.after(source, place, source.size)
-            if behind == place:
+            if behind == place and tags.before(source, place, source.size) > place:
                 break
-            place = behind
+            place = source.size if behind == place else behind
         else:
             found.append(part)
             place = max(part.stop, place + 1)
-    if found and place < source.size:
-        rest = source.size - place
+    rest = source.size - place
+    if found and rest > 1:  # one byte is padding, or nothing that a sample fits into
         fault = f"{rest} bytes from byte {place} on, behind the audio, are no audio"
         found.append(Part("", "", source.size, (), fault))
     return found

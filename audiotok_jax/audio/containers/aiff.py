@@ -16,9 +16,9 @@ _SOX = range(0x7EFF_0000, 0x7F00_0200)  # what sox announces to a pipe
 
 def aiff(source: Source, start: int, end: int) -> Part | None:
     """Reads the chunks of a file; None if it is none."""
-    form = source.at(start + 8, 4)
-    if source.at(start, 4) != b"FORM" or form not in (b"AIFF", b"AIFC"):
+    if not _begins(source, start):
         return None
+    form = source.at(start + 8, 4)
     other, common, body, size = b"", b"", 0, -1
     stop = place = start + 12
     announced = source.number(start + 4, 4, "big")
@@ -34,8 +34,9 @@ def aiff(source: Source, start: int, end: int) -> Part | None:
         elif kind == b"SSND":
             body, size = place + 16 + source.number(place + 8, 4, "big"), length - 8
             if _unknown(length, place, end, source):
-                size = end - body if common else -1
-                stop = place = end
+                stop = source.find(b"FORM", body, end, lambda at: _begins(source, at))
+                stop = end if stop < 0 else stop
+                size = stop - body
                 break
         stop = place = min(end, place + 8 + length + length % 2)
     if not body or len(common) < 18:
@@ -76,6 +77,10 @@ def _part(
     header = b"FORM" + struct.pack(">I", 4 + len(chunks) + there) + form + chunks
     pieces = (header, range(body, body + there))
     return Part("AIFF", "aiff", stop, pieces, fault, frames, True)
+
+
+def _begins(source: Source, place: int) -> bool:
+    return source.at(place, 4) == b"FORM" and source.at(place + 8, 4) in (b"AIFF", b"AIFC")
 
 
 def _unknown(length: int, place: int, end: int, source: Source) -> bool:

@@ -7,6 +7,14 @@ from audiotok_jax.audio.source import Source
 
 _ISO = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"sidx")
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+# What may stand in a segment, or in a cluster, of a length that is not known.
+_IN_SEGMENT = frozenset(
+    bytes.fromhex(name)
+    for name in (
+        "114d9b74 1549a966 1654ae6b 1f43b675 1c53bb6b 1941a469 1043a770 1254c367 ec bf "
+        "e7 a7 ab a3 a0 af 5854"
+    ).split()
+)
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
@@ -53,7 +61,7 @@ def matroska(source: Source, start: int, end: int) -> Part | None:
     fault = ""
     while place < end:
         kind, size, body = _element(source, place)
-        if not kind or (kind == _EBML and place > start):
+        if kind not in (_SEGMENT if place > start else _EBML, *_IN_SEGMENT):
             break
         if size is None:  # as a stream has it: what is in it comes next
             place = body
@@ -78,7 +86,10 @@ def asf(source: Source, start: int, end: int) -> Part | None:
     limit = start + source.number(start + 16, 8)
     while place + 24 <= min(end, limit):
         size = source.number(place + 16, 8)
-        if source.at(place, 16) == _ASF_FILE and not source.number(place + 88, 4) & 1:
+        if source.at(place, 16) == _ASF_FILE and source.number(place + 88, 4) & 1:
+            stop = source.find(_ASF, limit, end)  # a broadcast, whose length was not known
+            stop = end if stop < 0 else stop
+        elif source.at(place, 16) == _ASF_FILE:
             announced = source.number(place + 40, 8)
             if start + announced > end:
                 fault = f"cut short: its header announces {announced} bytes, it has {end - start}"

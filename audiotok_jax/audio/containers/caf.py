@@ -30,15 +30,16 @@ def caf(source: Source, start: int, end: int) -> Part | None:
         if kind == b"data":
             stop = body + size
             if size <= 4 and source.after_zeros(min(end, body + 4), end) < end:
-                stop = end
-                if 0 <= size:  # an empty one may be followed by chunks
-                    stop = body + size if source.at(body + size, 4).isalpha() else end
+                next_one = source.find(b"caff\0\1\0\0desc", body, end)
+                stop = end if next_one < 0 else next_one
+                if 0 <= size and source.at(body + size, 4).isalpha():
+                    stop = body + size  # an empty one, followed by chunks
             if stop > end:
                 stop, fault = end, cut_short(size, end - body)
             found = body + 4, max(body + 4, stop)
             if stop - body != size:
                 head = source.at(start, place + 4 - start)
-                pieces = (head, struct.pack(">q", stop - body), range(body, end))
+                pieces = (head, struct.pack(">q", stop - body), range(body, stop))
             place = stop
         else:
             if size < 0:

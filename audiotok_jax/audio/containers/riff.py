@@ -74,9 +74,10 @@ def w64(source: Source, start: int, end: int) -> Part | None:
         if kind == b"data" + _W64_CHUNK:
             stop, fault = body + size - 24, ""
             if size <= 24 and not _is_w64_chunk(source, body) and body < end:
-                stop = end
-            elif size >= 2**62:
-                stop = end
+                size = 2**63
+            if size >= 2**62:
+                stop = source.find(_W64_RIFF, body, end)
+                stop = end if stop < 0 else stop
             elif stop > end:
                 stop, fault = end, cut_short(size - 24, end - body)
             found = _rebuilt("W64", "w64", "little", fmt, fact, source, body, max(body, stop))

@@ -49,6 +49,8 @@ def before(source: Source, start: int, end: int) -> int:
         if place == end or place < start:
             return end
         end = place
+        if end == start:
+            return end
 
 
 def _behind(source: Source, place: int, end: int, marks: tuple[bytes, ...]) -> int:
