@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from audiotok_jax import signals, streams
-from audiotok_jax.jobs import AUDIO_SUFFIXES, TOKEN_SUFFIXES, complain
+from audiotok_jax.jobs import AUDIO_SUFFIXES, TOKEN_SUFFIXES, complain, tell_warnings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         SIGTERM with 143 and SIGHUP with 129.
     """
     streams.prepare()
+    tell_warnings()
     try:
         with signals.ending():
             args = _arguments(argv)
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument(
         "--compact", action="store_true", help="entropy-code the tokens of .atok, in fewer bits"
     )
+    _reading(encode)
     _model(encode)
     _force(encode)
 
@@ -114,6 +116,7 @@ tokens, ratio compares them with samples of 16 bits, the speeds are multiples of
     )
     _inputs(roundtrip, "audio files, folders of them, or - for standard input")
     roundtrip.add_argument("-o", "--out", type=_path, required=True, help="a folder")
+    _reading(roundtrip)
     _model(roundtrip)
     _force(roundtrip)
 
@@ -487,6 +490,7 @@ on where it was stopped, however that was. What cannot be read is listed in OUT/
         metavar="N",
         help="stop at more than N clips that cannot be read",
     )
+    _reading(run)
     _model(run)
 
 
@@ -536,6 +540,7 @@ tokens alone. Listen to both.""",
         help="shown with each clip of up to a minute, as `audiotok evaluate` names them; "
         'default: %(default)s; "" for none',
     )
+    _reading(page)
     _force(page)
 
 
@@ -565,6 +570,29 @@ def _path(text: str) -> str:
 
 def _inputs(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help=what)
+
+
+def _reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--channel",
+        type=_channel,
+        default="mix",
+        metavar="left|right|N|mix",
+        help="take one channel, by number from 1, or the mean of all; default: %(default)s",
+    )
+    parser.add_argument(
+        "--truncated",
+        choices=("refuse", "keep"),
+        default="refuse",
+        help="what to do with audio that is cut or damaged; keep takes what is there, and says "
+        "what; default: %(default)s",
+    )
+
+
+def _channel(text: str) -> str:
+    if text not in ("left", "right", "mix") and not (text.isdecimal() and 1 <= int(text) <= 32):
+        raise argparse.ArgumentTypeError("must be left, right, mix or a number from 1 to 32")
+    return text
 
 
 def _out(parser: argparse.ArgumentParser, what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import unicodedata
@@ -209,6 +210,18 @@ def complain(error: BaseException) -> None:
         tell(f"{os.fsdecode(error.filename)}: {error.strerror}")
     else:
         tell(str(error) or type(error).__name__)
+
+
+class _Teller(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(record.getMessage())
+
+
+def tell_warnings() -> None:
+    """Makes what this package warns of a line on standard error as all others."""
+    ours = logging.getLogger("audiotok_jax")
+    if not any(isinstance(handler, _Teller) for handler in ours.handlers):
+        ours.addHandler(_Teller())
 
 
 def tell(message: str) -> None:

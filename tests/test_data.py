@@ -559,7 +559,9 @@ def damaged(folder, tmp_path_factory) -> Path:
     (root / "empty.flac").write_bytes(b"")
     (root / "text.wav").write_bytes(b"no audio at all")
     soundfile.write(root / "short.wav", np.zeros(1599), RATE)
-    (root / "cut.flac").write_bytes(good[: len(good) // 2])
+    middle = len(good) // 2
+    (root / "bad.flac").write_bytes(good[:middle] + bytes(2000) + good[middle + 2000 :])
+    (root / "cut.flac").write_bytes(good[:middle])
     wave = np.zeros(40000, np.float32)
     wave[30000] = np.nan
     soundfile.write(root / "nan.wav", wave, RATE, "FLOAT")
@@ -573,11 +575,11 @@ def damaged_clips(damaged) -> sources.Clips:
 
 def test_what_the_header_shows_to_be_bad_is_listed_with_the_reason(damaged, damaged_clips):
     found = {Path(path).name: reason for path, reason in damaged_clips.skipped}
-    assert found.keys() == {"empty.flac", "text.wav", "short.wav"}
+    assert found.keys() == {"empty.flac", "text.wav", "short.wav", "cut.flac"}
     assert found["empty.flac"] == "the file is empty"
     assert found["short.wav"] == "0.100 s is too short; at least 0.1 s is needed"
     assert [clip.name for clip in damaged_clips] == [
-        "cut.flac", "good.flac", "good2.flac", "nan.wav",
+        "bad.flac", "good.flac", "good2.flac", "nan.wav",
     ]  # fmt: skip
 
 
@@ -585,7 +587,7 @@ def test_what_turns_out_to_be_bad_is_replaced_alike_for_all_who_read_it(damaged_
     data = batches(damaged_clips)
     drawn = [next(data) for _ in range(30)]
     found = {Path(path).name: reason for path, reason in data.skipped}
-    assert found.keys() == {"cut.flac", "nan.wav"}
+    assert found.keys() == {"bad.flac", "nan.wav"}
     assert found["nan.wav"] == "samples hold NaN or infinity"
     assert set(np.concatenate([batch.clip for batch in drawn])) == {1, 2}
     data.set_state({"step": 17})
@@ -599,7 +601,7 @@ def test_worker_processes_change_nothing(damaged_clips):
     expected = draw(damaged_clips, 27)
     data = batches(damaged_clips, workers=2)
     assert_same([next(data) for _ in range(10)], expected[:10])
-    assert {Path(path).name for path, _ in data.skipped} == {"cut.flac", "nan.wav"}
+    assert {Path(path).name for path, _ in data.skipped} == {"bad.flac", "nan.wav"}
     data.set_state({"step": 20})
     assert_same([next(data) for _ in range(7)], expected[20:])
     data.close()
@@ -634,11 +636,11 @@ def test_a_built_dataset_holds_what_can_be_read_and_lists_the_rest(damaged, tmp_
     arguments = ["data", "build", str(damaged), "--name", "speech", "--out", str(out)]
     assert main(arguments) == 0
     said = capsys.readouterr()
-    assert "2 clips" in said.out and "5 left out" in said.err
+    assert "2 clips" in said.out and "6 left out" in said.err
     folder = out / "speech" / "1.0.0"
     skipped = [json.loads(line) for line in (folder / "skipped.jsonl").read_text().splitlines()]
     assert {Path(one["path"]).name for one in skipped} == {
-        "empty.flac", "text.wav", "short.wav", "cut.flac", "nan.wav",
+        "empty.flac", "text.wav", "short.wav", "cut.flac", "bad.flac", "nan.wav",
     }  # fmt: skip
     found = sources.open_clips([f"tfds:{folder}"], RATE)
     for number, name in enumerate(("good.flac", "good2.flac")):

@@ -1,6 +1,6 @@
 """Reads, resamples and writes audio in constant memory, as mono float32."""
 
-from audiotok_jax.audio.reading import KEEP, REFUSE, Reading, read, stream
+from audiotok_jax.audio.reading import KEEP, PLAIN, REFUSE, Reading, read, stream
 from audiotok_jax.audio.resampling import Resampler, resample_stream
 from audiotok_jax.audio.samples import (
     MAX_CHANNELS,
@@ -22,6 +22,7 @@ __all__ = [
     "KEEP",
     "MAX_CHANNELS",
     "MIX",
+    "PLAIN",
     "RATES",
     "REFUSE",
     "SUFFIXES",

@@ -24,9 +24,9 @@ def is_there() -> bool:
 
 
 def blocks(
-    source: Source, part: Part, name: str, block_seconds: float
+    source: Source, part: Part, name: str, block_seconds: float, wanted_rate: int = 0
 ) -> Generator[Any, None, None]:
-    """Decodes a part.
+    """Decodes a part, at `wanted_rate` Hz if that is not 0.
 
     Yields:
         The sample rate in Hz, then float32 (n, channels) blocks.
@@ -61,6 +61,7 @@ def blocks(
                 f"{len(streams)} streams of audio run side by side; extract one of them, with "
                 "ffmpeg -map 0:a:0 and so on"
             )
+        rate = wanted_rate or rate
         check_layout(rate, channels)
         yield rate
         size = block_frames(block_seconds, rate, channels) * channels * 4

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,12 +34,16 @@ class Reading(NamedTuple):
     truncated: str = REFUSE
 
 
+PLAIN = Reading()
+
+
 def stream(
     path: str | os.PathLike[str],
     block_seconds: float = 10.0,
     *,
     channel: str | int = MIX,
     truncated: str = REFUSE,
+    name: str | None = None,
 ) -> tuple[int, Iterator[NDArray[np.float32]]]:
     """Opens an audio file to be read block by block in constant memory.
 
@@ -53,6 +57,7 @@ def stream(
         channel: "mix", the mean of all; "left", "right" or a number from 1: that one alone.
         truncated: what to do with a file that is cut or damaged, or of which something is left
             over: "refuse" raises; "keep" reads what is there, and logs a warning that says what.
+        name: what errors call the file; None is its path.
 
     Returns:
         The sample rate in Hz, and an iterator of float32 (n,), n >= 1.
@@ -69,7 +74,9 @@ def stream(
     check_channel(channel)
     if truncated not in (REFUSE, KEEP):
         raise AudioError(f"truncated must be {REFUSE} or {KEEP}, not {truncated!r}")
-    blocks = _named(path, block_seconds, Reading(channel, truncated))
+    if name is None:
+        name = "standard input" if os.fspath(path) == "-" else os.fspath(path)
+    blocks = _named(path, name, block_seconds, Reading(channel, truncated))
     return next(blocks), blocks  # having started, it closes what it opened, whatever comes
 
 
@@ -99,10 +106,9 @@ def read(
 
 
 def _named(
-    path: str | os.PathLike[str], block_seconds: float, reading: Reading
+    path: str | os.PathLike[str], name: str, block_seconds: float, reading: Reading
 ) -> Generator[Any, None, None]:
     """Yields the sample rate in Hz, then mono blocks; errors begin with the name of the file."""
-    name = "standard input" if os.fspath(path) == "-" else os.fspath(path)
     try:
         with open_regular(path, name) as file:
             yield from _joined(Source(file), name, block_seconds, reading)
@@ -166,12 +172,9 @@ def _decoded(
             )
         yield from ffmpeg.blocks(source, part, name, block_seconds)
         return
-    given = False
     try:
         with closing(sndfile.blocks(source, part, name, block_seconds)) as blocks:
-            for block in blocks:
-                given = True
-                yield block
+            yield from blocks
         return
     except sndfile.Failed as failed:
         failure = failed
@@ -180,17 +183,11 @@ def _decoded(
             f"libsndfile cannot read this ({failure.reason}); if it is whole, install ffmpeg "
             "(Debian package `ffmpeg`)"
         )
-    yield from _rest(source, part, name, block_seconds, failure.frames, given)
-
-
-def _rest(
-    source: Source, part: Part, name: str, block_seconds: float, done: int, begun: bool
-) -> Generator[Any, None, None]:
-    """What ffmpeg makes of a part behind the frames that libsndfile gave before it gave up."""
-    with ExitStack() as stack:
-        blocks = stack.enter_context(closing(ffmpeg.blocks(source, part, name, block_seconds)))
+    # It goes on behind what libsndfile gave before it gave up.
+    done = failure.frames
+    with closing(ffmpeg.blocks(source, part, name, block_seconds, failure.rate)) as blocks:
         rate = next(blocks)
-        if not begun:
+        if not failure.rate:
             yield rate
         for block in blocks:
             rest = block[done:]

@@ -30,13 +30,15 @@ class Failed(Exception):
     Attributes:
         reason: as it says.
         frames: that came before.
+        rate: of them in Hz; 0 if it is not known.
     """
 
-    def __init__(self, reason: str, frames: int = 0) -> None:
+    def __init__(self, reason: str, frames: int = 0, rate: int = 0) -> None:
         """See the class."""
         super().__init__(reason)
         self.reason = reason.rstrip(".") or "it says no reason"
         self.frames = frames
+        self.rate = rate
 
 
 class SoundFile(soundfile.SoundFile):
@@ -71,7 +73,7 @@ def blocks(
     """
     with ExitStack() as stack:
         view = View(source, part.pieces)
-        count = 0
+        count = rate = 0
         try:
             if part.endless:
                 # libsndfile would guess where it ends; of a pipe it reads all.
@@ -84,8 +86,9 @@ def blocks(
             # By descriptor, so that the bytes alone and not the suffix say what the format is.
             sound = stack.enter_context(SoundFile(opened, closefd=False))
             check_layout(sound.samplerate, sound.channels)
-            yield sound.samplerate
-            size = block_frames(block_seconds, sound.samplerate, sound.channels)
+            rate = sound.samplerate
+            yield rate
+            size = block_frames(block_seconds, rate, sound.channels)
             for block in _read(sound, size):
                 count += len(block)
                 view.check(name)
@@ -96,13 +99,13 @@ def blocks(
             if error.code == _SYSTEM and opened is not view:
                 raise OSError(f"{name}: the disk does not give it") from None
             if part.format != "FLAC" or not count or count != part.frames:
-                raise Failed(error.error_string, count) from None
+                raise Failed(error.error_string, count, rate) from None
             if not part.padded:
                 raise AudioError("what follows its last frame is no FLAC") from None
             announced = count
         view.check(name)
     if count < announced < _UNKNOWN:
-        raise Failed(cut_short(announced, count, "samples of each channel"), count)
+        raise Failed(cut_short(announced, count, "samples of each channel"), count, rate)
     check_count(part, count)
 
 

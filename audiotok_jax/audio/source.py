@@ -31,7 +31,9 @@ class Source:
 
     def at(self, place: int, count: int) -> bytes:
         """Up to `count` bytes from `place` on, less where the file ends; none before it begins."""
-        count = max(0, min(count, self.size - place)) if place >= 0 else 0
+        count = min(count, self.size - place)
+        if place < 0 or count <= 0:
+            return b""
         skip = place - self._start
         if skip < 0 or skip + count > len(self._block):
             self.file.seek(place)

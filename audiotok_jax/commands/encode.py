@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     coder = entropy.load(args.model) if args.compact else None
     tokenizer = AudioTokenizer.from_pretrained(args.model)
     rate = tokenizer.sample_rate
-    clips = ((_samples(job, rate), rate) for job in plan.jobs)
+    reading = audio.Reading(args.channel, args.truncated)
+    clips = ((_samples(job, rate, reading), rate) for job in plan.jobs)
     with progress("encode", len(plan.jobs)) as advance:
         for clip, pieces in groupby(tokenizer.encode_clips(clips), itemgetter(0)):
             job = plan.jobs[clip]
@@ -46,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
     return plan.finish()
 
 
-def _samples(job: Job, rate: int) -> Iterator[NDArray[np.float32]]:
+def _samples(job: Job, rate: int, reading: audio.Reading) -> Iterator[NDArray[np.float32]]:
     """Reads a clip; where that fails the clip ends, as the others must go on."""
     try:
         job.make_folders()
-        file_rate, blocks = audio.stream(job.source)
+        file_rate, blocks = audio.stream(job.source, **reading._asdict())
         for chunk in audio.resample_stream(blocks, file_rate, rate):
             job.num_samples += len(chunk)
             yield chunk

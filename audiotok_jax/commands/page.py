@@ -23,11 +23,12 @@ def run(args: argparse.Namespace) -> int:
     measured, left_out = _metrics(args.metrics)
     names = args.model or [pretrained.DEFAULT]
     models = [Model(name, AudioTokenizer.from_pretrained(name)) for name in names]
+    reading = audio.Reading(args.channel, args.truncated)
     failed = False
     with replacing_folder(args.out) as place, progress("page", len(sources)) as advance:
         for line in left_out:
             tell(line)
-        maker = ClipMaker(site.clips_folder(place), models, measured)
+        maker = ClipMaker(site.clips_folder(place), models, measured, reading)
         clips = []
         for source, name in sources.items():
             try:

@@ -25,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
     if not plan.jobs:
         return plan.finish()
     tokenizer = AudioTokenizer.from_pretrained(args.model)
+    reading = audio.Reading(args.channel, args.truncated)
     # Compiles both directions, so that the table shows the speed of the work alone.
     tokenizer.decode(tokenizer.encode(np.zeros(1, np.float32), tokenizer.sample_rate))
     rows: list[tuple[str, ...]] = [
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     with progress("roundtrip", len(plan.jobs)) as advance:
         for job in plan.jobs:
             try:
-                rows.append(_compare(job, tokenizer))
+                rows.append(_compare(job, tokenizer, reading))
             except (ValueError, OSError) as error:
                 job.fail(error)
             advance(job.num_samples / tokenizer.sample_rate, 1)
@@ -42,11 +43,11 @@ def run(args: argparse.Namespace) -> int:
     return plan.finish()
 
 
-def _compare(job: Job, tokenizer: AudioTokenizer) -> tuple[str, ...]:
+def _compare(job: Job, tokenizer: AudioTokenizer, reading: audio.Reading) -> tuple[str, ...]:
     """Takes one clip through the codec, writes all four files and returns the row about it."""
     rate = tokenizer.sample_rate
     job.make_folders()
-    wave, _ = audio.read(job.source, rate)
+    wave, _ = audio.read(job.source, rate, **reading._asdict())
     job.num_samples = len(wave)
     start = time.perf_counter()
     tokens = tokenizer.encode(wave, rate)

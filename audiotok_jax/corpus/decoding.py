@@ -46,11 +46,13 @@ class Shape(NamedTuple):
         sample_rate: in Hz.
         size: samples in the middle of a window.
         halo: samples before and after them.
+        reading: how audio is read.
     """
 
     sample_rate: int
     size: int
     halo: int
+    reading: audio.Reading = audio.PLAIN
 
     @property
     def length(self) -> int:
@@ -58,9 +60,9 @@ class Shape(NamedTuple):
         return self.halo + self.size + self.halo
 
 
-def shape_of(config: CodecConfig, window: int) -> Shape:
+def shape_of(config: CodecConfig, window: int, reading: audio.Reading = audio.PLAIN) -> Shape:
     """The windows of `window` tokens that a codec takes."""
-    return Shape(config.sample_rate, window * config.hop_length, config.encoder_halo)
+    return Shape(config.sample_rate, window * config.hop_length, config.encoder_halo, reading)
 
 
 class Piece(NamedTuple):
@@ -90,7 +92,7 @@ def pieces(original: Original, shape: Shape) -> Iterator[Piece]:
     """
     held = None
     try:
-        with opened(original) as (rate, chunks):
+        with opened(original, shape.reading) as (rate, chunks):
             wave = audio.resample_stream(chunks, rate, shape.sample_rate)
             for data, samples in cut(wave, shape.size, shape.halo, 0.0):
                 if held is not None:
@@ -107,22 +109,24 @@ def pieces(original: Original, shape: Shape) -> Iterator[Piece]:
 
 
 @contextmanager
-def opened(original: Original) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
+def opened(
+    original: Original, reading: audio.Reading = audio.PLAIN
+) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
     """Gives the sample rate in Hz and the chunks of a clip."""
     path, container = original.path, original.container
     if original.fault:
         raise audio.AudioError(original.fault)
     if container.endswith(tars.SUFFIX):  # first, as a member may have the name of a URL
-        with _copied(_member(original), path) as copy:
-            yield audio.stream(copy, BLOCK_SECONDS)
+        with _copied(_member(original)) as copy:
+            yield audio.stream(copy, BLOCK_SECONDS, name=path, **reading._asdict())
     elif container:
         from audiotok_jax.data import datasets  # imports TFDS, which takes half a second
 
         record = datasets.open_records(container)[original.offset]
         yield datasets.rate_of(record), [record["audio"]]
     elif REMOTE in path and not path.startswith(_LOCAL):
-        with _copied(_remote(path), path) as copy:
-            yield audio.stream(copy, BLOCK_SECONDS)
+        with _copied(_remote(path)) as copy:
+            yield audio.stream(copy, BLOCK_SECONDS, name=path, **reading._asdict())
     else:
         local = unquote(path.removeprefix(_LOCAL)) if path.startswith(_LOCAL) else path
         mode = os.stat(local).st_mode
@@ -130,20 +134,17 @@ def opened(original: Original) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
             raise audio.AudioError("is a pipe, not an audio file")
         if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # which may never end
             raise audio.AudioError("is a device, not an audio file")
-        yield audio.stream(local, BLOCK_SECONDS)
+        yield audio.stream(local, BLOCK_SECONDS, **reading._asdict())
 
 
 @contextmanager
-def _copied(blocks: Iterator[bytes], path: str) -> Iterator[str]:
-    """Gives the path of a temporary copy, which no error of `audio` shows."""
+def _copied(blocks: Iterator[bytes]) -> Iterator[str]:
+    """Gives the path of a temporary copy."""
     with tempfile.NamedTemporaryFile() as copy:
         for block in blocks:
             copy.write(block)
         copy.flush()
-        try:
-            yield copy.name
-        except audio.AudioError as error:
-            raise audio.AudioError(str(error).replace(copy.name, path)) from None
+        yield copy.name
 
 
 def _member(original: Original) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Self
 import pyarrow
 import pyarrow.parquet
 
+from audiotok_jax import audio
 from audiotok_jax.corpus.inputs import Original, as_text
 from audiotok_jax.files import replacing
 
@@ -58,6 +59,8 @@ class Settings:
         compact: whether tokens are entropy-coded.
         prior: `Prior.id` of what codes them, or "".
         shard_clips: clips in a shard.
+        channel: which one is taken; see `audio.stream`.
+        truncated: what becomes of audio that is cut; see `audio.stream`.
     """
 
     inputs: tuple[str, ...]
@@ -72,6 +75,13 @@ class Settings:
     compact: bool
     prior: str
     shard_clips: int
+    channel: str = audio.MIX
+    truncated: str = audio.REFUSE
+
+    @property
+    def reading(self) -> audio.Reading:
+        """How audio is read."""
+        return audio.Reading(self.channel, self.truncated)
 
     @property
     def about(self) -> dict[str, Any]:

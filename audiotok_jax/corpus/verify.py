@@ -58,7 +58,7 @@ def check_tokens(corpus: Corpus, tokenizer: AudioTokenizer, sample: int) -> Iter
         original = _encoded(corpus, *corpus.done[part])[number - int(corpus.starts[part])]
         try:
             entry = corpus[number]
-            with decoding.opened(original) as (rate, chunks):
+            with decoding.opened(original, corpus.plan.settings.reading) as (rate, chunks):
                 pieces = [tokens for _, tokens in tokenizer.encode_clips([(chunks, rate)])]
         except (ValueError, OSError) as error:
             yield f"{original.id}: cannot be encoded again: {error}"

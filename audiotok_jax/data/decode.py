@@ -80,7 +80,8 @@ def read(path: str, sample_rate: int, start: int, stop: int) -> NDArray[np.int16
     """
     if start:
         with suppress(soundfile.LibsndfileError), soundfile.SoundFile(path) as file:
-            if file.format in _EXACT and file.samplerate == sample_rate:
+            exact = file.format == "FLAC" or (file.format in _EXACT and _is_plain(path))
+            if exact and file.samplerate == sample_rate:
                 file.seek(start)
                 part = file.read(stop - start, "float32", always_2d=True)
                 if len(part) == stop - start:
@@ -94,6 +95,14 @@ def read(path: str, sample_rate: int, start: int, stop: int) -> NDArray[np.int16
         if done > stop:  # and not at `stop`: the end shows whether the file was cut short
             break
     return np.concatenate(found)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether libsndfile finds by itself what is in a file: one recording with a right header."""
+    with open(path, "rb") as file:
+        source = Source(file)
+        parts = containers.parts(source)
+        return len(parts) == 1 and parts[0].pieces == (range(source.size),)
 
 
 def to_pcm(wave: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -84,7 +84,11 @@ class ClipMaker:
     """
 
     def __init__(
-        self, folder: Path, models: Sequence[Model], measured: Sequence[metrics.Metric]
+        self,
+        folder: Path,
+        models: Sequence[Model],
+        measured: Sequence[metrics.Metric],
+        reading: audio.Reading = audio.PLAIN,
     ) -> None:
         """Checks the models.
 
@@ -92,6 +96,7 @@ class ClipMaker:
             folder: that the files are written to.
             models: at least one.
             measured: the metrics of the page.
+            reading: how sources are read.
 
         Raises:
             ValueError: two models are the same, or differ in their sample rate.
@@ -99,6 +104,7 @@ class ClipMaker:
         self._folder = folder
         self._models = models
         self._metrics = measured
+        self._reading = reading
         self._rate = models[0].tokenizer.sample_rate
         self._made = 0
         seen: dict[str, str] = {}
@@ -135,7 +141,7 @@ class ClipMaker:
 
     def _make(self, source: Path, name: str, stem: str) -> Clip:
         original, original_picture = f"{stem}.original.flac", f"{stem}.original.png"
-        rate, blocks = audio.stream(source)
+        rate, blocks = audio.stream(source, **self._reading._asdict())
         samples = 0
 
         def kept(writer: audio.Writer) -> Iterator[NDArray[np.float32]]:

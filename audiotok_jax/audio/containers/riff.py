@@ -16,6 +16,9 @@ _NAMES = (  # of chunks that hold no samples, four letters each
     b"acid afsp DISP chna levl note labl plst strc MD5  umid minf elm1 regn cart qlty "
 )
 _METADATA = frozenset(_NAMES[at : at + 4] for at in range(0, len(_NAMES), 5))
+_OTHERS = (*_MAGIC, b"OggS", b"fLaC", b"FORM", b"caff", b".snd", b"dns.", b"NIST", b"#!AM")
+"""What begins another file and looks like the name of a chunk."""
+
 _MPEG = (0x50, 0x55)
 _SLACK = 0x1100  # bytes by which headers and whole frames make placeholders smaller
 _BIG = 2**32 - _SLACK
@@ -190,7 +193,7 @@ def _next_chunk(source: Source, body: int, size: int, end: int) -> int:
 
 def _after_metadata(source: Source, place: int, end: int) -> int:
     """The place behind the chunks that follow the samples."""
-    while place + 8 <= end and _is_name(kind := source.at(place, 4)) and kind not in _MAGIC:
+    while place + 8 <= end and _is_name(kind := source.at(place, 4)) and kind not in _OTHERS:
         size = source.number(place + 4, 4)
         if place + 8 + size > end and kind not in _METADATA:
             break

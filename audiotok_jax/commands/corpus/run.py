@@ -38,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
         compact=args.compact,
         prior=coder.prior.id if coder else "",
         shard_clips=args.shard_clips,
+        channel=args.channel,
+        truncated=args.truncated,
     )
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -97,7 +99,7 @@ def _place(model: str | None) -> str:
 def _coded(
     plan: Plan, todo: Sequence[Shard], model: pretrained.Model, args: argparse.Namespace
 ) -> Iterator[Coded]:
-    shape = decoding.shape_of(model.config, WINDOW)
+    shape = decoding.shape_of(model.config, WINDOW, plan.settings.reading)
     if args.engine == "ray":
         from audiotok_jax.corpus.engines import ray  # an extra, and slow to start
 
