@@ -121,6 +121,41 @@ def test_other_rates_and_channels_count_samples_at_the_rate_of_the_model(run, he
     np.testing.assert_array_equal(stored.tokens, saved.encode(read, RATE))
 
 
+def test_a_channel_can_be_chosen_where_the_mix_is_silent(run, here, saved, speech):
+    import soundfile
+
+    wave = speech(9_000)
+    soundfile.write("a.wav", np.stack([wave, -wave], 1), RATE, "FLOAT")
+    soundfile.write("b.wav", np.stack([wave / 2, wave, -wave / 2, -wave], 1), RATE, "FLOAT")
+    for name in ("a", "b"):
+        code, _, err = run("encode", f"{name}.wav")
+        assert code == 1 and err.startswith(f"audiotok: {name}.wav: the channels cancel each other")
+        assert "--channel" in err and err.count("\n") == 1
+    expected = saved.encode(wave, RATE)
+    for name, channel in (("a", "left"), ("a", "1"), ("b", "right"), ("b", "2")):
+        assert run("encode", f"{name}.wav", "--channel", channel, "--force") == (0, "", "")
+        np.testing.assert_array_equal(tf.read(f"{name}.atok").tokens, expected)
+    assert run("roundtrip", "a.wav", "-o", "out", "--channel", "left")[0] == 0
+    np.testing.assert_array_equal(tf.read("out/a.atok").tokens, expected)
+    code, _, err = run("encode", "a.wav", "--channel", "3", "--force")
+    assert code == 1 and err == "audiotok: a.wav: there is no channel 3: there are 2\n"
+    with pytest.raises(SystemExit, match="2"):
+        run("encode", "a.wav", "--channel", "0")
+
+
+def test_what_is_kept_of_cut_audio_is_said_in_a_line(run, here, saved, clip):
+    clip("a.wav", 9_000)
+    data = Path("a.wav").read_bytes()
+    Path("a.wav").write_bytes(data[: 44 + 2 * 8_000])
+    code, _, err = run("encode", "a.wav")
+    assert code == 1 and "cut short" in err and not Path("a.atok").exists()
+    for verb, *options in (("encode",), ("roundtrip", "-o", "out")):
+        code, _, err = run(verb, "a.wav", *options, "--truncated", "keep")
+        assert code == 0 and err.count("\n") == 1
+        assert err.startswith("audiotok: a.wav: cut short") and err.endswith("kept 0.500 s\n")
+    assert tf.read("a.atok").num_samples == tf.read("out/a.atok").num_samples == 8_000
+
+
 @pytest.mark.parametrize("chosen", ["option", "name", "folder"])
 @pytest.mark.parametrize("suffix", jobs.TOKEN_SUFFIXES)
 def test_token_formats(run, clip, saved, suffix, chosen):

@@ -9,6 +9,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -199,6 +200,33 @@ def test_another_request_for_the_same_corpus_is_refused(run, speech, tmp_path, c
     code, _, err = run(folder, **options)
     assert code == 1 and message in err and err.count("\n") == 1
     assert contents(out) == before
+
+
+def test_how_audio_is_read_is_part_of_the_plan(run, model, speech, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    wave = speech(9000)
+    soundfile.write(folder / "a.wav", np.stack([wave, -wave], 1), 16000, "FLOAT")
+    data = (folder / "a.wav").read_bytes()
+    (folder / "b.wav").write_bytes(data[:-8000])
+    pack = tmp_path / "in.tar"
+    with tarfile.open(pack, "w") as tar:
+        tar.add(folder / "b.wav", "b.wav")
+    code, out, err = run(folder)
+    assert code == 0 and "2 clips could not be read" in err
+    how = {"channel": "right", "truncated": "keep"}
+    code, _, err = run(folder, **how)
+    assert code == 1 and "channel mix, and now it is right" in err
+    code, out, err = run(folder, out="kept", **how)
+    assert code == 0 and "could not be read" not in err
+    assert f"{folder / 'b.wav'}: cut short" in err and "kept 0.500 s" in err
+    tokenizer = AudioTokenizer.from_pretrained(model)
+    tokens = corpus.open(out)
+    np.testing.assert_array_equal(tokens.find("a.wav").tokens, tokenizer.encode(-wave, 16000))
+    assert tokens.find("b.wav").num_samples == 8000
+    assert main(["corpus", "verify", str(out), "--model", model]) == 0
+    code, out, err = run(pack, out="tar", **how)
+    assert code == 0 and f"{pack}/b.wav: cut short" in err
 
 
 @pytest.mark.parametrize(
