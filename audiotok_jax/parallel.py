@@ -10,6 +10,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from numpy.typing import NDArray
 
+from audiotok_jax.forking import refuse_forked
+
 AXES = ("data", "fsdp", "model")
 """Rows of a batch are cut along the first two; parameters along the last two."""
 
@@ -27,7 +29,9 @@ def make_mesh(devices: Sequence[jax.Device] | None = None, fsdp: int = 1, model:
     Raises:
         ValueError: the axes do not fit the number of devices, a device is named twice, or the
             axis "model" would reach over two processes (which read different rows).
+        RuntimeError: this process was forked after JAX had started.
     """
+    refuse_forked()
     devices = jax.local_devices() if devices is None else list(devices)
     if not devices or len(set(devices)) < len(devices):
         raise ValueError("devices must name at least one device, and none twice")

@@ -161,7 +161,7 @@ def _read_config(path: Path) -> tuple[CodecConfig, dict[str, Any]]:
 
 
 def _check_fit(name: str, weights: dict[str, NDArray[Any]], config: CodecConfig) -> None:
-    shapes = jax.eval_shape(lambda key: model.init(key, config), jax.random.key(0))
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), config))
     wanted = {k: leaf.shape for k, leaf in flatten_dict(shapes, sep="/").items()}
     for key in sorted(wanted.keys() | weights.keys()):
         found = weights[key].shape if key in weights else None

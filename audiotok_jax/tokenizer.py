@@ -7,12 +7,14 @@ on its window alone, and not on batch mates, on the way the clip came in, or on 
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import operator
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 import jax
@@ -27,6 +29,8 @@ from audiotok_jax.codec import model
 from audiotok_jax.codec.decoder import synthesize
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
+from audiotok_jax.forking import refuse_forked
+from audiotok_jax.settings import pinned
 from audiotok_jax.windows import cut
 
 WINDOW = 256
@@ -52,8 +56,27 @@ class Window(NamedTuple):
     first: bool
 
 
+class _Placed(NamedTuple):
+    """A model on its devices.
+
+    Attributes:
+        params: a copy on each device.
+        mesh: of the devices.
+        rows: windows of a batch, over all devices.
+    """
+
+    params: Params
+    mesh: Mesh
+    rows: int
+
+
 class AudioTokenizer:
     """Speech to one stream of tokens and back.
+
+    The caller's settings of JAX (`jax.config`, `jax.set_mesh`) change nothing here. A pickled
+    tokenizer holds the name or path of its model, which is loaded at the first use, or else the
+    parameters that it was made of. In a process that was forked after JAX had started, whatever
+    computes raises RuntimeError.
 
     Attributes:
         config: shape of the codec.
@@ -87,6 +110,10 @@ class AudioTokenizer:
         Raises:
             ValueError: windows_per_batch is less than 1, or devices is empty.
         """
+        self._placed = _place(params, windows_per_batch, devices)
+        names = None if devices is None else tuple((one.platform, one.id) for one in devices)
+        self._arguments = (windows_per_batch, names)
+        self._source: str | None = None
         self.config = config
         self.model_id = pretrained.identity(params, config) if model_id is None else model_id
         self.bits = config.bits
@@ -95,14 +122,6 @@ class AudioTokenizer:
         self.hop_length = config.hop_length
         self.frame_rate = config.frame_rate
         self.bitrate = config.bitrate
-        self._mesh = parallel.make_mesh(devices)
-        if windows_per_batch is None:
-            windows_per_batch = 1 if _on_cpu(self._mesh) else WINDOWS_PER_BATCH
-        if operator.index(windows_per_batch) < 1:
-            raise ValueError(f"windows_per_batch must be at least 1, not {windows_per_batch}")
-        self._rows = windows_per_batch * self._mesh.devices.size
-        self._static = (config, self._mesh)
-        self._params = parallel.replicate(params, self._mesh)
 
     @classmethod
     def from_pretrained(
@@ -113,7 +132,38 @@ class AudioTokenizer:
     ) -> Self:
         """Loads a released model; see `pretrained.load` for the names, and `__init__`."""
         params, config, model_id, _ = pretrained.load(path_or_name)
-        return cls(params, config, model_id, windows_per_batch, devices)
+        tokenizer = cls(params, config, model_id, windows_per_batch, devices)
+        folder = pretrained.locate(path_or_name)
+        released = folder.parent == pretrained.MODELS  # found by its name, wherever that lies
+        tokenizer._source = folder.name if released else os.path.abspath(folder)
+        return tokenizer
+
+    def __repr__(self) -> str:
+        source = "" if self._source is None else f"{self._source!r}, "
+        shape = f"bits={self.bits}, frame_rate={self.frame_rate:g}"
+        return f"{type(self).__name__}({source}model_id={self.model_id!r}, {shape})"
+
+    def __copy__(self) -> Self:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy.copy(self)  # arrays of JAX do not change
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in self.__dict__.items() if name != "_placed"}
+        if self._source is None and "_placed" in self.__dict__:
+            state["_params"] = jax.device_get(self._placed.params)
+        return state
+
+    @functools.cached_property
+    def _placed(self) -> _Placed:
+        # Of a pickled one, and not before it is used: a pool hangs where unpickling fails.
+        if self._source is not None:
+            return _load(self._source, self.model_id, *self._arguments)
+        windows_per_batch, names = self._arguments
+        return _place(self._params, windows_per_batch, _find_devices(names))
 
     def encode(self, audio: ArrayLike, sample_rate: int) -> NDArray[np.uint16]:
         """Tokens of one clip.
@@ -262,45 +312,103 @@ class AudioTokenizer:
         self, windows: Iterator[Window], live: bool
     ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
         def run() -> Iterator[tuple[list[Window], Array]]:
-            for batch in _batches(windows, 1 if live else self._rows):
-                yield batch, _encode_windows(self._params, self._stack(batch), *self._static)
+            for batch in _batches(windows, 1 if live else self._placed.rows):
+                with self._computing() as (params, *static):
+                    tokens = _encode_windows(params, self._stack(batch), *static)
+                yield batch, tokens
 
         for batch, tokens in run() if live else _ahead(run()):
-            for window, row in zip(batch, np.array(tokens, np.uint16), strict=False):
+            for window, row in zip(batch, _fetch(tokens).astype(np.uint16), strict=False):
                 yield window.clip, row[: window.valid]
 
     def _decode(
         self, windows: Iterator[Window], live: bool
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         def run_controls() -> Iterator[tuple[list[Window], Any]]:
-            for batch in _batches(windows, 1 if live else self._rows):
-                yield batch, _find_controls(self._params, self._stack(batch), *self._static)
+            for batch in _batches(windows, 1 if live else self._placed.rows):
+                with self._computing() as (params, *static):
+                    found = _find_controls(params, self._stack(batch), *static)
+                yield batch, found
 
         def run_synthesis() -> Iterator[tuple[list[Window], Array]]:
             phase = start = 0  # where the next window of the clip starts
             for batch, (found, pitch, advance) in ahead(run_controls()):
-                phases = np.zeros(self._rows, np.uint32)
-                starts = np.zeros(self._rows, np.int32)
-                for i, (window, gained) in enumerate(zip(batch, np.asarray(advance), strict=False)):
+                phases = np.zeros(self._placed.rows, np.uint32)
+                starts = np.zeros(self._placed.rows, np.int32)
+                for i, (window, gained) in enumerate(zip(batch, _fetch(advance), strict=False)):
                     if window.first:
                         phase = start = 0
                     phases[i], starts[i] = phase, start
                     phase = (phase + int(gained)) % 2**32
                     start += WINDOW
-                places = parallel.shard((phases, starts), self._mesh)
-                yield batch, _synthesize_windows((found, pitch, *places), *self._static)
+                with self._computing() as (_, *static):
+                    places = parallel.shard((phases, starts), self._placed.mesh)
+                    wave = _synthesize_windows((found, pitch, *places), *static)
+                yield batch, wave
 
         ahead: Callable[[Iterator[Any]], Iterator[Any]] = iter if live else _ahead
         for batch, wave in ahead(run_synthesis()):
-            for window, row in zip(batch, np.array(wave), strict=False):
+            for window, row in zip(batch, _fetch(wave), strict=False):
                 yield window.clip, row[: window.valid * self.hop_length]
+
+    @contextmanager
+    def _computing(self) -> Iterator[tuple[Params, CodecConfig, Mesh]]:
+        """What the programs below are given, under the settings that they run in."""
+        with pinned(), jax.set_mesh(self._placed.mesh):
+            yield self._placed.params, self.config, self._placed.mesh
 
     def _stack(self, batch: list[Window]) -> Array:
         """Fills the batch up with empty windows and puts it on the devices."""
-        data = np.zeros((self._rows, len(batch[0].data)), batch[0].data.dtype)
+        data = np.zeros((self._placed.rows, len(batch[0].data)), batch[0].data.dtype)
         for i, window in enumerate(batch):
             data[i] = window.data
-        return parallel.shard(data, self._mesh)
+        return parallel.shard(data, self._placed.mesh)
+
+
+@pinned()
+def _place(
+    params: Params, windows_per_batch: int | None, devices: Sequence[jax.Device] | None
+) -> _Placed:
+    mesh = parallel.make_mesh(devices)
+    if windows_per_batch is None:
+        windows_per_batch = 1 if _on_cpu(mesh) else WINDOWS_PER_BATCH
+    if operator.index(windows_per_batch) < 1:
+        raise ValueError(f"windows_per_batch must be at least 1, not {windows_per_batch}")
+    return _Placed(parallel.replicate(params, mesh), mesh, windows_per_batch * mesh.devices.size)
+
+
+@functools.lru_cache(maxsize=2)  # a pool sends the tokenizer with each task
+def _load(
+    source: str,
+    model_id: str,
+    windows_per_batch: int | None,
+    devices: tuple[tuple[str, int], ...] | None,
+) -> _Placed:
+    """The model of a pickled tokenizer; ValueError if another one has taken its place."""
+    found = pretrained.load(source)
+    if found.model_id != model_id:
+        raise ValueError(f"{source}: is model {found.model_id} now, {model_id} was pickled")
+    return _place(found.params, windows_per_batch, _find_devices(devices))
+
+
+def _find_devices(names: tuple[tuple[str, int], ...] | None) -> list[jax.Device] | None:
+    """Devices of this process by platform and number; ValueError if one is not here."""
+    if names is None:
+        return None
+    refuse_forked()
+    here = {(one.platform, one.id): one for one in jax.local_devices()}
+    if missing := [
+        f"{platform}:{number}" for platform, number in names if (platform, number) not in here
+    ]:
+        raise ValueError(
+            f"a pickled tokenizer names devices that are not here: {', '.join(missing)}"
+        )
+    return [here[name] for name in names]
+
+
+@pinned()
+def _fetch(array: Array) -> NDArray[Any]:
+    return np.array(array)
 
 
 def _on_cpu(mesh: Mesh) -> bool:
@@ -324,10 +432,7 @@ def _on_each_device(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable
     return one_by_one if _on_cpu(mesh) else function
 
 
-# Precision "highest": else accelerators round the factors of products of float32 matrices to
-# fewer bits, and tokens would differ more between backends.
 @functools.partial(jax.jit, static_argnums=(2, 3))
-@jax.default_matmul_precision("highest")
 def _encode_windows(params: Params, waves: Array, config: CodecConfig, mesh: Mesh) -> Array:
     def encode(params: Params, waves: Array) -> Array:
         return model.encode_window(params, config, waves)
@@ -336,7 +441,6 @@ def _encode_windows(params: Params, waves: Array, config: CodecConfig, mesh: Mes
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
-@jax.default_matmul_precision("highest")
 def _find_controls(params: Params, tokens: Array, config: CodecConfig, mesh: Mesh) -> Any:
     def find(params: Params, tokens: Array) -> Any:
         return model.window_controls(params, config, tokens)

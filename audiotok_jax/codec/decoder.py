@@ -20,6 +20,7 @@ from audiotok_jax.codec.blocks import ConvNeXtStack, Dense
 from audiotok_jax.codec.source import harmonics, noise, phase_advances, phase_steps
 from audiotok_jax.codec.spectral import frame, hann, minimum_phase, overlap_add
 from audiotok_jax.config import CodecConfig
+from audiotok_jax.settings import pinned
 
 
 class Controls(NamedTuple):
@@ -82,6 +83,7 @@ def _inner_steps(pitch: Array, config: CodecConfig) -> Array:
     return phase_steps(pitch[:, 1:], config)
 
 
+@pinned()
 def synthesize(
     controls: Controls, pitch: Array, phase: Array, start: Array, config: CodecConfig
 ) -> Array:

@@ -20,10 +20,12 @@ from audiotok_jax.codec import quantizer
 from audiotok_jax.codec.decoder import Controls, Decoder, phase_advance, pick_pitch, synthesize
 from audiotok_jax.codec.encoder import Encoder
 from audiotok_jax.config import CodecConfig
+from audiotok_jax.settings import pinned
 
 Params = dict[str, Any]
 
 
+@pinned()
 def init(key: Array, config: CodecConfig) -> Params:
     """Fresh parameters: {"encoder": tree, "decoder": tree} of float32 arrays."""
     encoder_key, decoder_key = jax.random.split(key)
@@ -35,6 +37,7 @@ def init(key: Array, config: CodecConfig) -> Params:
     }
 
 
+@pinned()
 def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32) -> Array:
     """Latents before quantization, on the unit sphere.
 
@@ -47,6 +50,7 @@ def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.fl
     return quantizer.normalize(Encoder(config, dtype).apply({"params": params["encoder"]}, wave))
 
 
+@pinned()
 def controls(
     params: Params, config: CodecConfig, codes: Array, dtype: Any = jnp.float32
 ) -> Controls:
@@ -61,6 +65,7 @@ def controls(
     return Decoder(config, dtype).apply({"params": params["decoder"]}, codes)
 
 
+@pinned()
 def encode_window(
     params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32
 ) -> Array:
@@ -75,6 +80,7 @@ def encode_window(
     return quantizer.to_tokens(latent(params, config, wave, dtype))
 
 
+@pinned()
 def window_controls(
     params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.float32
 ) -> tuple[Controls, Array, Array]:
@@ -92,6 +98,7 @@ def window_controls(
     return found, pitch, phase_advance(pitch, config)
 
 
+@pinned()
 def encode(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32) -> Array:
     """Tokens of whole clips.
 
@@ -106,6 +113,7 @@ def encode(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.fl
     return encode_window(params, config, jnp.pad(wave, ((0, 0), (halo, halo + rest))), dtype)
 
 
+@pinned()
 def decode(params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.float32) -> Array:
     """Waveforms of whole token streams.
 

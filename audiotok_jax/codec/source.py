@@ -77,6 +77,9 @@ def harmonics(steps: Array, phase: Array, config: CodecConfig) -> Array:
 def noise(start: Array, frames: int, config: CodecConfig) -> Array:
     """White noise of unit variance that is a function of the position in the clip alone.
 
+    The numbers of `jax.random.normal` with a key of each frame, spelt out: what that draws depends
+    on settings that are read when the caller's program is lowered.
+
     Args:
         start: int32 (B,), index of the first frame; may be negative.
         frames: number of frames T.
@@ -84,10 +87,22 @@ def noise(start: Array, frames: int, config: CodecConfig) -> Array:
     Returns:
         float32 (B, T * hop_length).
     """
-    key = jax.random.key(0)
+    key = jax.random.wrap_key_data(jnp.zeros(2, jnp.uint32), impl="threefry2x32")
+    samples = jnp.arange(config.hop_length, dtype=jnp.uint32)
 
     def one(index: Array) -> Array:
-        return jax.random.normal(jax.random.fold_in(key, index), (config.hop_length,))
+        words = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, index), samples)
+        high, low = jnp.moveaxis(jax.random.key_data(words), -1, 0)
+        return _normal(high ^ low)
 
     index = (start[:, None] + jnp.arange(frames, dtype=jnp.int32)).astype(jnp.uint32)
     return jax.vmap(jax.vmap(one))(index).reshape(start.shape[0], -1)
+
+
+def _normal(bits: Array) -> Array:
+    """Standard normal numbers of random bits, uint32 -> float32."""
+    one = np.float32(1)
+    mantissa = (bits >> 9) | one.view(np.uint32)
+    lowest = np.nextafter(-one, np.float32(0))
+    uniform = (jax.lax.bitcast_convert_type(mantissa, jnp.float32) - one) * (one - lowest) + lowest
+    return np.float32(np.sqrt(2)) * jax.lax.erf_inv(jnp.maximum(lowest, uniform))

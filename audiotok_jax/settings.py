@@ -1,0 +1,37 @@
+"""The settings of JAX that the package runs under, whatever its caller has set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import jax
+
+from audiotok_jax.forking import refuse_forked
+
+
+@contextmanager
+def pinned(precision: str = "highest") -> Iterator[None]:
+    """Pins what would change results or raise; also a decorator, `@pinned()`, of what is traced.
+
+    Settings that only tell more (`jax_log_compiles`, `jax_debug_nans`) stay as they are.
+
+    Args:
+        precision: of products of float32 matrices, as `jax.default_matmul_precision` takes it.
+            Below "highest", accelerators round their factors to fewer bits.
+
+    Raises:
+        RuntimeError: this process was forked after JAX had started.
+    """
+    refuse_forked()
+    with (
+        jax.enable_x64(False),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        jax.default_matmul_precision(precision),
+        jax.default_prng_impl("threefry2x32"),
+        jax.threefry_partitionable(True),
+        jax.transfer_guard("allow"),
+        jax.disable_jit(False),
+    ):
+        yield
