@@ -89,6 +89,8 @@ class AudioTokenizer:
         bitrate: bits per second.
     """
 
+    _params: Params  # on the host, of a pickled one that has no name or path
+
     def __init__(
         self,
         params: Params,

@@ -17,14 +17,12 @@ def matmul_bf16(x: Array, kernel: Array) -> Array:
     Without the rule of our own, the backward products would mix bfloat16 with float32 and miss
     the matrix units.
     """
-    return jnp.matmul(
-        x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), preferred_element_type=jnp.float32
-    )
+    return _forward(x, kernel)[0]
 
 
 def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
     x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
-    return jnp.matmul(x, kernel, preferred_element_type=jnp.float32), (x, kernel)
+    return _contract(x, kernel, (x.ndim - 1,), (0,)), (x, kernel)
 
 
 def _backward(saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
@@ -37,7 +35,13 @@ def _backward(saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
 
 def _contract(a: Array, b: Array, of_a: tuple[int, ...], of_b: tuple[int, ...]) -> Array:
     # Not with `.T`, which XLA carries out on a CPU before it multiplies.
-    return jax.lax.dot_general(a, b, ((of_a, of_b), ((), ())), preferred_element_type=jnp.float32)
+    return jax.lax.dot_general(
+        a,
+        b,
+        ((of_a, of_b), ((), ())),
+        precision=jax.lax.Precision.DEFAULT,
+        preferred_element_type=jnp.float32,
+    )
 
 
 matmul_bf16.defvjp(_forward, _backward)

@@ -10,6 +10,7 @@ sums, spectra, norms and the quantizer are float32 always.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -99,6 +100,7 @@ def window_controls(
 
 
 @pinned()
+@functools.partial(jax.jit, static_argnames=("config", "dtype"))
 def encode(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32) -> Array:
     """Tokens of whole clips.
 
@@ -110,10 +112,12 @@ def encode(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.fl
     """
     halo = config.encoder_halo
     rest = -wave.shape[1] % config.hop_length
-    return encode_window(params, config, jnp.pad(wave, ((0, 0), (halo, halo + rest))), dtype)
+    wave = jnp.pad(wave.astype(jnp.float32), ((0, 0), (halo, halo + rest)))
+    return encode_window(params, config, wave, dtype)
 
 
 @pinned()
+@functools.partial(jax.jit, static_argnames=("config", "dtype"))
 def decode(params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.float32) -> Array:
     """Waveforms of whole token streams.
 
