@@ -96,11 +96,13 @@ def test_pure_functions_give_the_same(tiny, speech):
 
 
 @pytest.mark.parametrize(
-    "set_by_caller", [lambda: configured(ALL_AT_ONCE), lambda: on_a_mesh(AxisType.Explicit)]
+    "set_by_caller",
+    [lambda: configured(ALL_AT_ONCE), lambda: on_a_mesh(AxisType.Explicit)],
+    ids=["all at once", "mesh"],
 )
 def test_pure_functions_in_a_program_of_the_caller_give_the_same(tiny, speech, set_by_caller):
     config, params = tiny
-    wave = jnp.asarray(speech(1000)[None])
+    params, wave = jax.device_put((params, speech(1000)[None]))  # else it is the caller who moves
 
     def both(params, wave):
         tokens = model.encode(params, config, wave)
