@@ -115,13 +115,11 @@ def interrupt(command: list[str], run: Path, **options: object) -> subprocess.Po
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
     )
-    deadline = time.monotonic() + 300
     while len(metrics(run)) < 3:
         assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
         time.sleep(0.01)
     process.terminate()
-    process.output, _ = process.communicate(timeout=120)
+    process.output, _ = process.communicate()
     return process
 
 
@@ -201,7 +199,7 @@ while :; do sleep 0.05; done
 """)
     script.chmod(0o755)
     command = [LAUNCH / "multiprocess.sh", "3", script, tmp_path]
-    failed = subprocess.run(command, capture_output=True, text=True, timeout=25)
+    failed = subprocess.run(command, capture_output=True, text=True)
     assert failed.returncode == 3
     assert "process 1 exited with 3" in failed.stderr
     assert (tmp_path / "0").exists() and (tmp_path / "2").exists()
@@ -354,7 +352,7 @@ while :; do sleep 0.05; done""",
     ) | {"LEASE_HOME": str(tmp_path / "home"), "LEASE_SECONDS": "6", "LEASE_MARGIN": "4"}
     environment["PYTHON"] = str(tmp_path / "bin" / "python")
     script = lease / "launch" / "lease.sh"
-    subprocess.run([script, "run", "a", "--preset", "x"], env=environment, check=True, timeout=60)
+    subprocess.run([script, "run", "a", "--preset", "x"], env=environment, check=True)
     assert (tmp_path / "home" / "runs" / "a" / "saved").exists()
     subprocess.run([script, "join"], env=environment, check=True)
     assert (lease / "lease" / "runs" / "a" / "saved").exists()

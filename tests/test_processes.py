@@ -57,7 +57,7 @@ def start(corpus: Path, run: Path, processes: int, devices: int, *more: str) -> 
 
 def finish(processes: list, code: int = 0) -> None:
     for process in processes:
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate()
         assert process.returncode == code, errors
 
 
@@ -75,10 +75,8 @@ def saves(run: Path) -> list[int]:
 
 
 def wait_for(run: Path, lines: int, processes: list) -> None:
-    deadline = time.monotonic() + 300
     metrics = run / "metrics.jsonl"
     while not metrics.exists() or metrics.read_text().count("\n") < lines:
-        assert time.monotonic() < deadline
         assert all(process.poll() is None for process in processes)
         time.sleep(0.01)
 

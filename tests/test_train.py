@@ -361,12 +361,11 @@ def test_a_run_that_was_interrupted_goes_on_exactly(corpus, whole, tmp_path, num
         command(corpus, cut), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     metrics = cut / "metrics.jsonl"
-    deadline = time.monotonic() + 200
     while not metrics.exists() or metrics.read_text().count("\n") < 5:
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.01)
     os.kill(process.pid, number)
-    process.communicate(timeout=100)
+    process.communicate()
     assert process.returncode == (0 if number == signal.SIGTERM else -number)
     assert len(read(cut)) < 12
     subprocess.run(command(corpus, cut, "--resume"), check=True, capture_output=True)
