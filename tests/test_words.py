@@ -215,6 +215,7 @@ def test_codecs_come_in_order_by_the_examples():
     assert found["opus:24"] < found["opus:12"] < found["opus:6"] < found["codec2:1200"]
 
 
+@pytest.mark.slow
 @needs_recognisers
 @needs_programs
 @pytest.mark.skipif(not SPEECH.is_dir(), reason="needs ../shared/speech")
