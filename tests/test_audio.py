@@ -101,11 +101,36 @@ def test_to_mono_takes_empty_chunks(shape: tuple[int, ...]) -> None:
         (np.array([0, np.nan]), "NaN"),
         (np.array([[0, np.inf]], np.float32), "infinity"),
         (np.array([1e39]), "infinity"),
+        (np.array([0.5, 20_000.0]), "integers of 16 bits"),
+        (np.array([[0.0, -32_768.0]], np.float32), "integers of 16 bits"),
     ],
 )
 def test_to_mono_errors(samples: object, message: str) -> None:
     with pytest.raises(AudioError, match=message):
         audio.to_mono(samples)  # type: ignore[arg-type]
+
+
+def test_to_mono_takes_one_channel() -> None:
+    stereo = np.array([[0.5, -0.5], [1.0, 0.5]])
+    for channel, expected in (
+        ("left", [0.5, 1.0]), (1, [0.5, 1.0]), ("right", [-0.5, 0.5]), ("2", [-0.5, 0.5]),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(audio.to_mono(stereo, channel), expected)
+    np.testing.assert_array_equal(audio.to_mono(stereo[:, 0], "left"), [0.5, 1.0])
+    for channel in (3, "right", 0, -1, "middle", 1.5, "33"):
+        with pytest.raises(AudioError, match="channel"):
+            audio.to_mono(stereo[:, :1], channel)  # type: ignore[arg-type]
+
+
+def test_channels_that_cancel_each_other_are_told() -> None:
+    both = np.stack([tone(), -tone()], axis=1)
+    for chunks in ([both], np.split(both, 4), [(both * 32767).astype(np.int16)]):
+        with pytest.raises(AudioError, match="antiphase"):
+            list(audio.resample_stream(chunks, RATE, RATE))
+        left = np.concatenate(list(audio.resample_stream(chunks, RATE, RATE, "left")))
+        np.testing.assert_allclose(left, tone(), atol=1e-4)
+    list(audio.resample_stream([both * 0], RATE, RATE))  # silence is none
+    list(audio.resample_stream([both * [1, 0.5]], RATE, RATE))  # nor is what is left of it
 
 
 # resampling

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from audiotok_jax import audio
 from audiotok_jax.audio import AudioError
 from audiotok_jax.audio.containers.ogg import checksum
+from audiotok_jax.audio.source import Source
 from audiotok_jax.data import decode
 
 RATE = 16_000
@@ -362,3 +363,58 @@ def test_no_file_makes_us_read_another(number: int, name: str, made, tmp_path: P
     path = put(tmp_path / name, _playlists(other)[number])
     with pytest.raises(AudioError, match="no audio of a format that is read"):
         audio.read(path)
+
+
+# size
+
+
+def test_many_channels_take_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    soundfile.write(path, np.zeros((100_000, 32), np.int16), 768_000, "PCM_16")
+    _, blocks = audio.stream(path)
+    sizes = [len(block) for block in blocks]
+    assert sum(sizes) == 100_000 and max(sizes) * 32 <= 1 << 20
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFF_FFFF])
+def test_a_wav_of_zeros_without_end_comes_in_blocks(size: int, made, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    data = made("wav")
+    with open(path, "wb") as file:
+        file.write(data[:40] + struct.pack("<I", size) + data[44:])
+        file.truncate(4 << 30)  # takes no place on the disk
+    _, blocks = audio.stream(path, 1.0)
+    assert [len(block) for block, _ in zip(blocks, range(3), strict=False)] == [RATE] * 3
+    blocks.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"fLaC\0\0\0\x22",
+        b"RIFF\0\0\0\0WAVE",
+        b"FORM\0\0\0\0AIFF",
+        b"caff\0\1\0\0",
+        b"#!AMR\n",
+        b"\x1a\x45\xdf\xa3",
+        bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + b"\xff" * 8,
+        b"ID3\4\0\0\0\0\0\1",
+    ],
+)
+def test_a_head_before_zeros_without_end_is_refused_at_once(head: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with open(path, "wb") as file:
+        file.write(head)
+        file.truncate(16 << 30)
+    refused(path)
+
+
+def test_amr_ends_where_no_frame_follows(tmp_path: Path) -> None:
+    frames = (bytes([4]) + bytes(12)) * 50  # of 20 ms
+    one = b"#!AMR\n" + frames
+    path = tmp_path / "x"
+    found = [audio.containers.parts(Source(put(path, data).open("rb"))) for data in (one, one * 2)]
+    assert [len(parts) for parts in found] == [1, 2]
+    assert [part.fault for parts in found for part in parts] == [""] * 3
+    refused(put(path, one[:-1]), "" if shutil.which("ffmpeg") is None else "cut short")
+    refused(put(path, one + b"junk"))

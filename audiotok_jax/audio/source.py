@@ -73,6 +73,9 @@ class Source:
         """Where the zeros begin with which the bytes `start` to `end` end."""
         while end > start:
             first = max(start, end - _SEARCHED)
+            if self._data(first, end) == end:
+                end = first
+                continue
             rest = self.at(first, end - first).rstrip(b"\0")
             end = first + len(rest)
             if rest:
@@ -81,7 +84,7 @@ class Source:
 
     def _data(self, start: int, end: int) -> int:
         """Passes over a hole in a sparse file, which may be larger than any disk."""
-        if end - start > _SEARCHED:
+        if end - start >= _SEARCHED:
             try:
                 return min(end, os.lseek(self.file.fileno(), start, os.SEEK_DATA))
             except (OSError, AttributeError) as error:

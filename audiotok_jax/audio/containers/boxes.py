@@ -86,6 +86,8 @@ def asf(source: Source, start: int, end: int) -> Part | None:
     limit = start + source.number(start + 16, 8)
     while place + 24 <= min(end, limit):
         size = source.number(place + 16, 8)
+        if size < 24:
+            break
         if source.at(place, 16) == _ASF_FILE and source.number(place + 88, 4) & 1:
             stop = source.find(_ASF, limit, end)  # a broadcast, whose length was not known
             stop = end if stop < 0 else stop
@@ -95,7 +97,7 @@ def asf(source: Source, start: int, end: int) -> Part | None:
                 fault = f"cut short: its header announces {announced} bytes, it has {end - start}"
             else:
                 stop = start + max(announced, 30)
-        place += max(24, size)
+        place += size
     return Part("ASF", "asf", stop, (range(start, stop),), fault, native=False)
 
 

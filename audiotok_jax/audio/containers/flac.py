@@ -18,7 +18,10 @@ def flac(source: Source, start: int, end: int) -> Part | None:
     place = start + 4
     last = False
     while not last and place + 4 <= end:
-        last = bool(source.at(place, 1)[0] & 0x80)
+        kind = source.at(place, 1)[0]
+        if place > start + 4 and kind & 0x7F in (0, 0x7F):  # no second STREAMINFO, nor a frame
+            break
+        last = bool(kind & 0x80)
         place += 4 + source.number(place + 1, 3, "big")
     if not last or place > end or not _begins(source, start):
         fault = "cut short: not even its header is there"

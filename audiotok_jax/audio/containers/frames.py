@@ -38,7 +38,7 @@ def amr(source: Source, start: int, end: int) -> Part | None:
     fault = ""
     while place < end:
         head = source.at(place, 1)[0]
-        if head & 0x83:  # no frame: another file, or something else
+        if head & 0x83 or not head:  # no frame: another file, padding, or something else
             break
         size = 1 + sizes[head >> 3 & 15]
         if place + size > end:

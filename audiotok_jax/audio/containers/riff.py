@@ -47,6 +47,8 @@ def wav(source: Source, start: int, end: int) -> Part | None:
     while place + 8 <= end:
         kind, size = source.at(place, 4), source.number(place + 4, 4, order)
         body = place + 8
+        if not _is_name(kind):
+            break
         if kind == b"data":
             found = _with_data(source, end, name, order, fmt, fact, body, size, long_size)
             if regular and start == 0 and found.native and not found.fault and found.intact:
@@ -92,7 +94,9 @@ def w64(source: Source, start: int, end: int) -> Part | None:
             fmt = source.at(body, min(max(0, size - 24), 1 << 16))
         elif kind == b"fact" + _W64_CHUNK:
             fact = source.at(body, 4)
-        place += max(24, (size + 7) // 8 * 8)
+        if size < 24:
+            break
+        place += (size + 7) // 8 * 8
     fault = "cut short: its header is there, but no samples"
     return Part("W64", "w64", end, (range(start, end),), fault, 0)
 
