@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -24,9 +25,7 @@ def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> 
 
     Args:
         paths: files, taken as they are whatever their suffix ("-", standard input, too), and
-            folders, searched with all their subfolders, those behind symbolic links, too, for names
-            that end in one of `suffixes`; names that start with a dot are left out, and with a
-            warning what is no regular file.
+            folders, see `search`; pipes and devices in them are left out with a warning.
         suffixes: in lower case, with their dots.
 
     Returns:
@@ -41,7 +40,7 @@ def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> 
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(_search(path, suffixes))
+            inside = sorted(filter(_is_wanted, search(path, suffixes)))
             if not inside:
                 raise ValueError(f"{path}: no file in this folder ends in {' '.join(suffixes)}")
             found.update(dict.fromkeys(inside))
@@ -50,6 +49,55 @@ def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> 
                 path.stat()  # raises if it does not exist
             found[path] = None
     return list(found)
+
+
+def search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """All below a folder whose name ends in one of `suffixes`, whatever kind of thing it is.
+
+    Links to folders are followed, save those to a folder that they lie in; what can be reached in
+    several ways is found once, under a name without links if it has one. Links that lead nowhere
+    are given whatever they are called, as they may have been folders. Names that start with a dot
+    are left out.
+
+    Raises:
+        OSError: a folder cannot be searched.
+    """
+
+    def fail(error: OSError) -> None:  # or os.walk passes over folders it may not read
+        raise error
+
+    seen = set()
+    starts = [folder]
+    while starts:
+        links = []
+        for start in sorted(starts):
+            for where, folders, names in os.walk(start, onerror=fail):
+                status = os.stat(where)
+                if (status.st_dev, status.st_ino) in seen:
+                    folders.clear()
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+                links += [path for name in folders if _leads_away(path := Path(where, name))]
+                for name in folders + names:
+                    path = Path(where, name)
+                    named = name.lower().endswith(suffixes) or not path.exists()
+                    if named and not name.startswith("."):
+                        yield path
+        starts = links
+
+
+def irregular(path: str | os.PathLike[str]) -> str:
+    """What a path is, if it is no file that can be read to its end: "a pipe"; "" for a file.
+
+    Raises:
+        OSError: there is nothing.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISREG(mode):
+        return ""
+    return {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}.get(
+        stat.S_IFMT(mode), "a device"
+    )
 
 
 @contextmanager
@@ -173,35 +221,16 @@ def _rename(error: Exception, temporary: str, target: str) -> None:
             del error.filename2
 
 
-def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """As `os.walk`, but follows symbolic links, and passes over no folder.
-
-    A link to a folder that it lies in is not entered: what is there is found without it.
-
-    Raises:
-        OSError: a folder cannot be read.
-    """
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for where, folders, names in os.walk(folder, onerror=fail, followlinks=True):
-        yield where, list(folders), names
-        real = os.path.realpath(where)
-        folders[:] = [name for name in folders if not _holds(os.path.join(where, name), real)]
+def _is_wanted(path: Path) -> bool:
+    """Whether something in a folder is a file, or a link to none, which whoever reads it tells."""
+    if path.is_dir():
+        return False
+    kind = path.exists() and irregular(path)
+    if kind:
+        logger.warning("left out: %s: is %s, no regular file", path, kind)
+    return not kind
 
 
-def _holds(link: str, folder: str) -> bool:
-    target = os.path.realpath(link)
-    return os.path.islink(link) and os.path.commonpath([target, folder]) == target
-
-
-def _search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    for where, _, names in walk(folder):
-        for name in names:
-            if name.lower().endswith(suffixes) and not name.startswith("."):
-                path = Path(where, name)
-                if path.exists() and not path.is_file():  # reading a pipe would wait for a writer
-                    logger.warning("left out: %s: is no regular file", path)
-                else:
-                    yield path
+def _leads_away(path: Path) -> bool:
+    """Whether a folder is a link to one that it does not lie in."""
+    return path.is_symlink() and path.resolve() not in path.parent.resolve().joinpath("x").parents

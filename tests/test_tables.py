@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
@@ -10,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audiotok_jax import audio
 from audiotok_jax.corpus import inputs
-from audiotok_jax.data import tables, text
+from audiotok_jax.data import sources, tables, text
+from audiotok_jax.evaluate import clips
 
 
 def read(tmp_path, name: str, content: str | bytes) -> list[tables.Row]:
@@ -122,3 +126,95 @@ def test_lists_have_marks_ends_and_odd_letters(tmp_path):
 def test_lines_of_an_empty_file(tmp_path):
     (tmp_path / "t.txt").write_bytes(b"")
     assert text.lines(tmp_path / "t.txt") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.tsv", "path\na.wav\nb.wav\n./a.wav\n", "line 2 and line 4 have the same id, 'a.wav'"),
+        ("t.csv", "path,id\na.wav,x\nb.wav,x\n", "line 2 and line 3 have the same id, 'x'"),
+        ("t.jsonl", '{"path": "a"}\n\n{"path": "a"}\n', "line 1 and line 3 have the same id"),
+    ],
+)
+def test_two_rows_of_one_id_are_refused_by_all(tmp_path, name, content, said):
+    table = tmp_path / name
+    table.write_text(content)
+    for find in (inputs.find, sources.find_clips, clips.find):
+        with pytest.raises(ValueError, match=said):
+            find([str(table)])
+
+
+def test_one_file_may_have_several_ids(tmp_path):
+    (tmp_path / "t.csv").write_text("path,id\na.wav,x\na.wav,y\n")
+    assert [clip.id for clip in inputs.find([str(tmp_path / "t.csv")])] == ["x", "y"]
+
+
+def test_a_row_of_tabs_is_no_empty_line(tmp_path):
+    (tmp_path / "t.tsv").write_text("path\ttext\na.wav\tx\n\t\nb.wav\ty\n")
+    with pytest.raises(ValueError, match="line 3 has no 'path'"):
+        tables.read(tmp_path / "t.tsv")
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.txt"])
+def test_files_that_were_joined_keep_no_mark(tmp_path, name):
+    head = "path\n" if name == "t.tsv" else ""
+    (tmp_path / name).write_text(f"\ufeff{head}a.wav\n\ufeffb.wav\n")
+    assert [clip.id for clip in inputs.find([str(tmp_path / name)])] == ["a.wav", "b.wav"]
+
+
+def test_nan_says_nothing(tmp_path):
+    table = pyarrow.table({"path": ["a.wav", "b.wav"], "score": [float("nan"), 1.5]})
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    found = [row.columns for row in tables.read(tmp_path / "t.parquet")]
+    assert found == [{}, {"score": "1.5"}]
+
+
+def test_damage_anywhere_in_a_parquet_is_one_line_if_it_is_seen(tmp_path):
+    table = tmp_path / "t.parquet"
+    rows = [{"path": f"{number}.wav", "text": "x" * number} for number in range(50)]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), table)
+    data = table.read_bytes()
+    refused = 0
+    for at in range(0, len(data), 7):
+        table.write_bytes(data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :])
+        try:
+            tables.read(table)
+        except ValueError as error:
+            refused += 1
+            assert str(error).startswith(f"{table}: ") and "\n" not in str(error)
+    assert refused
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.jsonl", "t.txt", "t.parquet"])
+def test_a_pipe_for_a_table_is_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ValueError, match=rf"{name}: is a pipe"):
+        inputs.find([str(tmp_path / name)])
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.jsonl", "t.txt"])
+def test_a_hole_is_refused_before_it_is_read(tmp_path, name):
+    with open(tmp_path / name, "wb") as file:
+        file.truncate(20 << 30)
+    with pytest.raises(ValueError, match=rf"{name}: line 1 holds a NUL"):
+        inputs.find([str(tmp_path / name)])
+
+
+def test_what_is_no_table_is_not_read_as_one(tmp_path, speech):
+    audio.write(tmp_path / "a.wav", speech(4000), 16000)
+    with pytest.raises(ValueError, match=r"a.wav: is no table"):
+        clips.find([str(tmp_path / "a.wav")])
+
+
+def test_rows_that_are_no_files_are_named_by_training_and_evaluation(tmp_path, speech):
+    audio.write(tmp_path / "a.wav", speech(4000), 16000)
+    os.mkfifo(tmp_path / "pipe.wav")
+    rows = ["path", "a.wav", "absent.wav", "pipe.wav", "/dev/zero", "s3://bucket/x.wav"]
+    (tmp_path / "t.tsv").write_text("\n".join(rows))
+    found = sources.open_clips([str(tmp_path / "t.tsv")], 16000)
+    assert [clip.name for clip in found] == ["a.wav"] and len(found.skipped) == 4
+    reasons = {Path(path).name: reason for path, reason in found.skipped}
+    assert reasons["pipe.wav"] == "is a pipe, not an audio file"
+    assert reasons["zero"] == "is a device, not an audio file"
+    measured, unreadable = clips.find([str(tmp_path / "t.tsv")])
+    assert len(measured) == 1 and len(unreadable) == 4

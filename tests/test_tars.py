@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,7 +122,7 @@ def test_rows_of_a_table_that_no_tar_has_are_told(tmp_path, clip):
     assert (clips, skipped) == (["a.wav"], ["t.tsv: gone.wav: no such member in the tars"])
     faults = [one for one in inputs.find([str(tmp_path / "t.tar")]) if one.fault]
     assert [one.id for one in faults] == ["t.tsv: gone.wav"]
-    (tmp_path / "t.tsv").write_text("path\na.wav\n./a.wav\n")
+    (tmp_path / "t.tsv").write_text("path\na.wav\nt/a.wav\n")
     with pytest.raises(ValueError, match="lists a.wav twice"):
         found(tmp_path, packed(clip, "a.wav"))
 
@@ -182,12 +183,48 @@ def test_folders_behind_links_are_searched_and_circles_are_not(tmp_path, speech,
     (folder / "itself").symlink_to(folder / "itself")
     os.mkfifo(folder / "pipe.wav")
     names = [path.relative_to(folder).as_posix() for path in find([folder], (".wav",))]
-    assert names == ["a.wav", "link/deep/b.wav"]
-    assert "pipe.wav: is no regular file" in caplog.text
+    assert names == ["a.wav", "itself", "link/deep/b.wav"]
+    assert "pipe.wav: is a pipe" in caplog.text
     assert [one.id for one in inputs.find([str(folder)])] == [
         "a.wav",
+        "itself",
         "link/deep/b.wav",
         "pipe.wav",
     ]
     clips = sources.open_clips([str(folder)], RATE)
     assert [clip.name for clip in clips] == ["a.wav", "link/deep/b.wav"]
+
+
+def test_pipes_and_folders_that_are_called_tars_are_named(tmp_path, clip):
+    folder = tmp_path / "set"
+    (folder / "folder.tar").mkdir(parents=True)
+    os.mkfifo(folder / "pipe.tar")
+    (folder / "t.tar").write_bytes(packed(clip, "a.wav"))
+    clips = sources.open_clips([str(folder)], RATE)
+    assert [clip.name for clip in clips] == ["a.wav"]
+    assert {Path(path).name: reason for path, reason in clips.skipped} == {
+        "folder.tar": "is a folder, not a tar",
+        "pipe.tar": "is a pipe, not a tar",
+    }
+    assert len(inputs.find([str(folder)])) == 3
+
+
+def test_a_folder_of_tars_hides_no_audio(tmp_path, clip, speech):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "t.tar").write_bytes(packed(clip, "a.wav"))
+    assert len(inputs.find([str(folder)])) == 1
+    audio.write(folder / "b.wav", speech(4000), RATE)
+    for find_all in (inputs.find, lambda places: sources.open_clips(places, RATE)):
+        with pytest.raises(ValueError, match=r"set: holds tars, and b.wav beside them"):
+            find_all([str(folder)])
+
+
+def test_a_member_of_negative_size_leads_nowhere(tmp_path, clip):
+    data = bytearray(packed(clip, "a.wav", "b.wav"))
+    data[124:136] = b"\xff" * 10 + b"\xfc\x00"  # -1024
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    (tmp_path / "t.tar").write_bytes(data)
+    (one,) = inputs.find([str(tmp_path / "t.tar")])
+    assert "damaged" in one.fault

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
-import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from audiotok_jax import audio
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.corpus.inputs import REMOTE, Original
 from audiotok_jax.data import tars
+from audiotok_jax.files import irregular
 from audiotok_jax.windows import cut
 
 BLOCK_SECONDS = 1.0
@@ -129,11 +128,8 @@ def opened(
             yield audio.stream(copy, BLOCK_SECONDS, name=path, **reading._asdict())
     else:
         local = unquote(path.removeprefix(_LOCAL)) if path.startswith(_LOCAL) else path
-        mode = os.stat(local).st_mode
-        if stat.S_ISFIFO(mode):  # which may never be written to
-            raise audio.AudioError("is a pipe, not an audio file")
-        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # which may never end
-            raise audio.AudioError("is a device, not an audio file")
+        if kind := irregular(local):  # which may never end
+            raise audio.AudioError(f"is {kind}, not an audio file")
         yield audio.stream(local, BLOCK_SECONDS, **reading._asdict())
 
 

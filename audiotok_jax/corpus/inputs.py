@@ -12,7 +12,7 @@ from audiotok_jax.audio import SUFFIXES
 from audiotok_jax.data import tables, tars, text
 from audiotok_jax.data.clips import Skipped
 from audiotok_jax.data.folders import corpus_of, inside
-from audiotok_jax.files import walk
+from audiotok_jax.files import search
 
 LIST = ".txt"
 DATASET = "tfds:"
@@ -117,14 +117,11 @@ def _list(location: str) -> Iterator[Original]:
 
 
 def _in_folder(folder: Path) -> Iterator[Original]:
-    """All names with a suffix of audio, folders and dangling links, too: nothing is passed over."""
-    for where, folders, names in walk(folder):
-        for name in folders + names:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                path = os.path.join(where, name)
-                inner = os.path.relpath(path, folder)
-                columns = {"corpus": as_text(corpus_of(inner, folder.name))}
-                yield Original(as_text(inner), path, columns, size=_size(path))
+    """All that `search` finds, folders and dangling links, too: nothing is passed over."""
+    for path in search(folder, SUFFIXES):
+        inner = os.path.relpath(path, folder)
+        columns = {"corpus": as_text(corpus_of(inner, folder.name))}
+        yield Original(as_text(inner), str(path), columns, size=_size(str(path)))
 
 
 def _in_table(table: Path) -> Iterator[Original]:

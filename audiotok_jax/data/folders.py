@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from audiotok_jax import audio
 from audiotok_jax.data import decode, tables
 from audiotok_jax.data.clips import Clip, Skipped
-from audiotok_jax.files import find
+from audiotok_jax.files import irregular, search
 
 
 class Entry(NamedTuple):
@@ -35,8 +34,8 @@ class Folder:
 
         Args:
             location: a table, or a folder. The folder `DIR` is described by a table beside it, as
-                `DIR.tsv`, if there is one; otherwise it is searched, and the folders directly below
-                it are the corpora.
+                `DIR.tsv`, if there is one; otherwise `files.search` finds what is in it, and the
+                folders directly below it are the corpora.
             sample_rate: to read at, in Hz.
 
         Raises:
@@ -58,8 +57,8 @@ class Folder:
     def _measured(self, entry: Entry) -> Clip | Skipped:
         path, name, corpus, columns = entry
         try:
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                return Skipped(path, "is no regular file")
+            if kind := irregular(path):
+                raise audio.AudioError(f"is {kind}, not an audio file")
             length = decode.measure(path)
             decode.check_length(length)
         except (audio.AudioError, OSError) as error:
@@ -83,7 +82,11 @@ def corpus_of(name: str, place: str) -> str:
 
 def _in_folder(folder: Path) -> Iterator[Entry]:
     place = folder.resolve().name
-    for path in find([folder], audio.SUFFIXES):
+    found = [path for path in search(folder, audio.SUFFIXES) if not path.is_dir()]
+    if not found:
+        suffixes = " ".join(audio.SUFFIXES)
+        raise ValueError(f"{folder}: no file in this folder ends in {suffixes}")
+    for path in found:
         name = path.relative_to(folder).as_posix()
         yield Entry(str(path), name, corpus_of(name, place))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import pyarrow
 import pyarrow.parquet
 
 from audiotok_jax.data import text
+from audiotok_jax.files import irregular
 
 SUFFIXES = (".tsv", ".csv", ".parquet", ".jsonl")
 
@@ -47,21 +49,32 @@ def read(table: Path) -> list[Row]:
     table.
 
     Raises:
-        ValueError: it has no column `path`, or a row that cannot be read; the message names it.
+        ValueError: it has no column `path`, or a row that cannot be read, or two rows have the same
+            `id`, or the same path and no `id`; the message names them.
         OSError: the disk does not give it.
     """
-    read_rows = {".parquet": _in_parquet, ".jsonl": _in_jsonl, ".csv": _in_csv}
+    if table.suffix not in _READERS:
+        raise ValueError(f"{table}: is no table ({' '.join(SUFFIXES)})")
+    if kind := irregular(table):
+        raise ValueError(f"{table}: is {kind}, not a file")
     rows = []
+    owners: dict[tuple[bool, str], Place] = {}
     try:
-        for place, fields in read_rows.get(table.suffix, _in_tsv)(table):
+        for place, fields in _READERS[table.suffix](table):
             columns = {name: as_said for name, as_said in _texts(place, fields) if as_said}
             path, corpus = columns.pop("path", None), columns.pop("corpus", table.stem)
             if path is None:
                 raise ValueError(f"{place} has no 'path'")
             if not isinstance(fields["path"], str):
                 raise ValueError(f"the path of {place} is no text: {path[:40]}")
+            named = "id" in columns
+            name = columns["id"] if named else os.path.normpath(path)
+            if (other := owners.setdefault((named, name), place)) != place:
+                raise ValueError(f"{other} and {place} have the same id, {name!r}")
             rows.append(Row(path, corpus, columns))
-    except (ValueError, RecursionError, pyarrow.ArrowException) as error:
+    except (ValueError, RecursionError, OSError, pyarrow.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # or it is Arrow's
+            raise
         reason = " ".join(str(error).split())
         raise ValueError(f"{table}: {reason.removeprefix(f'{table}: ')}") from None
     return rows
@@ -73,7 +86,7 @@ Place = str
 
 def _texts(place: Place, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in fields.items():
-        if not name or value is None or isinstance(value, bytes):
+        if not name or value is None or value != value or isinstance(value, bytes):  # or NaN
             continue
         said = json.dumps(value) if isinstance(value, dict | list) else str(value)
         if "\0" in said or not _is_text(said):
@@ -93,7 +106,7 @@ def _in_tsv(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
     return _below_header(
         (number, line.split("\t"))
         for number, line in enumerate(text.lines(table), 1)
-        if line.strip()
+        if line.strip(" ")
     )
 
 
@@ -194,3 +207,11 @@ def _is_said(file: pyarrow.parquet.ParquetFile, name: str) -> bool:
         or pyarrow.types.is_fixed_size_binary(kind)
         or pyarrow.types.is_nested(kind)
     )
+
+
+_READERS: Mapping[str, Callable[[Path], Iterator[tuple[Place, dict[str, Any]]]]] = {
+    ".tsv": _in_tsv,
+    ".csv": _in_csv,
+    ".parquet": _in_parquet,
+    ".jsonl": _in_jsonl,
+}

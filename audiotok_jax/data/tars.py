@@ -20,6 +20,7 @@ from audiotok_jax import audio
 from audiotok_jax.data import decode, tables
 from audiotok_jax.data.clips import Clip, Skipped
 from audiotok_jax.data.folders import corpus_of, inside
+from audiotok_jax.files import irregular, search
 
 SUFFIX = ".tar"
 _BLOCK = 512
@@ -128,7 +129,8 @@ def members(location: str) -> Iterator[tuple[Listed | Skipped, IO[bytes] | None]
         is in no tar.
 
     Raises:
-        ValueError: the table cannot be read, or lists a member twice.
+        ValueError: the table cannot be read, or lists a member twice, or a folder of tars holds
+            audio beside them.
         OSError: there is no such place.
     """
     place = _place(location)
@@ -177,6 +179,9 @@ def _rows(table: Path, place: str) -> dict[str, tables.Row]:
 
 def _entries(path: str) -> Iterator[tuple[_Entry | Skipped, IO[bytes] | None]]:
     """What is in a tar, or in several that were joined, with links resolved."""
+    if kind := irregular(path):
+        yield Skipped(path, f"is {kind}, not a tar"), None
+        return
     with open(path, "rb") as data:
         total = os.fstat(data.fileno()).st_size
         start: int | None = 0
@@ -188,7 +193,8 @@ def _entries(path: str) -> Iterator[tuple[_Entry | Skipped, IO[bytes] | None]]:
                     end = tar.offset
                 if end == start:
                     raise tarfile.ReadError("no header of a member")
-            except tarfile.TarError as error:
+            # tarfile lets through what it meets in bad numbers.
+            except (tarfile.TarError, ValueError, OverflowError) as error:
                 where = f" from byte {start} on" if start else ""
                 yield Skipped(path, f"not a whole, uncompressed tar{where}: {error}"), None
                 return
@@ -200,7 +206,11 @@ def _entries(path: str) -> Iterator[tuple[_Entry | Skipped, IO[bytes] | None]]:
 def _in_one(tar: tarfile.TarFile, total: int) -> Iterator[tuple[_Entry, IO[bytes] | None]]:
     files: dict[str, _Entry] = {}
     links = []
+    last = -1
     for entry in tar:
+        if entry.size < 0 or entry.offset <= last:  # and would lead round for ever
+            raise tarfile.ReadError(f"the header at byte {entry.offset} is damaged")
+        last = entry.offset
         fault = ""
         if entry.issym():
             links.append((entry.name, os.path.join(os.path.dirname(entry.name), entry.linkname)))
@@ -271,6 +281,9 @@ def _expanded(location: str) -> list[str]:
     """The tars that a location names, sorted."""
     path = Path(location)
     if path.is_dir():
+        beside = next(search(path, audio.SUFFIXES), None)
+        if beside is not None:
+            raise ValueError(f"{location}: holds tars, and {beside.name} beside them; part them")
         return sorted(map(str, path.glob(f"*{SUFFIX}")))
     if path.exists():
         return [location]

@@ -6,6 +6,8 @@ import codecs
 import re
 from pathlib import Path
 
+from audiotok_jax.files import irregular
+
 # UTF-32 begins as UTF-16 does, so it comes first.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -14,6 +16,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_HEAD = 1 << 20
 # And not `str.splitlines`, which cuts at U+2028, U+0085 and others that names may hold.
 _ENDS = re.compile(r"\r\n|\r|\n")
 
@@ -27,8 +30,13 @@ def lines(path: Path) -> list[str]:
         ValueError: it is no such text; the message names the line.
         OSError: the disk does not give it.
     """
-    data = path.read_bytes()
-    mark, encoding = next((one for one in _MARKS if data.startswith(one[0])), (b"", "utf-8"))
+    if kind := irregular(path):
+        raise ValueError(f"{path}: is {kind}, not a file")
+    with open(path, "rb") as file:
+        data = file.read(_HEAD)
+        mark, encoding = next((one for one in _MARKS if data.startswith(one[0])), (b"", "utf-8"))
+        if encoding != "utf-8" or b"\0" not in data:  # or it may be a hole of any size
+            data += file.read()
     data = data[len(mark) :]
     try:
         text = data.decode(encoding)
@@ -39,6 +47,7 @@ def lines(path: Path) -> list[str]:
             "save the file as UTF-8"
         ) from None
     found = _ENDS.split(text)
+    found = [line.removeprefix("\ufeff") for line in found]  # of files that were joined
     for number, line in enumerate(found, 1):
         if "\0" in line:
             raise ValueError(f"{path}: line {number} holds a NUL byte; save the file as UTF-8 text")
