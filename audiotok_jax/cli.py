@@ -388,8 +388,9 @@ def _corpus_readers(actions: argparse._SubParsersAction[argparse.ArgumentParser]
         "audiotok corpus export tokens/ --format flat --out flat/",
         "audiotok corpus export tokens/ --format atok --compact --out files/",
         about="""\
-Writes the same clips as a corpus of another format, or as OUT/ID.atok each. Stopped and started
-again, a corpus is gone on with where it was.""",
+Writes the same clips as a corpus of another format, or as OUT/ID.atok each; an id that is no good
+as a path gets another one, which OUT/names.jsonl tells. Stopped and started again, a corpus is gone
+on with where it was.""",
     )
     decode = _verb(
         actions,

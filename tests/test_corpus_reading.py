@@ -17,7 +17,7 @@ from test_entropy import make_prior
 
 from audiotok_jax import AudioTokenizer, audio, corpus, entropy, pretrained, tokenfile
 from audiotok_jax.cli import main
-from audiotok_jax.corpus import Packed, Padded, Vocabulary, exporting, shards
+from audiotok_jax.corpus import Packed, Padded, Vocabulary, shards
 from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.formats import Layout
 from audiotok_jax.corpus.inputs import Original
@@ -280,12 +280,6 @@ def test_export_refuses(corpora, tmp_path, capsys):
         assert main(["corpus", "export", str(source), "--format", *arguments]) == 1
         [line] = capsys.readouterr().err.splitlines()
         assert message in line
-
-
-def test_ids_stay_in_the_folder(tmp_path):
-    entry = corpus.Entry("../x", "", 16000, 1, np.zeros(1, np.uint16), {})
-    with pytest.raises(ValueError, match="leads out of"):
-        exporting.place(tmp_path, entry, ".atok")
 
 
 def test_info(corpora, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import operator
 import zlib
 from typing import Any, Self
 
@@ -63,11 +64,17 @@ class Counts:
     def from_json(cls, fields: dict[str, Any], bits: int) -> Self:
         """The inverse of `to_json`; ValueError if it is none."""
         found = cls(bits)
+        size = found.tokens.nbytes
         try:
-            data = zlib.decompress(base64.b64decode(fields["tokens"]))
-            found.tokens += np.frombuffer(data, "<u8").astype(np.int64)
-            found.pairs = fields["pairs"]
-            found.flips += np.array(fields["flips"], np.int64)
-        except (zlib.error, LookupError) as error:
+            unpacked = zlib.decompressobj().decompress(base64.b64decode(fields["tokens"]), size + 1)
+            flips = np.array(fields["flips"], np.int64)
+            if len(unpacked) != size or flips.shape != (bits,):
+                raise ValueError(f"not of {bits} bits")
+            found.tokens += np.frombuffer(unpacked, "<u8").astype(np.int64)
+            found.pairs = operator.index(fields["pairs"])
+            found.flips += flips
+        except (zlib.error, LookupError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"no counts of tokens: {error}") from None
+        if (found.tokens < 0).any() or (flips < 0).any() or (flips > found.pairs).any():
+            raise ValueError("no counts of tokens: some cannot be")
         return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,15 @@ from audiotok_jax.corpus import reports, shards
 from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.corpus.formats import Layout
+from audiotok_jax.corpus.inputs import as_text
 from audiotok_jax.corpus.lock import Lock
-from audiotok_jax.corpus.plan import PLAN, Plan, Shard
+from audiotok_jax.corpus.names import names
+from audiotok_jax.corpus.plan import PLAN, Plan, Settings, Shard
 from audiotok_jax.corpus.reading import Corpus
 from audiotok_jax.corpus.shards import Receipt
+from audiotok_jax.files import FULL, replacing
+
+NAMES, SUFFIX = "names.jsonl", ".atok"
 
 
 def to_corpus(corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None) -> Iterator[Shard]:
@@ -62,44 +68,91 @@ def to_corpus(corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None)
             reports.write(plan)
 
 
-def to_files(corpus: Corpus, out: Path, coder: entropy.Coder | None) -> Iterator[Path]:
-    """Writes OUT/ID.atok for each clip, and yields its path; such files are replaced.
+def to_files(
+    corpus: Corpus, out: Path, coder: entropy.Coder | None
+) -> Iterator[Path | shards.Failure]:
+    """Writes a token file for each clip; such files are replaced.
+
+    It is OUT/ID.atok, or what `names.names` gives in its place, which OUT/names.jsonl then tells:
+    a line with `id` and `file` for each. OUT/errors.jsonl has a line for each clip without a file,
+    those without tokens included.
+
+    Yields:
+        The path of each file, or why there is none for a clip that has tokens.
 
     Raises:
-        ValueError: an id leads out of `out`, or a shard is damaged.
+        ValueError: another corpus is there, or the plan is damaged.
         OSError: the disk does not take it.
     """
-    settings = corpus.plan.settings
-    for entry in corpus:
-        path = place(out, entry, ".atok")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        found = tokenfile.TokenFile(
-            entry.tokens,
-            settings.model_id,
-            entry.sample_rate,
-            settings.hop_length,
-            entry.num_samples,
-            settings.bits,
-        )
-        tokenfile.write(path, found, coder)
-        yield path
+    if (out / PLAN).exists():
+        raise ValueError(f"{out}: a corpus is there; choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    clips = [one for part in range(len(corpus.done)) for one in corpus.encoded(part)]
+    places = names((one.id for one in clips), SUFFIX)
+    failures = [error for _, receipt in corpus.done for error in receipt.errors]
+    seen: set[str] = set()
+    for number, clip in enumerate(clips):
+        try:
+            if clip.id in seen:
+                raise ValueError("another clip has this id, too")
+            seen.add(clip.id)
+            entry = corpus[number]
+            if entry.id != clip.id:
+                raise ValueError(f"the clip {entry.id!r} is in its place")
+            path = inside(out, places[clip.id])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tokenfile.write(path, _token_file(entry, corpus.plan.settings), coder)
+            yield path
+        except entropy.UnknownPriorError:
+            raise
+        except (ValueError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise
+            failures.append(shards.Failure(clip.id, as_text(clip.path), str(error)))
+            yield failures[-1]
+    _write_lines(out / reports.ERRORS, map(asdict, failures))
+    _write_lines(
+        out / NAMES,
+        ({"id": one, "file": file} for one, file in places.items() if file != f"{one}{SUFFIX}"),
+    )
 
 
-def place(folder: Path, entry: Entry, suffix: str) -> Path:
-    """Where a clip goes in a folder: its id is the name; ValueError if that leads out of it."""
-    path = folder / f"{entry.id}{suffix}"
+def inside(folder: Path, name: str) -> Path:
+    """The path of a file in a folder; ValueError if a link leads out of it."""
+    path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"the id {entry.id!r} leads out of {folder}")
+        raise ValueError(f"{path}: a link leads out of {folder}")
     return path
+
+
+def _token_file(entry: Entry, settings: Settings) -> tokenfile.TokenFile:
+    return tokenfile.TokenFile(
+        entry.tokens,
+        settings.model_id,
+        entry.sample_rate,
+        settings.hop_length,
+        entry.num_samples,
+        settings.bits,
+    )
+
+
+def _write_lines(path: Path, rows: Iterable[dict[str, str]]) -> None:
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    with replacing(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def _clips(corpus: Corpus, part: int, shard: Shard, receipt: Receipt) -> Iterator[Done]:
     """What became of each clip of a shard."""
-    reasons = {error["id"]: error["reason"] for error in receipt.errors}
+    reasons = {error.id: error.reason for error in receipt.errors}
     entries = (corpus[int(n)] for n in range(corpus.starts[part], corpus.starts[part + 1]))
     for number, original in enumerate(corpus.plan.originals(shard), shard.first):
         if original.id in reasons:
             yield Done(number, np.zeros(0, np.uint16), 0, reasons[original.id])
         else:
-            entry = next(entries)
+            entry = next(entries, None)
+            if entry is None or entry.id != original.id:
+                raise ValueError(
+                    f"{corpus.plan.out}: shard {shard.name} has other clips than the plan"
+                )
             yield Done(number, entry.tokens, entry.num_samples, "")

@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -19,6 +19,8 @@ import pyarrow
 import pyarrow.parquet
 
 from audiotok_jax import audio
+from audiotok_jax.corpus import records
+from audiotok_jax.corpus.formats import FORMATS
 from audiotok_jax.corpus.inputs import Original, as_text
 from audiotok_jax.files import replacing
 
@@ -83,6 +85,15 @@ class Settings:
         """How audio is read."""
         return audio.Reading(self.channel, self.truncated)
 
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ValueError(f"no format {self.format!r}; there are {', '.join(FORMATS)}")
+        if not 1 <= self.bits <= 16:
+            raise ValueError(f"bits must lie in 1..16, not {self.bits}")
+        for name in ("sample_rate", "hop_length", "shard_clips"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+
     @property
     def about(self) -> dict[str, Any]:
         """What shards say of their tokens."""
@@ -107,6 +118,35 @@ class Shard(NamedTuple):
 
 
 @dataclass(frozen=True)
+class _Piece:
+    """What plan.json says of a shard."""
+
+    name: str
+    first: int
+    clips: int
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What plan.json holds."""
+
+    layout: int
+    settings: Settings
+    columns: tuple[str, ...]
+    shards: tuple[_Piece, ...]
+
+    def __post_init__(self) -> None:
+        if self.layout != LAYOUT:
+            raise ValueError(f"layout {self.layout} is not {LAYOUT}; update audiotok_jax")
+        if sorted(set(self.columns)) != list(self.columns) or set(self.columns) & set(RESERVED):
+            raise ValueError("columns must be sorted, and none of those that a corpus has itself")
+        # Nothing about shards is free, so that no name leads elsewhere.
+        clips = sum(shard.clips for shard in self.shards)
+        if not clips or self.shards != tuple(map(_piece, _cut(clips, self.settings.shard_clips))):
+            raise ValueError(f"shards are not those of {clips} clips")
+
+
+@dataclass(frozen=True)
 class Plan:
     """A plan that is on the disk.
 
@@ -126,14 +166,7 @@ class Plan:
     def write(cls, out: Path, settings: Settings, clips: Sequence[Original]) -> Self:
         """Makes the plan for some clips and puts it on the disk, plan.json last."""
         columns = sorted({_column(name) for clip in clips for name in clip.columns})
-        starts = range(0, len(clips), settings.shard_clips)
-        width = max(5, len(str(len(starts) - 1)))
-        shards = [
-            Shard(
-                number, f"{number:0{width}}", start, min(settings.shard_clips, len(clips) - start)
-            )
-            for number, start in enumerate(starts)
-        ]
+        shards = _cut(len(clips), settings.shard_clips)
         with (
             replacing(out / CLIPS) as path,
             pyarrow.parquet.ParquetWriter(path, _SCHEMA, compression="zstd") as file,
@@ -141,17 +174,10 @@ class Plan:
             for batch in _batched(clips, settings.shard_clips):
                 rows = pyarrow.Table.from_pylist([_row(clip) for clip in batch], _SCHEMA)
                 file.write_table(rows, row_group_size=settings.shard_clips)
-        plan = {
-            "layout": LAYOUT,
-            "settings": asdict(settings),
-            "columns": columns,
-            "shards": [
-                {"name": shard.name, "first": shard.first, "clips": shard.clips} for shard in shards
-            ],
-        }
+        written = _Written(LAYOUT, settings, tuple(columns), tuple(map(_piece, shards)))
         with replacing(out / PLAN) as path:
-            path.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
-        return cls(out, settings, tuple(columns), tuple(shards))
+            path.write_text(records.text(written), encoding="utf-8")
+        return cls(out, settings, written.columns, shards)
 
     @classmethod
     def read(cls, out: str | os.PathLike[str]) -> Self:
@@ -165,15 +191,12 @@ class Plan:
         if not path.exists():
             raise FileNotFoundError(f"{out}: is no corpus: there is no {PLAN}")
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if found["layout"] != LAYOUT:
-                raise ValueError(f"layout {found['layout']} is not {LAYOUT}; update audiotok_jax")
-            settings = found["settings"]
-            settings["inputs"] = tuple(settings["inputs"])
-            shards = [Shard(number, **shard) for number, shard in enumerate(found["shards"])]
-            return cls(Path(out), Settings(**settings), tuple(found["columns"]), tuple(shards))
-        except (ValueError, LookupError, TypeError) as error:
+            found = records.read(_Written, path)
+        except ValueError as error:
             raise ValueError(f"{path}: not the plan of a corpus: {error}") from None
+        settings = found.settings
+        shards = _cut(sum(shard.clips for shard in found.shards), settings.shard_clips)
+        return cls(Path(out), settings, found.columns, shards)
 
     def part(self, number: int, count: int) -> tuple[Shard, ...]:
         """Part `number` of `count` of the shards, which follow one another."""
@@ -196,9 +219,13 @@ class Plan:
         try:
             with pyarrow.parquet.ParquetFile(path) as file:
                 rows = file.read_row_group(shard.number).to_pylist()
-        except pyarrow.ArrowException as error:
+            if len(rows) != shard.clips:
+                raise ValueError(f"shard {shard.name} has {len(rows)} clips, not {shard.clips}")
+            return [_original(row) for row in rows]
+        except (ValueError, TypeError, LookupError, OSError, pyarrow.ArrowException) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
             raise ValueError(f"{path}: damaged: {error}") from None
-        return [_original(row) for row in rows]
 
     def path_of(self, clip: int) -> str:
         """Where the audio of a clip lies, by its number in the plan."""
@@ -222,13 +249,27 @@ def refuse(paths: Iterable[str]) -> None:
             raise ValueError(f"{path}: a corpus; see audiotok corpus info, export and decode")
 
 
-def digest(clips: Sequence[Original]) -> str:
+def digest(clips: Iterable[Original]) -> str:
     """16 hexadecimal digits that tell these clips from others."""
     found = hashlib.sha256()
     for clip in clips:
         row = [*clip[:2], sorted(clip.columns.items()), *clip[3:]]
         found.update(json.dumps(row).encode() + b"\n")
     return found.hexdigest()[:16]
+
+
+def _cut(clips: int, size: int) -> tuple[Shard, ...]:
+    """So many clips in shards of `size`, the last one of what is left."""
+    starts = range(0, clips, size)
+    width = max(5, len(str(len(starts) - 1)))
+    return tuple(
+        Shard(number, f"{number:0{width}}", start, min(size, clips - start))
+        for number, start in enumerate(starts)
+    )
+
+
+def _piece(shard: Shard) -> _Piece:
+    return _Piece(*shard[1:])
 
 
 def _batched(clips: Sequence[Original], size: int) -> Iterator[list[Original]]:
@@ -251,4 +292,6 @@ def _row(clip: Original) -> dict[str, Any]:
 def _original(row: dict[str, Any]) -> Original:
     row["path"], row["container"] = os.fsdecode(row["path"]), os.fsdecode(row["container"])
     row["columns"] = dict(row["columns"])
+    if row["offset"] < 0 or row["size"] < (0 if row["container"] else -1):
+        raise ValueError(f"the clip {row['id']!r} has no such place in its file")
     return Original(**row)

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pyarrow
 from numpy.typing import NDArray
 
 from audiotok_jax import entropy
 from audiotok_jax.corpus import shards
 from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.corpus.formats import FORMATS, Layout, Reader
+from audiotok_jax.corpus.inputs import Original
 from audiotok_jax.corpus.plan import Plan
 
 OPEN_SHARDS = 64
@@ -120,6 +120,16 @@ class Corpus:
         with self._reading(part) as reader:
             return reader.lengths
 
+    def encoded(self, part: int) -> list[Original]:
+        """The clips of `done[part]` as the plan has them, without those that have no tokens.
+
+        Raises:
+            ValueError: the plan is damaged.
+        """
+        shard, receipt = self.done[part]
+        failed = {error.id for error in receipt.errors}
+        return [one for one in self.plan.originals(shard) if one.id not in failed]
+
     @contextmanager
     def _reading(self, part: int) -> Iterator[Reader]:
         """Gives the reader of `done[part]`, and says in errors which shard that is."""
@@ -131,8 +141,8 @@ class Corpus:
                 else:
                     files = shards.files(self.plan, shard)
                     for path, known in zip(files, receipt.files, strict=True):
-                        if (size := path.stat().st_size) != known["bytes"]:
-                            raise ValueError(f"{size} bytes, not {known['bytes']} as when written")
+                        if (size := path.stat().st_size) != known.bytes:
+                            raise ValueError(f"{size} bytes, not {known.bytes} as when written")
                     reader = FORMATS[self.plan.settings.format].reader(files, self._layout)
                     if len(reader) != receipt.clips:
                         raise ValueError(f"{len(reader)} clips, not {receipt.clips}")
@@ -142,7 +152,7 @@ class Corpus:
                 yield reader
             except entropy.UnknownPriorError:
                 raise
-            except (ValueError, LookupError, OSError, pyarrow.ArrowException) as error:
+            except Exception as error:  # there is no end of what damaged files make readers raise
                 raise ValueError(
                     f"{self.plan.out}: shard {shard.name} is damaged: {error}; if its receipt "
                     f"{shards.FOLDER}/{shard.name}.json is removed, `audiotok corpus run` makes it "

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from audiotok_jax import provenance
-from audiotok_jax.corpus import shards
+from audiotok_jax.corpus import records, shards
 from audiotok_jax.corpus.counts import Counts
 from audiotok_jax.corpus.plan import Plan
+from audiotok_jax.corpus.shards import Receipt
 from audiotok_jax.files import replacing
 
 CARD, ERRORS = "corpus_card.json", "errors.jsonl"
@@ -17,7 +20,44 @@ CARD, ERRORS = "corpus_card.json", "errors.jsonl"
 LIBRARIES = ("audiotok_jax", "jax", "jaxlib", "numpy", "pyarrow", "soundfile", "soxr")
 
 
-def write(plan: Plan) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Card:
+    """What is in a corpus, and what made it.
+
+    Attributes:
+        model, model_id, sample_rate, hop_length, bits, inputs, format, compact: see `Settings`.
+        columns: what the inputs say of clips.
+        shards: their number.
+        clips: with tokens.
+        errors: clips without.
+        hours: of speech.
+        tokens: of all clips.
+        bytes: of all shards.
+        statistics: of the tokens.
+        python, versions: of what made it.
+    """
+
+    model: str
+    model_id: str
+    sample_rate: int
+    hop_length: int
+    bits: int
+    inputs: tuple[str, ...]
+    columns: tuple[str, ...]
+    format: str
+    compact: bool
+    shards: int
+    clips: int
+    errors: int
+    hours: float
+    tokens: int
+    bytes: int
+    statistics: dict[str, Any]
+    python: str
+    versions: dict[str, str | None]
+
+
+def write(plan: Plan) -> Card | None:
     """Writes `errors.jsonl`, a line for each clip without tokens, and `corpus_card.json`.
 
     The same shards give the same bytes: there is no date in them.
@@ -31,41 +71,57 @@ def write(plan: Plan) -> dict[str, Any] | None:
     """
     if not all(shards.is_done(plan, shard) for shard in plan.shards):
         return None
+    with replacing(plan.out / ERRORS) as path, open(path, "w", encoding="utf-8") as file:
+        file.writelines(error_lines(plan))
+    card = card_of(plan)
+    with replacing(plan.out / CARD) as path:
+        path.write_text(records.text(card), encoding="utf-8")
+    return card
+
+
+def error_lines(plan: Plan) -> Iterator[str]:
+    """Those of `errors.jsonl`; ValueError if a receipt is damaged."""
+    for receipt in _receipts(plan):
+        for error in receipt.errors:
+            yield json.dumps(asdict(error), ensure_ascii=False) + "\n"
+
+
+def card_of(plan: Plan) -> Card:
+    """The card of a corpus whose shards are done; ValueError if a receipt is damaged."""
     settings = plan.settings
     counts = Counts(settings.bits)
     clips = errors = tokens = samples = size = 0
-    with replacing(plan.out / ERRORS) as path, open(path, "w", encoding="utf-8") as file:
-        for shard in plan.shards:
-            receipt = shards.receipt(plan, shard)
-            assert receipt is not None
-            for error in receipt.errors:
-                file.write(json.dumps(error, ensure_ascii=False) + "\n")
-            counts += Counts.from_json(receipt.counts, settings.bits)
-            clips += receipt.clips
-            errors += len(receipt.errors)
-            tokens += receipt.tokens
-            samples += receipt.samples
-            size += sum(one["bytes"] for one in receipt.files)
-    card = {
-        "model": settings.model,
-        "model_id": settings.model_id,
-        "sample_rate": settings.sample_rate,
-        "hop_length": settings.hop_length,
-        "bits": settings.bits,
-        "inputs": settings.inputs,
-        "columns": plan.columns,
-        "format": settings.format,
-        "compact": settings.compact,
-        "shards": len(plan.shards),
-        "clips": clips,
-        "errors": errors,
-        "hours": samples / settings.sample_rate / 3600,
-        "tokens": tokens,
-        "bytes": size,
-        "statistics": counts.statistics(),
-        "python": platform.python_version(),
-        "versions": {name: provenance.version(name) for name in LIBRARIES},
-    }
-    with replacing(plan.out / CARD) as path:
-        path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    return card
+    for receipt in _receipts(plan):
+        counts += Counts.from_json(receipt.counts, settings.bits)
+        clips += receipt.clips
+        errors += len(receipt.errors)
+        tokens += receipt.tokens
+        samples += receipt.samples
+        size += sum(file.bytes for file in receipt.files)
+    return Card(
+        model=settings.model,
+        model_id=settings.model_id,
+        sample_rate=settings.sample_rate,
+        hop_length=settings.hop_length,
+        bits=settings.bits,
+        inputs=settings.inputs,
+        columns=plan.columns,
+        format=settings.format,
+        compact=settings.compact,
+        shards=len(plan.shards),
+        clips=clips,
+        errors=errors,
+        hours=samples / settings.sample_rate / 3600,
+        tokens=tokens,
+        bytes=size,
+        statistics=counts.statistics(),
+        python=platform.python_version(),
+        versions={name: provenance.version(name) for name in LIBRARIES},
+    )
+
+
+def _receipts(plan: Plan) -> Iterator[Receipt]:
+    for shard in plan.shards:
+        receipt = shards.receipt(plan, shard)
+        assert receipt is not None
+        yield receipt

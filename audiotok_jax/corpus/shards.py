@@ -6,15 +6,14 @@ The files of a shard get their names when they are whole, on the disk, and check
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiotok_jax.corpus import inputs
+from audiotok_jax.corpus import inputs, records
 from audiotok_jax.corpus.counts import Counts
 from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.entry import Entry
@@ -26,23 +25,45 @@ FOLDER = "shards"
 
 
 @dataclass(frozen=True)
+class File:
+    """A file of a shard: its name, its size in bytes and its SHA-256 in hexadecimal digits."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not records.is_hex(self.sha256, 64):
+            raise ValueError(f"{self.sha256!r} is no SHA-256")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A clip without tokens: its id, its path and the reason."""
+
+    id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Receipt:
     """What is in a shard that is done.
 
     Attributes:
-        files: name, size in bytes and SHA-256 of each.
+        files: of the shard.
         clips: with tokens.
         tokens: of all clips.
         samples: of their speech, at the rate of the model.
-        errors: id, path and reason of each clip without tokens.
+        errors: clips without tokens.
         counts: as `Counts.to_json` gives them.
     """
 
-    files: list[dict[str, Any]]
+    files: tuple[File, ...]
     clips: int
     tokens: int
     samples: int
-    errors: list[dict[str, str]]
+    errors: tuple[Failure, ...]
     counts: dict[str, Any]
 
 
@@ -59,17 +80,27 @@ def receipt(plan: Plan, shard: Shard) -> Receipt | None:
     """
     path = _receipt_path(plan, shard)
     try:
-        return Receipt(**json.loads(path.read_text(encoding="utf-8")))
+        found = records.read(Receipt, path)
+        if [file.name for file in found.files] != [file.name for file in files(plan, shard)]:
+            raise ValueError("it names other files than the shard has")
+        if found.clips + len(found.errors) != shard.clips:
+            raise ValueError("it has another number of clips than the plan")
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: damaged, remove it to make the shard again: {error}") from None
+    return found
 
 
 def files(plan: Plan, shard: Shard) -> list[Path]:
     """The files of a shard, beside its receipt."""
     suffixes = FORMATS[plan.settings.format].suffixes
     return [plan.out / FOLDER / f"{shard.name}{suffix}" for suffix in suffixes]
+
+
+def paths(plan: Plan, shard: Shard) -> list[Path]:
+    """The files of a shard and its receipt."""
+    return [*files(plan, shard), _receipt_path(plan, shard)]
 
 
 def clean(plan: Plan, shards: Iterable[Shard]) -> None:
@@ -110,7 +141,7 @@ def write(
                     raise RuntimeError(f"clip {done.clip} came in place of clip {number}")
                 path = inputs.as_text(original.path)
                 if done.error:
-                    errors.append({"id": original.id, "path": path, "reason": done.error})
+                    errors.append(Failure(original.id, path, done.error))
                 else:
                     counts.add(done.tokens)
                     samples += done.num_samples
@@ -119,19 +150,19 @@ def write(
                         Entry(original.id, path, rate, done.num_samples, done.tokens, columns)
                     )
                 yield done
-        about = [
+        about = tuple(
             _checksummed(place, target.name) for place, target in zip(places, targets, strict=True)
-        ]
+        )
     made = Receipt(
         about,
         len(originals) - len(errors),
         int(counts.tokens.sum()),
         samples,
-        errors,
+        tuple(errors),
         counts.to_json(),
     )
     with _temporary([_receipt_path(plan, shard)]) as [place]:
-        place.write_text(json.dumps(asdict(made), indent=1) + "\n", encoding="utf-8")
+        place.write_text(records.text(made), encoding="utf-8")
         _sync(place)
     yield made
 
@@ -142,10 +173,10 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _checksummed(path: Path, name: str) -> dict[str, Any]:
+def _checksummed(path: Path, name: str) -> File:
     """What a receipt says of a file, which is now on the disk."""
     _sync(path)
-    return {"name": name, "bytes": path.stat().st_size, "sha256": checksum(path)}
+    return File(name, path.stat().st_size, checksum(path))
 
 
 def _sync(path: Path) -> None:

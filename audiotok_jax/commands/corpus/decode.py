@@ -10,7 +10,9 @@ from pathlib import Path
 
 from audiotok_jax import audio
 from audiotok_jax.commands.corpus.opening import open_corpus
-from audiotok_jax.corpus.exporting import place
+from audiotok_jax.corpus.exporting import inside
+from audiotok_jax.corpus.names import names
+from audiotok_jax.jobs import printable
 from audiotok_jax.tokenfile import OtherModelError
 from audiotok_jax.tokenizer import AudioTokenizer
 
@@ -20,12 +22,13 @@ def run(args: argparse.Namespace) -> int:
     corpus = open_corpus(args.corpus, args.model)
     settings = corpus.plan.settings
     entries = []
-    for name in args.ids:
+    for name in dict.fromkeys(args.ids):
         try:
             entries.append(corpus.find(name))
         except KeyError:
             raise ValueError(f"{args.corpus}: there is no clip with the id {name!r}") from None
-    targets = [place(Path(args.out), entry, args.suffix) for entry in entries]
+    places = names((entry.id for entry in entries), args.suffix)
+    targets = [inside(Path(args.out), places[entry.id]) for entry in entries]
     for target in targets:
         if os.path.lexists(target) and not args.force:
             raise ValueError(f"{target} exists; --force replaces it")
@@ -43,5 +46,5 @@ def run(args: argparse.Namespace) -> int:
             for _, piece in pieces:
                 writer.write(piece[:rest])
                 rest -= len(piece[:rest])
-        print(targets[clip])
+        print(printable(str(targets[clip])))
     return 0

@@ -9,6 +9,9 @@ from pathlib import Path
 from audiotok_jax import entropy
 from audiotok_jax.commands.corpus.opening import open_corpus
 from audiotok_jax.corpus import exporting
+from audiotok_jax.corpus.reports import ERRORS
+from audiotok_jax.corpus.shards import Failure
+from audiotok_jax.jobs import tell
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,8 +24,13 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"{out}: is the corpus itself; choose another --out")
     coder = entropy.load(args.model or corpus.plan.settings.model) if args.compact else None
     if args.format == "atok":
-        count = sum(1 for _ in exporting.to_files(corpus, out, coder))
+        made = list(exporting.to_files(corpus, out, coder))
+        failed = sum(isinstance(one, Failure) for one in made)
+        count = len(made) - failed
+        if failed:
+            tell(f"{failed} clips have no file; {out / ERRORS} says why")
     else:
+        failed = 0
         count = sum(shard.clips for shard in exporting.to_corpus(corpus, out, args.format, coder))
     print(f"{out}: {count} clips")
-    return 0
+    return int(bool(failed))

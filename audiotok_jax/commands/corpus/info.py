@@ -14,7 +14,7 @@ def run(args: argparse.Namespace) -> int:
     settings = corpus.plan.settings
     receipts = [receipt for _, receipt in corpus.done]
     tokens = corpus.num_tokens
-    size = sum(file["bytes"] for receipt in receipts for file in receipt.files)
+    size = sum(file.bytes for receipt in receipts for file in receipt.files)
     hours = sum(receipt.samples for receipt in receipts) / settings.sample_rate / 3600
     each = f", {8 * size / tokens:.2f} bits per token" if tokens else ""
     compact = ", compact" if settings.compact else ""

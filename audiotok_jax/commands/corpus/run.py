@@ -56,11 +56,11 @@ def run(args: argparse.Namespace) -> int:
         number, count = args.shard
         print(f"{out}: part {number}/{count} is done, others are not yet")
         return 0
-    if card["errors"]:
-        tell(f"{card['errors']} clips could not be read; {out / reports.ERRORS} says why")
+    if card.errors:
+        tell(f"{card.errors} clips could not be read; {out / reports.ERRORS} says why")
     print(
-        f"{out}: {card['clips']} clips, {card['hours']:.2f} h, {card['tokens']} tokens in "
-        f"{card['shards']} shards"
+        f"{out}: {card.clips} clips, {card.hours:.2f} h, {card.tokens} tokens in "
+        f"{card.shards} shards"
     )
     return 0
 

@@ -1,0 +1,99 @@
+"""The JSON files of a corpus: each holds one dataclass, checked field by field when it is read.
+
+A file ends with a digest of its own text, so that any change of it is told. Files of versions
+before this one have none, and are read without.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+MAX_BYTES = 1 << 28
+"""Of a file: a plan of five million shards has so many."""
+
+DIGEST = "sha256"
+
+Record = TypeVar("Record")
+
+
+def text(record: Any) -> str:
+    """What is written of a dataclass."""
+    return _text(dataclasses.asdict(record))
+
+
+def read(kind: type[Record], path: Path) -> Record:
+    """Reads what `text` gave for a `kind`.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is something else, or was changed since it was written.
+        OSError: the disk does not give it.
+    """
+    if path.exists() and not path.is_file():  # a pipe may never be written to
+        raise ValueError("is no regular file")
+    with open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError("is too large")
+    try:
+        fields = json.loads(data.decode("utf-8"))
+        digest = fields.pop(DIGEST, None) if isinstance(fields, dict) else None
+        if digest is not None and _text(fields).encode() != data:
+            raise ValueError("was changed since it was written")
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    made: Record = _build(kind, fields, "")
+    return made
+
+
+def is_hex(value: str, digits: int) -> bool:
+    """Whether `value` is a digest of so many hexadecimal digits."""
+    return len(value) == digits and set(value) <= set("0123456789abcdef")
+
+
+def _text(fields: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(fields, indent=1).encode()).hexdigest()
+    return json.dumps({**fields, DIGEST: digest}, indent=1) + "\n"
+
+
+def _build(kind: Any, value: Any, place: str) -> Any:
+    """Makes a `kind` of what JSON says at `place`; ValueError if it is none."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        _check(isinstance(value, dict), place, "an object", value)
+        needed = {one.name for one in dataclasses.fields(kind) if one.default is dataclasses.MISSING}
+        for name in sorted((needed - value.keys()) | (value.keys() - hints.keys())):
+            what = "is missing" if name in hints else "is not known"
+            raise ValueError(f"{f'{place}.{name}'.lstrip('.')} {what}")
+        parts = {name: _build(hints[name], one, f"{place}.{name}") for name, one in value.items()}
+        return typing.cast(type, kind)(**parts)
+    if origin is tuple:
+        _check(isinstance(value, list), place, "a list", value)
+        return tuple(_build(arguments[0], one, f"{place}[{n}]") for n, one in enumerate(value))
+    if origin is dict:
+        _check(isinstance(value, dict), place, "an object", value)
+        return {name: _build(arguments[1], one, f"{place}.{name}") for name, one in value.items()}
+    if origin is types.UnionType:
+        return value if value is None else _build(arguments[0], value, place)
+    if kind is int:
+        _check(type(value) is int and 0 <= value < 1 << 63, place, "a whole number", value)
+    elif kind is float:
+        _check(type(value) is float and math.isfinite(value), place, "a number", value)
+    elif kind is not Any:
+        _check(type(value) is kind, place, {bool: "true or false", str: "text"}[kind], value)
+    return value
+
+
+def _check(good: bool, place: str, what: str, value: Any) -> None:
+    if not good:
+        said = repr(value)
+        said = f"{said[:60]}..." if len(said) > 60 else said
+        raise ValueError(f"{place.lstrip('.') or 'it'} must be {what}, not {said}")
