@@ -22,6 +22,7 @@ from PIL import Image
 from audiotok_jax import AudioTokenizer, audio, cli, interchange, picture, preset, pretrained
 from audiotok_jax import tokenfile as tf
 from audiotok_jax.codec import model
+from audiotok_jax.commands import page as page_command
 from audiotok_jax.evaluate import metrics
 from audiotok_jax.files import replacing_folder
 from audiotok_jax.page import site, spectrogram
@@ -350,6 +351,13 @@ def test_bad_inputs_are_named_and_the_others_shown(run, clip):
     assert Page("out").texts["h3"][1:] == ["b.wav", "d.wav"]
     prefixes = {name.split(".")[0] for name in os.listdir("out/clips")}
     assert prefixes == {"01-b", "02-d"}
+
+
+def test_clips_of_one_name_in_two_folders_are_told_apart(here):
+    for name in ("x/a.wav", "y/a.wav", "y/b.wav", "y/a.flac"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert list(page_command._named(["x", "y"]).values()) == ["x/a.wav", "a.flac", "y/a.wav", "b.wav"]
 
 
 def test_no_page_of_nothing(run, here):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,14 +46,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _named(inputs: Sequence[str]) -> dict[Path, str]:
-    """Finds the sources, and names each by its path inside the input that it was found in."""
+    """Finds the sources, and names each by its path inside the input that it was found in.
+
+    Where two would have one name, it is the whole path.
+    """
     names: dict[Path, str] = {}
     for path in map(Path, inputs):
         top = path if path.is_dir() else path.parent
         for source in find([path], audio.SUFFIXES):
             name = "stdin" if source == PIPE else source.relative_to(top)
             names.setdefault(source, str(name))
-    return names
+    count = Counter(names.values())
+    return {source: name if count[name] == 1 else str(source) for source, name in names.items()}
 
 
 def _check_out(out: str, sources: dict[Path, str], force: bool) -> None:
