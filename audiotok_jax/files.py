@@ -159,7 +159,7 @@ def standing_in(target: Path, temporary: Path) -> Iterator[Path]:
 
     What is left of it at the end is removed, however the block ends. Errors name `target`.
     """
-    _begun.add(temporary)
+    _begun[temporary] = target
     try:
         yield temporary
     except Exception as error:
@@ -167,13 +167,20 @@ def standing_in(target: Path, temporary: Path) -> Iterator[Path]:
         raise
     finally:
         _remove(temporary)
-        _begun.discard(temporary)
+        _begun.pop(temporary, None)
 
 
 def discard_all() -> None:
     """Removes what is still standing in: where a signal interrupted what was to remove it."""
     for path in list(_begun):
         _remove(path)
+
+
+def final_names(text: str) -> str:
+    """The same text, with files and folders in place of what is standing in for them now."""
+    for temporary, target in reversed(list(_begun.items())):  # the inner ones first
+        text = text.replace(str(temporary), str(target))
+    return text
 
 
 def fold(path: str) -> str:
@@ -193,8 +200,8 @@ def folds_case(folder: Path) -> bool:
         return False
 
 
-_begun: set[Path] = set()
-"""What is standing in now."""
+_begun: dict[Path, Path] = {}
+"""What is standing in now, and for what."""
 
 
 def _remove(path: Path) -> None:

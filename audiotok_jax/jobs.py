@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiotok_jax import signals
-from audiotok_jax.files import find, fold, folds_case
+from audiotok_jax.files import final_names, find, fold, folds_case
 
 TOKEN_SUFFIXES = (".atok", ".npy", ".json")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
@@ -226,7 +226,7 @@ def tell_warnings() -> None:
 
 def tell(message: str) -> None:
     """Prints one line on standard error."""
-    print("audiotok:", printable(message), file=sys.stderr)
+    print("audiotok:", printable(final_names(message)), file=sys.stderr)
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audiotok_jax.files import find, replacing, standing_in
+from audiotok_jax.files import final_names, find, replacing, replacing_folder, standing_in
 
 
 def test_find(tmp_path: Path) -> None:
@@ -70,7 +70,10 @@ def test_errors_name_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
         standing_in(outer / "a", outer / "b"),
     ):
         (outer / "b").open()
-    assert not list(tmp_path.iterdir())
+    with replacing_folder(target) as folder, replacing(folder / "a") as path:  # told in the block
+        assert final_names(f"{path}, {folder}/b") == f"{target}/a, {target}/b"
+        path.touch()
+    assert final_names(f"{path}") == f"{path}"
 
 
 def test_a_full_disk_names_the_file(tmp_path: Path) -> None:

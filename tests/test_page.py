@@ -357,7 +357,8 @@ def test_clips_of_one_name_in_two_folders_are_told_apart(here):
     for name in ("x/a.wav", "y/a.wav", "y/b.wav", "y/a.flac"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).touch()
-    assert list(page_command._named(["x", "y"]).values()) == ["x/a.wav", "a.flac", "y/a.wav", "b.wav"]
+    names = page_command._named(["x", "y"])
+    assert list(names.values()) == ["x/a.wav", "a.flac", "y/a.wav", "b.wav"]
 
 
 def test_no_page_of_nothing(run, here):
