@@ -32,19 +32,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             module = importlib.import_module(f"audiotok_jax.commands.{args.command}")
             code: int = module.run(args)
             sys.stdout.flush()
-    except signals.Ended:
-        streams.drop()
-        raise
-    except KeyboardInterrupt:
-        streams.drop()
-        return 130
+            return code
     except BrokenPipeError:
         streams.drop()
         return 141
     except (ValueError, OSError, FloatingPointError) as error:
         complain(error)
         return 1
-    return code
+    except KeyboardInterrupt:
+        stop = 130
+    except signals.Ended as ended:
+        stop = ended.number
+    streams.drop()
+    if argv is None:  # or Python would take JAX down while its threads are at work, and crash
+        sys.stderr.flush()
+        os._exit(stop)
+    if stop != 130:
+        raise signals.Ended(stop)
+    return stop
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

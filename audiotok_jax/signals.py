@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,11 @@ from audiotok_jax import files
 
 
 class Ended(SystemExit):
-    """A signal came that ends the process; its code is 128 + the number of the signal."""
+    """A signal came that ends the process with the exit code `number`: 128 and that of the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 _got: list[int] = []
@@ -43,6 +48,11 @@ def ending() -> Iterator[None]:
             _got.append(number)
             check()
 
+    def ignored(lost: sys.UnraisableHookArgs) -> None:
+        if not issubclass(lost.exc_type, Ended):  # of which `check` knows
+            told(lost)
+
+    told, sys.unraisablehook = sys.unraisablehook, ignored
     before = {
         number: signal.signal(number, end)
         for number in (signal.SIGTERM, signal.SIGHUP)
@@ -54,6 +64,7 @@ def ending() -> Iterator[None]:
         files.discard_all()
         raise
     finally:
+        sys.unraisablehook = told
         for number, handler in before.items():
             signal.signal(number, handler)
         _got.clear()

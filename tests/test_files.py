@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from audiotok_jax.files import final_names, find, replacing, replacing_folder, standing_in
+from audiotok_jax.files import (
+    discard_all,
+    final_names,
+    find,
+    replacing,
+    replacing_folder,
+    standing_in,
+)
 
 
 def test_find(tmp_path: Path) -> None:
@@ -85,3 +92,11 @@ def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_below_a_file_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file/out"), replacing_folder(tmp_path / "file" / "out"):
+        pass
+    discard_all()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
