@@ -12,7 +12,7 @@ from audiotok_jax import files
 
 
 class Ended(SystemExit):
-    """A signal came that ends the process with the exit code `number`: 128 and that of the signal."""
+    """A signal came that ends the process; `number`, the exit code, is 128 + that of the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
