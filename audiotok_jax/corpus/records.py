@@ -69,12 +69,13 @@ def _build(kind: Any, value: Any, place: str) -> Any:
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         _check(isinstance(value, dict), place, "an object", value)
-        needed = {one.name for one in dataclasses.fields(kind) if one.default is dataclasses.MISSING}
+        parts = dataclasses.fields(kind)
+        needed = {one.name for one in parts if one.default is dataclasses.MISSING}
         for name in sorted((needed - value.keys()) | (value.keys() - hints.keys())):
             what = "is missing" if name in hints else "is not known"
             raise ValueError(f"{f'{place}.{name}'.lstrip('.')} {what}")
-        parts = {name: _build(hints[name], one, f"{place}.{name}") for name, one in value.items()}
-        return typing.cast(type, kind)(**parts)
+        made = {name: _build(hints[name], one, f"{place}.{name}") for name, one in value.items()}
+        return typing.cast(type, kind)(**made)
     if origin is tuple:
         _check(isinstance(value, list), place, "a list", value)
         return tuple(_build(arguments[0], one, f"{place}[{n}]") for n, one in enumerate(value))
