@@ -293,6 +293,7 @@ missing, or what a changed model, program or clip has made old.""",
     )
     evaluate.add_argument(
         "--recogniser",
+        type=_path,
         metavar="FOLDER_OR_NAME",
         help="Whisper model that counts word errors, in the format of CTranslate2, or its name at "
         "the hub; default: the tiny one of the packages, which knows English alone",
