@@ -25,8 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from audiotok_jax import parallel, pretrained
 from audiotok_jax.audio import resample_stream
-from audiotok_jax.codec import model
-from audiotok_jax.codec.decoder import synthesize
+from audiotok_jax.codec import decoder, model
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.forking import refuse_forked
@@ -326,30 +325,30 @@ class AudioTokenizer:
     def _decode(
         self, windows: Iterator[Window], live: bool
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        def run_controls() -> Iterator[tuple[list[Window], Any]]:
+        def prepare() -> Iterator[tuple[list[Window], Any]]:
             for batch in _batches(windows, 1 if live else self._placed.rows):
                 with self._computing() as (params, *static):
-                    found = _find_controls(params, self._stack(batch), *static)
+                    found = _prepare_windows(params, self._stack(batch), *static)
                 yield batch, found
 
-        def run_synthesis() -> Iterator[tuple[list[Window], Array]]:
-            phase = start = 0  # where the next window of the clip starts
-            for batch, (found, pitch, advance) in ahead(run_controls()):
-                phases = np.zeros(self._placed.rows, np.uint32)
-                starts = np.zeros(self._placed.rows, np.int32)
-                for i, (window, gained) in enumerate(zip(batch, _fetch(advance), strict=False)):
+        def render() -> Iterator[tuple[list[Window], Array]]:
+            carry = decoder.start(1)
+            for batch, (parts, advances) in ahead(prepare()):
+                advances = jax.tree.map(_fetch, advances)
+                carries = decoder.start(self._placed.rows)
+                for i, window in enumerate(batch):
                     if window.first:
-                        phase = start = 0
-                    phases[i], starts[i] = phase, start
-                    phase = (phase + int(gained)) % 2**32
-                    start += WINDOW
+                        carry = decoder.start(1)
+                    for own, value, gained in zip(carries, carry, advances, strict=True):
+                        own[i] = value[0]
+                        value += gained[i : i + 1]
                 with self._computing() as (_, *static):
-                    places = parallel.shard((phases, starts), self._placed.mesh)
-                    wave = _synthesize_windows((found, pitch, *places), *static)
+                    both = parts, parallel.shard(carries, self._placed.mesh)
+                    wave = _render_windows(both, *static)
                 yield batch, wave
 
         ahead: Callable[[Iterator[Any]], Iterator[Any]] = iter if live else _ahead
-        for batch, wave in ahead(run_synthesis()):
+        for batch, wave in ahead(render()):
             for window, row in zip(batch, _fetch(wave), strict=False):
                 yield window.clip, row[: window.valid * self.hop_length]
 
@@ -443,20 +442,19 @@ def _encode_windows(params: Params, waves: Array, config: CodecConfig, mesh: Mes
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
-def _find_controls(params: Params, tokens: Array, config: CodecConfig, mesh: Mesh) -> Any:
-    def find(params: Params, tokens: Array) -> Any:
-        return model.window_controls(params, config, tokens)
+def _prepare_windows(params: Params, tokens: Array, config: CodecConfig, mesh: Mesh) -> Any:
+    def prepare(params: Params, tokens: Array) -> Any:
+        return model.prepare(params, config, tokens)
 
-    return parallel.over_devices(_on_each_device(find, mesh), mesh)(params, tokens)
+    return parallel.over_devices(_on_each_device(prepare, mesh), mesh)(params, tokens)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
-def _synthesize_windows(controls: Any, config: CodecConfig, mesh: Mesh) -> Array:
-    def play(_: None, controls: Any) -> Array:
-        found, pitch, phase, start = controls
-        return synthesize(found, pitch, phase, start, config)
+def _render_windows(parts: Any, config: CodecConfig, mesh: Mesh) -> Array:
+    def render(_: None, parts: Any) -> Array:
+        return decoder.render(*parts, config)
 
-    return parallel.over_devices(_on_each_device(play, mesh), mesh)(None, controls)
+    return parallel.over_devices(_on_each_device(render, mesh), mesh)(None, parts)
 
 
 def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:

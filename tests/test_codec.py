@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from audiotok_jax import PRESETS, preset
-from audiotok_jax.codec import encoder, model, quantizer, source, spectral
-from audiotok_jax.codec.decoder import phase_advance, pick_pitch, synthesize
+from audiotok_jax.codec import decoder, encoder, model, quantizer, source, spectral
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.windows import cut
 
@@ -162,18 +161,20 @@ def test_harmonics_are_the_sum_of_cosines():
     assert np.mean(wave**2) == pytest.approx(1, abs=0.1)
 
 
-def test_phase_adds_up_however_the_clip_is_cut():
-    config = preset("tiny-80hz")
-    halo = config.control_halo
-    pitch = glide(config, 100 + 2 * halo)
-    whole = int(phase_advance(pitch, config)[0])
-    edges = [0, 1, 7, 8, 50, 100]
+def test_carries_add_up_however_the_clip_is_cut(tiny):
+    config, params = tiny
+    halo = config.decoder_halo
+    tokens = np.pad(np.arange(0, 6553600, 65536, np.int32) % 65521, halo, constant_values=-1)[None]
+    prepare = jax.jit(model.prepare, static_argnums=1)
+    _, whole = prepare(params, config, tokens)
+    edges = [0, 50, 75, 100]
     parts = [
-        int(phase_advance(pitch[:, a : b + 2 * halo], config)[0])
+        prepare(params, config, tokens[:, a : b + 2 * halo])[1]
         for a, b in zip(edges, edges[1:], strict=False)
     ]
-    assert sum(parts) > 2**32
-    assert sum(parts) % 2**32 == whole
+    total = [sum(int(value[0]) for value in values) for values in zip(*parts, strict=True)]
+    assert total[0] > 2**32
+    assert [total[0] % 2**32, total[1]] == [int(whole.phase[0]), int(whole.frame[0])]
 
 
 def test_noise_depends_on_the_position_alone():
@@ -209,12 +210,10 @@ def test_gradients_are_finite_also_of_silence(tiny, speech):
     def loss(params, wave):
         unit = model.latent(params, config, wave)
         codes = jnp.pad(quantizer.quantize(unit), ((0, 0), (halo, halo), (0, 0)))
-        found = model.controls(params, config, codes)
-        zero = jnp.zeros(2, jnp.int32)
-        pitch = pick_pitch(found.pitch)
-        out = synthesize(found, pitch, zero.astype(jnp.uint32), zero, config)
+        parts, _ = decoder.prepare(params["decoder"], config, codes)
+        out = decoder.render(parts, decoder.start(2), config)
         single, whole = entropies(unit)
-        return jnp.mean(out**2) + jnp.mean(found.pitch**2) + single - whole
+        return jnp.mean(out**2) + jnp.mean(parts.controls.pitch**2) + single - whole
 
     grads = jax.jit(jax.grad(loss, argnums=(0, 1)))(params, wave)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(grads))

@@ -360,7 +360,7 @@ def test_nothing_is_compiled_after_the_first_window(tiny, speech, traces):
     params = model.init(jax.random.key(0), config)
     tokenizer = AudioTokenizer(params, config, windows_per_batch=2)
     tokenizer.decode(tokenizer.encode(speech(1), 16000))
-    for name in ("_encode_windows", "_find_controls", "_synthesize_windows"):
+    for name in ("_encode_windows", "_prepare_windows", "_render_windows"):
         assert sum(name in trace for trace in traces) == 1
     traces.clear()
     for samples, rate in ((HOP, 16000), (4 * SIZE + 3, 16000), (SIZE, 48000)):
@@ -406,7 +406,7 @@ def test_matrix_products_are_of_full_precision(tiny):
     mesh = parallel.make_mesh(jax.devices()[:1])
     wave = np.zeros((1, SIZE + 2 * config.encoder_halo), np.float32)
     tokens = np.zeros((1, WINDOW + 2 * config.decoder_halo), np.int32)
-    for function, rows in ((module._encode_windows, wave), (module._find_controls, tokens)):
+    for function, rows in ((module._encode_windows, wave), (module._prepare_windows, tokens)):
         text = function.trace(params, rows, config, mesh).lower().as_text()
         products = [line for line in text.splitlines() if "dot_general" in line]
         assert products

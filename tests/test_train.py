@@ -19,9 +19,9 @@ import optax
 import pytest
 
 from audiotok_jax import AudioTokenizer, audio, preset
-from audiotok_jax.codec import model, quantizer
+from audiotok_jax.codec import model, pitch_tracker, quantizer
 from audiotok_jax.codec.pitch import pitch_frequencies
-from audiotok_jax.train import discriminators, loop, losses, pitch, step
+from audiotok_jax.train import discriminators, loop, losses, step
 from audiotok_jax.train.checkpoint import Checkpoints
 from audiotok_jax.train.config import Recipe, Session, TrainConfig
 
@@ -66,13 +66,15 @@ def test_pitch_is_found_within_a_step_of_the_table(tiny):
     hertz = 120 * 2 ** (0.5 * np.sin(2 * np.pi * t))
     phase = 2 * np.pi * np.cumsum(hertz) / 16000
     wave = sum(np.cos(k * phase) / k for k in range(1, 15)).astype(np.float32) * 0.1
-    index, strength = jax.jit(pitch.track, static_argnums=1)(jnp.asarray(wave)[None], config)
+    index, strength = jax.jit(pitch_tracker.track, static_argnums=1)(
+        jnp.asarray(wave)[None], config
+    )
     found = pitch_frequencies(config)[np.asarray(index[0])]
     cents = 1200 * np.abs(np.log2(found / hertz[:: config.hop_length]))
     assert np.max(cents[5:-5]) < 1.5 * config.pitch_cents
     assert np.min(strength[0, 5:-5]) > 0.8
     noise = jax.random.normal(jax.random.key(0), (1, 32000)) * 0.1
-    assert np.median(pitch.track(noise, config)[1]) < 0.4
+    assert np.median(pitch_tracker.track(noise, config)[1]) < 0.4
 
 
 def test_a_reconstruction_is_nearest_to_itself(speech):
@@ -104,7 +106,7 @@ def test_training_decodes_as_decoding_does(tiny, speech, monkeypatch):
     head = params["decoder"]["Dense_1"]
     head["kernel"], head["bias"] = 0 * head["kernel"], head["bias"].at[77].set(1.0)
     monkeypatch.setattr(
-        pitch, "track", lambda *_: (jnp.full((1, 40), 77), jnp.ones((1, 40), jnp.float32))
+        pitch_tracker, "track", lambda *_: (jnp.full((1, 40), 77), jnp.ones((1, 40), jnp.float32))
     )
     wave = jnp.asarray(speech(8000))[None]
     decoded = model.decode(params, config, model.encode(params, config, wave))

@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from audiotok_jax.codec import quantizer
-from audiotok_jax.codec.decoder import Controls, Decoder, phase_advance, pick_pitch, synthesize
+from audiotok_jax.codec import decoder, quantizer
+from audiotok_jax.codec.decoder import Decoder
 from audiotok_jax.codec.encoder import Encoder
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.settings import pinned
@@ -52,21 +52,6 @@ def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.fl
 
 
 @pinned()
-def controls(
-    params: Params, config: CodecConfig, codes: Array, dtype: Any = jnp.float32
-) -> Controls:
-    """Controls of the synthesizer.
-
-    Args:
-        codes: float32 (B, T + 2 * decoder_halo, bits), quantized latents.
-
-    Returns:
-        `Controls` of T + 2 * control_halo frames.
-    """
-    return Decoder(config, dtype).apply({"params": params["decoder"]}, codes)
-
-
-@pinned()
 def encode_window(
     params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32
 ) -> Array:
@@ -82,21 +67,19 @@ def encode_window(
 
 
 @pinned()
-def window_controls(
+def prepare(
     params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.float32
-) -> tuple[Controls, Array, Array]:
-    """First half of decoding a window given with its halo.
+) -> tuple[decoder.Parts, decoder.Carry]:
+    """First phase of decoding a window given with its halo; `decoder.render` is the second.
 
     Args:
         tokens: int32 (B, T + 2 * decoder_halo); -1 outside the clip.
 
     Returns:
-        The controls and the picked pitch, both of T + 2 * control_halo frames, and the phase
-        that the fundamental gains over the T frames, uint32 (B,).
+        As `decoder.prepare`.
     """
-    found = controls(params, config, quantizer.from_tokens(tokens, config.bits), dtype)
-    pitch = pick_pitch(found.pitch)
-    return found, pitch, phase_advance(pitch, config)
+    codes = quantizer.from_tokens(tokens, config.bits)
+    return decoder.prepare(params["decoder"], config, codes, dtype)
 
 
 @pinned()
@@ -129,6 +112,5 @@ def decode(params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.
     """
     halo = config.decoder_halo
     tokens = jnp.pad(tokens.astype(jnp.int32), ((0, 0), (halo, halo)), constant_values=-1)
-    found, pitch, _ = window_controls(params, config, tokens, dtype)
-    zero = jnp.zeros(len(tokens), jnp.int32)
-    return synthesize(found, pitch, zero.astype(jnp.uint32), zero, config)
+    parts, _ = prepare(params, config, tokens, dtype)
+    return decoder.render(parts, decoder.start(len(tokens)), config)

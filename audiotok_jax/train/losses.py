@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from audiotok_jax.codec import model, quantizer
-from audiotok_jax.codec.decoder import synthesize
+from audiotok_jax.codec import decoder, model, quantizer
 from audiotok_jax.codec.spectral import frame, hann, magnitude, mel_filters
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.train import pitch as pitch_tracker
 
 # Windows and mel bands of the scales, as in BigCodec (Xin et al. 2024).
 MEL_SCALES = ((32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320))
 STFT_SCALES = (512, 1024, 2048)
 # Magnitude below which a band counts as silent: white noise at -80 dBFS.
 FLOOR = 1e-4
-# Blur of the pitch target, in steps of the frequency table.
-PITCH_BLUR = 1.5
 
 
 class Forward(NamedTuple):
@@ -50,8 +45,7 @@ def forward(
 ) -> Forward:
     """Encodes, quantizes and decodes clips as `encode` and `decode` do.
 
-    Only the fundamental frequency is that of the original (teacher forcing): a spectral loss has
-    no useful gradient with regard to it, so it is learnt by classification beside.
+    But for what `decoder.reconstruct` takes from the original.
 
     Args:
         wave: float32 (B, T * hop_length).
@@ -61,24 +55,10 @@ def forward(
     """
     halo = ((0, 0), (config.encoder_halo, config.encoder_halo))
     unit = model.latent(params, config, jnp.pad(wave, halo), dtype)
-    outside = ((0, 0), (config.decoder_halo, config.decoder_halo), (0, 0))
-    found = model.controls(params, config, jnp.pad(quantize(unit), outside), dtype)
-    pitch, periodic = pitch_tracker.track(speech, config)
-    halo = ((0, 0), (config.control_halo, config.control_halo))
-    phase = jnp.zeros(len(wave), jnp.uint32)
-    decoded = synthesize(found, jnp.pad(pitch, halo, mode="edge"), phase, start, config)
-    logits = found.pitch[:, config.control_halo : -config.control_halo]
-    return Forward(decoded, unit, _pitch_loss(logits, pitch, periodic))
-
-
-def _pitch_loss(logits: Array, pitch: Array, periodic: Array) -> Array:
-    """Mean cross entropy against the blurred index, each frame weighted by how periodic it is."""
-    steps = np.arange(logits.shape[-1])
-    blur = np.exp(-0.5 * ((steps[:, None] - steps) / PITCH_BLUR) ** 2)
-    target = jnp.asarray((blur / blur.sum(axis=1, keepdims=True)).astype(np.float32))[pitch]
-    weight = jnp.clip((periodic - 0.3) / 0.4, 0.0, 1.0)
-    cross = -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
-    return jnp.mean(weight * cross)
+    decoded, pitch_loss = decoder.reconstruct(
+        params["decoder"], config, quantize(unit), speech, start, dtype
+    )
+    return Forward(decoded, unit, pitch_loss)
 
 
 def reconstruction(decoded: Array, wave: Array, sample_rate: int) -> tuple[Array, Array]:

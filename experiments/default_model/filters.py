@@ -17,8 +17,8 @@ import numpy as np
 from jax import Array
 
 from audiotok_jax import audio, pretrained
-from audiotok_jax.codec import model
-from audiotok_jax.codec.decoder import Controls, synthesize
+from audiotok_jax.codec import decoder, model
+from audiotok_jax.codec.decoder import Controls
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.evaluate import clips, metrics
 from audiotok_jax.evaluate.align import align
@@ -69,12 +69,12 @@ def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[st
     """Speech (S,) by what was changed; to be jitted."""
     tokens = model.encode(params, config, wave[None])
     tokens = jnp.pad(tokens, ((0, 0), (config.decoder_halo,) * 2), constant_values=-1)
-    found, pitch, _ = model.window_controls(params, config, tokens)
-    zero = jnp.zeros(1, jnp.int32)
-    return {
-        name: synthesize(change(found), pitch, zero.astype(jnp.uint32), zero, config)[0]
-        for name, change in CHANGES.items()
-    }
+    parts, _ = model.prepare(params, config, tokens)
+
+    def play(controls: Controls) -> Array:
+        return decoder.render(parts._replace(controls=controls), decoder.start(1), config)[0]
+
+    return {name: play(change(parts.controls)) for name, change in CHANGES.items()}
 
 
 def main() -> None:

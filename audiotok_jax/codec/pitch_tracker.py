@@ -1,4 +1,4 @@
-"""Fundamental frequency of the training audio, found on the device.
+"""Fundamental frequency of recorded speech, which the decoder learns its pitch from.
 
 The smoothest strong path (Viterbi) through the periodicity of frames at the fundamental
 frequencies that the decoder chooses from (Boersma 1993, as in Praat).
