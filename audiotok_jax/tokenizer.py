@@ -450,11 +450,12 @@ def _prepare_windows(params: Params, tokens: Array, config: CodecConfig, mesh: M
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
-def _render_windows(parts: Any, config: CodecConfig, mesh: Mesh) -> Array:
-    def render(_: None, parts: Any) -> Array:
-        return decoder.render(*parts, config)
+def _render_windows(windows: Any, config: CodecConfig, mesh: Mesh) -> Array:
+    def render(_: None, window: Any) -> Array:
+        parts, carry = window
+        return decoder.render(parts, carry, config)
 
-    return parallel.over_devices(_on_each_device(render, mesh), mesh)(None, parts)
+    return parallel.over_devices(_on_each_device(render, mesh), mesh)(None, windows)
 
 
 def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
