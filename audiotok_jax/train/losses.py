@@ -43,9 +43,9 @@ def forward(
     dtype: Any,
     quantize: Callable[[Array], Array] = quantizer.quantize,
 ) -> Forward:
-    """Encodes, quantizes and decodes clips as `encode` and `decode` do.
+    """Encodes, quantizes and decodes clips, as `encode` and `decode` do.
 
-    But for what `decoder.reconstruct` takes from the original.
+    What `decoder.reconstruct` takes from the original is the only difference.
 
     Args:
         wave: float32 (B, T * hop_length).

@@ -25,12 +25,10 @@ import optax
 from jax import Array
 
 from audiotok_jax import audio, pretrained
-from audiotok_jax.codec import model
-from audiotok_jax.codec.decoder import Controls, pick_pitch, synthesize
+from audiotok_jax.codec import decoder, model, pitch_tracker
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.evaluate import clips, metrics, report
 from audiotok_jax.train import losses, perceptual
-from audiotok_jax.train import pitch as pitch_tracker
 
 RATE = 16000
 SECONDS = 3
@@ -39,14 +37,13 @@ JUDGES = {"per": 1, "wer": 1, "speaker_similarity": 3, "pesq_wb": 2, "stoi": 3}
 """Metrics of `audiotok_jax.evaluate`, and decimals."""
 
 Filters = tuple[Array, Array]
-"""Log-magnitudes for harmonics and for noise; see `Controls`."""
+"""Log-magnitudes for harmonics and for noise; see `decoder.Controls`."""
 
 
 def play(filters: Filters, pitch: Array, config: CodecConfig) -> Array:
     """Filters and pitch of one clip, with their halos, to float32 (1, S)."""
-    zero = jnp.zeros(1, jnp.int32)
-    controls = Controls(jnp.zeros(()), *filters)
-    return synthesize(controls, pitch, zero.astype(jnp.uint32), zero, config)
+    parts = decoder.Parts(decoder.Controls(jnp.zeros(()), *filters), pitch)
+    return decoder.render(parts, decoder.start(1), config)
 
 
 def voiced_as(filters: Filters, periodic: Array) -> Filters:
@@ -70,7 +67,7 @@ def decodings(
     """
     tokens = model.encode(params, config, wave[None])
     tokens = jnp.pad(tokens, ((0, 0), (config.decoder_halo,) * 2), constant_values=-1)
-    found, pitch, _ = model.window_controls(params, config, tokens)
+    (found, pitch), _ = model.prepare(params, config, tokens)
     filters = found.harmonic, found.noise
     original, periodic = (
         jnp.pad(x, ((0, 0), (config.control_halo,) * 2), mode="edge")
@@ -102,9 +99,10 @@ def decodings(
         halo = (config.encoder_halo,) * 2
         unit = model.latent(params, config, jnp.pad(wave[None], ((0, 0), halo)))
         outside = ((0, 0), (config.decoder_halo,) * 2, (0, 0))
-        found = model.controls(tuned, config, jnp.pad(unit, outside))
-        filters, pitch = (found.harmonic, found.noise), pick_pitch(found.pitch)
-        heard["latents, a decoder tuned to them"] = play(filters, pitch, config)[0]
+        parts, _ = decoder.prepare(tuned["decoder"], config, jnp.pad(unit, outside))
+        heard["latents, a decoder tuned to them"] = decoder.render(parts, decoder.start(1), config)[
+            0
+        ]
     return heard
 
 
