@@ -13,6 +13,8 @@ from jax.sharding import AxisType
 
 from audiotok_jax import AudioTokenizer, pretrained
 from audiotok_jax.codec import model, source
+from audiotok_jax.train import step
+from audiotok_jax.train.config import Recipe
 
 ALL_AT_ONCE = {
     "jax_enable_x64": True,
@@ -155,3 +157,20 @@ def test_noise_is_that_of_the_models_that_were_released(tiny):
         wanted = jax.random.normal(jax.random.fold_in(key, frame), (config.hop_length,))
         found = source.noise(jnp.array([frame], jnp.int32), 1, config)[0]
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_step_of_training_is_the_same_program(tiny):
+    config, params = tiny
+    recipe = Recipe(batch_size=2, seconds=0.25)
+    wave = jax.ShapeDtypeStruct((2, step.crop_samples(config, recipe)), jnp.float32)
+    row = jax.ShapeDtypeStruct((2,), jnp.int32)
+    batch = step.Batch(wave, wave, wave, row, row)
+
+    def program() -> str:
+        state = jax.eval_shape(lambda params: step.create(params, config, recipe), params)
+        update = jax.jit(step.update, static_argnums=(2, 3)).trace(state, batch, config, recipe)
+        return str((update.jaxpr.in_avals, update.jaxpr.out_avals))
+
+    wanted = program()
+    with configured(ALL_AT_ONCE):
+        assert program() == wanted

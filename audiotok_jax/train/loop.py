@@ -23,6 +23,7 @@ from audiotok_jax import parallel, pretrained
 from audiotok_jax.codec import model
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.data import pipeline, sources
+from audiotok_jax.settings import pinned
 from audiotok_jax.train import discriminators, folder, placement, teachers, trackers
 from audiotok_jax.train import step as training
 from audiotok_jax.train.checkpoint import Checkpoints, meet
@@ -35,6 +36,7 @@ GO_ON, SAVE, STOP = range(3)
 """What a process may wish for; the largest wish of all comes true."""
 
 
+@pinned("default")
 def train(config: TrainConfig) -> Path:
     """Trains until the last step, the limit of the session, SIGTERM or SIGINT, and saves.
 

@@ -21,6 +21,7 @@ from jax.sharding import Mesh
 from audiotok_jax.codec import model, quantizer
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.parallel import AXES, ROWS
+from audiotok_jax.settings import pinned
 from audiotok_jax.train import discriminators, losses, perceptual
 from audiotok_jax.train.config import Recipe, Schedule
 from audiotok_jax.train.teachers import Teacher
@@ -90,6 +91,7 @@ class Batch(NamedTuple):
     wish: Any
 
 
+@pinned("default")
 def create(params: model.Params, codec: CodecConfig, recipe: Recipe) -> State:
     """State of step 0."""
     critic: Any = {}
@@ -109,6 +111,7 @@ def create(params: model.Params, codec: CodecConfig, recipe: Recipe) -> State:
     )
 
 
+@pinned("default")
 def update(
     state: State,
     batch: Batch,
@@ -159,6 +162,7 @@ def update_by_pmap(
     """The twin of `update` by `jax.pmap`: each device has a whole state and its rows."""
     count = len(devices)
 
+    @pinned("default")
     def on_each(
         state: State, batch: Batch, teacher: Teacher | None
     ) -> tuple[State, dict[str, Array]]:
