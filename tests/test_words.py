@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,22 +156,34 @@ def test_what_was_heard_before_is_not_heard_again(monkeypatch):
     assert measured(again, 0 * wave, "wer")["wer_words"] == first["wer_words"] + 1
 
 
-@needs_recognisers
-def test_a_recogniser_that_loops_is_stopped():
-    model = words._model(words.packaged())
-    given = []
+@pytest.fixture
+def asked(monkeypatch) -> list[dict[str, Any]]:
+    """What a model of two languages is asked for, which hears nothing."""
+    asked = []
 
-    class Loops:
-        model = words._model(words.packaged()).model
-
+    class Silent:
         def transcribe(self, wave, **settings):
-            given.append(settings)
-            return model.transcribe(wave, **settings)
+            asked.append(settings)
+            return [], None
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(words, "_model", lambda folder: Loops())
-        words._read(read("en_us_female")[:16000], "en", None)
-    assert given[0]["max_new_tokens"] == 40 and given[0]["temperature"] == 0
+    monkeypatch.setattr(words, "_model", lambda folder: Silent())
+    monkeypatch.setattr(words, "_languages", lambda folder: {"en", "zh"})
+    return asked
+
+
+def test_a_recogniser_that_loops_is_stopped(asked):
+    for seconds in (1, 3, 100):
+        words._read(np.ones(seconds * RATE, np.float32), "en", "model")
+    assert [settings["max_new_tokens"] for settings in asked] == [40, 100, 224]
+    assert {settings["temperature"] for settings in asked} == {0}
+
+
+def test_a_language_of_two_scripts_is_written_in_one(asked):
+    wave = np.ones(RATE, np.float32)
+    assert words._read(wave, "zh", "model") == [] == words._read(wave, "en", "model")
+    assert words._read(wave, "sr", "model") is None and words._read(0 * wave, "zh", "m") == []
+    assert [bool(settings["initial_prompt"]) for settings in asked] == [True, False]
+    assert [settings["language"] for settings in asked] == ["zh", "en"]
 
 
 @pytest.mark.parametrize("what", ["empty folder", "name"])

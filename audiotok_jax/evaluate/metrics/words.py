@@ -14,6 +14,9 @@ WINDOW = 30  # seconds, what the network takes at once
 # An honest reading stays far below: English has 4 tokens a second, and scripts that are cut into
 # bytes have some 20. A network that loops is stopped by this.
 TOKENS_PER_SECOND, MOST_TOKENS = 30, 224
+# What goes before, of languages with two scripts: else it writes now in one and now in the other,
+# and the same words are counted as errors.
+PROMPTS = {"zh": "以下是普通话的句子。", "sr": "Ovo je rečenica na srpskom jeziku."}
 
 
 def word_errors(original: Original, decoded: Wave) -> Values:
@@ -93,6 +96,7 @@ def _read(wave: Wave, language: str, folder: str | None) -> list[str] | None:
         condition_on_previous_text=False,
         without_timestamps=True,
         vad_filter=False,
+        initial_prompt=PROMPTS.get(language),
         max_new_tokens=min(10 + round(TOKENS_PER_SECOND * seconds), MOST_TOKENS),
     )
     return words(" ".join(segment.text for segment in segments), language)
