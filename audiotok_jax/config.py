@@ -10,6 +10,8 @@ import difflib
 import math
 from typing import Any
 
+from audiotok_jax import fields
+
 # Encoder and decoder (width, depth) by size.
 SIZES = {
     "tiny": ((32, 2), (32, 2)),
@@ -21,6 +23,26 @@ RATES = {25: (640, 80), 40: (400, 100), 50: (320, 80), 80: (200, 100), 100: (160
 
 LATER = frozenset({"short_n_fft"})
 """Fields that models were released without; the ids of these must not change."""
+
+# Far beyond what is of use, and within what can be built; both ends are allowed.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "sample_rate": (1, 768_000),
+    "hop_length": (1, 2**16),
+    "bits": (1, 16),
+    "subframe_length": (1, 2**13),
+    "n_fft": (1, 2**14),
+    "encoder_dim": (1, 2**13),
+    "encoder_depth": (0, 64),
+    "decoder_dim": (1, 2**13),
+    "decoder_depth": (0, 64),
+    "kernel_size": (1, 255),
+    "expansion": (1, 16),
+    "pitch_min": (1, 384_000),
+    "pitch_bins": (1, 2**11),
+    "pitch_cents": (0.01, 1200),
+    "short_n_fft": (0, 2**14),
+}
+_PARTS, _OCTAVES = 256, 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +85,8 @@ class CodecConfig:
     short_n_fft: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.bits <= 16:
-            raise ValueError(f"bits must lie in 1..16, not {self.bits}")
+        fields.check(self)
+        fields.check_bounds(self, _BOUNDS)
         if self.hop_length % self.subframe_length:
             raise ValueError(
                 f"subframe_length {self.subframe_length} does not divide "
@@ -89,8 +111,20 @@ class CodecConfig:
                 f"short_n_fft must be 0, or a multiple of subframe_length {self.subframe_length} "
                 f"below n_fft {self.n_fft} and odd or even as that is, not {self.short_n_fft}"
             )
+        for name in ("hop_length", "n_fft"):  # each part of them is a layer of what is built
+            if getattr(self, name) > _PARTS * self.subframe_length:
+                raise ValueError(
+                    f"{name} {getattr(self, name)} is more than {_PARTS} times subframe_length "
+                    f"{self.subframe_length}"
+                )
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, not {self.kernel_size}")
+        octaves = (self.pitch_bins - 1) * self.pitch_cents / 1200
+        if octaves > _OCTAVES:
+            raise ValueError(
+                f"pitch_bins {self.pitch_bins} and pitch_cents {self.pitch_cents} make "
+                f"{octaves:.4g} octaves, more than {_OCTAVES}"
+            )
 
     @property
     def codebook_size(self) -> int:
@@ -153,20 +187,20 @@ class CodecConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, ready for JSON; one of `LATER` is left out while it says nothing."""
-        fields = dataclasses.asdict(self)
-        return {name: value for name, value in fields.items() if value or name not in LATER}
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if value or name not in LATER}
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> CodecConfig:
-        """The inverse of `to_dict`; a missing or unknown field raises ValueError."""
+    def from_dict(cls, found: dict[str, Any]) -> CodecConfig:
+        """The inverse of `to_dict`; ValueError if a field is missing, unknown or out of bounds."""
         names = {field.name for field in dataclasses.fields(cls)}
-        lacking = names - fields.keys() - LATER
-        if lacking or fields.keys() - names:
+        lacking = names - found.keys() - LATER
+        if lacking or found.keys() - names:
             raise ValueError(
                 f"codec config lacks {sorted(lacking)}, "
-                f"does not know {sorted(fields.keys() - names)}"
+                f"does not know {sorted(found.keys() - names)}"
             )
-        return cls(**fields)
+        return cls(**found)
 
 
 def preset(name: str) -> CodecConfig:

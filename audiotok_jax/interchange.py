@@ -20,6 +20,8 @@ from audiotok_jax.tokenfile import Coders, OtherModelError, TokenFile, TokenFile
 if TYPE_CHECKING:
     from audiotok_jax.tokenizer import AudioTokenizer
 
+_TEXT = 2**26  # bytes of JSON or of printed tensors, which take ten times that when they are read
+
 
 def of_model(tokens: NDArray[Any], num_samples: int, tokenizer: AudioTokenizer) -> TokenFile:
     """Adds to tokens what `tokenizer`, which made them, says about itself."""
@@ -160,6 +162,14 @@ def _open(path: Path) -> Iterator[io.BufferedReader]:
             raise TokenFileError(f"{file.name}: {message}") from None
 
 
+def _take(file: BinaryIO, most: int) -> bytes:
+    """All that follows in a file, which is refused if that is more than `most` bytes."""
+    data = tokenfile.take(file, most + 1)
+    if len(data) > most:
+        raise TokenFileError(f"too long: of its tokens, at most {most} bytes are read")
+    return data
+
+
 def _load_npy(file: BinaryIO) -> NDArray[Any]:
     """Reads by hand, as `numpy.load` allocates what a damaged header announces."""
     try:
@@ -170,26 +180,29 @@ def _load_npy(file: BinaryIO) -> NDArray[Any]:
         raise TokenFileError("damaged: not the header of an .npy file") from None
     if len(shape) != 1 or dtype.kind not in "iu":
         raise TokenFileError(f"tokens must be integers of shape (T,), not {dtype} of {shape}")
-    data = file.read()
-    if not shape[0] or len(data) != shape[0] * dtype.itemsize:
+    data = _take(file, tokenfile.MOST_BYTES)
+    if shape[0] < 1 or len(data) != shape[0] * dtype.itemsize:
         raise TokenFileError(f"its header announces {shape[0]} tokens, it has {len(data)} bytes")
     return np.frombuffer(data, dtype)
 
 
 def _load_json(file: BinaryIO) -> TokenFile:
     try:
-        fields = json.loads(file.read())
+        fields = json.loads(_take(file, _TEXT))
     except (ValueError, RecursionError):
         raise TokenFileError("damaged: not JSON") from None
     names = ("tokens", "model_id", "sample_rate", "hop_length", "num_samples", "bits")
     missing = [name for name in names if name not in fields]
     if missing:
         raise TokenFileError(f"lacks {', '.join(missing)}")
+    tokens = fields["tokens"]
+    if not isinstance(tokens, list) or any(type(token) is not int for token in tokens):
+        raise TokenFileError("tokens must be a list of integers")
     return TokenFile(**{name: fields[name] for name in names})
 
 
 def _load_printed(file: BinaryIO) -> list[NDArray[Any]]:
-    text = file.read().decode(errors="replace")
+    text = _take(file, _TEXT).decode(errors="replace")
     # What PyTorch adds after the numbers, such as size=(1, 0), may hold further parentheses.
     printed = re.findall(r"\btensor\(([^()]*)", text)
     if not printed:

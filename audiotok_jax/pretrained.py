@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import reprlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +14,10 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from audiotok_jax import jsonfile
 from audiotok_jax.codec import model
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
@@ -84,10 +86,8 @@ def save(
     """
     with np.errstate(over="ignore"):
         weights = {k: v.astype(np.float16) for k, v in _flatten(params).items()}
-    _check_fit("model", weights, config)
-    for name, array in weights.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"weight {name} holds values that are not finite in float16")
+    _check_fit({name: array.shape for name, array in weights.items()}, config)
+    _check_finite(weights)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     about = {"format": FORMAT, "codec": config.to_dict(), "card": card or {}}
@@ -137,10 +137,9 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
     folder = locate(path_or_name)
     config, card = _read_config(folder / CONFIG)
     try:
-        weights = load_file(folder / WEIGHTS)
-    except SafetensorError as error:
+        weights = _read_weights(folder / WEIGHTS, config)
+    except (SafetensorError, ValueError) as error:
         raise ValueError(f"{folder / WEIGHTS}: damaged: {error}") from None
-    _check_fit(str(folder / WEIGHTS), weights, config)
     model_id = identity(unflatten_dict(weights, sep="/"), config)
     params = {name: array.astype(np.float32) for name, array in weights.items()}
     return Model(unflatten_dict(params, sep="/"), config, model_id, card)
@@ -152,21 +151,47 @@ def _flatten(params: Params) -> dict[str, NDArray[Any]]:
 
 def _read_config(path: Path) -> tuple[CodecConfig, dict[str, Any]]:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
-            raise ValueError(f"format {about['format']} is not {FORMAT}; update audiotok_jax")
+        about = jsonfile.load(path)
+        lacking = {"format", "codec", "card"} - about.keys()
+        if lacking:
+            raise ValueError(f"lacks {', '.join(sorted(lacking))}")
+        if type(about["format"]) is not int or about["format"] != FORMAT:
+            raise ValueError(
+                f"format {reprlib.repr(about['format'])} is not {FORMAT}; update audiotok_jax"
+            )
+        for name in ("codec", "card"):
+            if not isinstance(about[name], dict):
+                raise ValueError(f"{name} is no object")
         return CodecConfig.from_dict(about["codec"]), about["card"]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: not the config of a model: {error}") from None
 
 
-def _check_fit(name: str, weights: dict[str, NDArray[Any]], config: CodecConfig) -> None:
+def _read_weights(path: Path, config: CodecConfig) -> dict[str, NDArray[np.float16]]:
+    """The arrays of a file, which are not looked at before their shapes and dtypes are right."""
+    with safe_open(path, framework="numpy") as file:
+        parts = {name: file.get_slice(name) for name in file.keys()}
+        _check_fit({name: tuple(part.get_shape()) for name, part in parts.items()}, config)
+        for name, part in parts.items():
+            if part.get_dtype() != "F16":
+                raise ValueError(f"{name} is {part.get_dtype()}, should be F16")
+        weights = {name: file.get_tensor(name) for name in parts}
+    _check_finite(weights)
+    return weights
+
+
+def _check_fit(found: Mapping[str, tuple[int, ...]], config: CodecConfig) -> None:
     shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), config))
     wanted = {k: leaf.shape for k, leaf in flatten_dict(shapes, sep="/").items()}
-    for key in sorted(wanted.keys() | weights.keys()):
-        found = weights[key].shape if key in weights else None
-        if found != wanted.get(key):
+    for key in sorted(wanted.keys() | found.keys()):
+        if found.get(key) != wanted.get(key):
             raise ValueError(
-                f"{name}: does not fit its config: {key} has shape {found}, "
-                f"should have {wanted.get(key)}"
+                f"does not fit its config: {key} has shape {found.get(key)}, should have "
+                f"{wanted.get(key)}"
             )
+
+
+def _check_finite(weights: Mapping[str, NDArray[np.float16]]) -> None:
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"weight {name} holds values that are not finite in float16")

@@ -57,10 +57,15 @@ PACKED, CODED = 1, 2
 Coders = Callable[[str], entropy.Coder]
 """Gives the coder whose prior has an id."""
 
+MOST_BYTES = 2**28
+"""That tokens take in a file that is read: at 80 tokens a second 19 days. Longer ones are refused
+before memory is taken, as there is no end to what a sparse file can announce and hold."""
+
 _HEADER = struct.Struct("<8sBB8sIIQQ")
 _PRIOR = struct.Struct("<8s")
 _CRC = struct.Struct("<I")
 _MOST = 64  # bytes of a coded token: a bit of it takes 2 at the most, a block of one token 14 more
+_UNPACKED = 1 << 16  # tokens unpacked at once, a multiple of 8, so that they end with a byte
 _PIECE = 1 << 20  # bytes asked of a file at once, so that memory follows what is really there
 
 
@@ -106,7 +111,7 @@ class TokenFile:
             value = _integer(name, getattr(self, name), 1, 2**most - 1)
             object.__setattr__(self, name, value)
         object.__setattr__(self, "bits", _check_bits(self.bits))
-        tokens = _check_tokens(self.tokens, self.bits).copy()
+        tokens = _check_tokens(self.tokens, self.bits)
         tokens.setflags(write=False)
         object.__setattr__(self, "tokens", tokens)
         _check_count(len(tokens), self.num_samples, self.hop_length)
@@ -142,7 +147,10 @@ def pack(tokens: ArrayLike, bits: int) -> bytes:
     """
     bits = _check_bits(bits)
     octets = _check_tokens(tokens, bits).astype(">u2").view(np.uint8).reshape(-1, 2)
-    return np.packbits(np.unpackbits(octets, axis=1)[:, 16 - bits :]).tobytes()
+    return b"".join(
+        np.packbits(np.unpackbits(part, axis=1)[:, 16 - bits :]).tobytes()
+        for part in np.split(octets, range(_UNPACKED, len(octets), _UNPACKED))
+    )
 
 
 def unpack(payload: bytes, bits: int, count: int) -> NDArray[np.uint16]:
@@ -166,12 +174,19 @@ def unpack(payload: bytes, bits: int, count: int) -> NDArray[np.uint16]:
         raise TokenFileError(
             f"{count} tokens of {bits} bits take {size} bytes, but there are {len(payload)}"
         )
-    flat = np.unpackbits(np.frombuffer(payload, np.uint8))
-    if flat[count * bits :].any():
+    octets = np.frombuffer(payload, np.uint8)
+    spare = 8 * size - count * bits
+    if spare and octets[-1] & ((1 << spare) - 1):
         raise TokenFileError("damaged: the bits after the last token are not zero")
-    wide = np.zeros((count, 16), np.uint8)
-    wide[:, 16 - bits :] = flat[: count * bits].reshape(count, bits)
-    return np.packbits(wide, axis=1).view(">u2").reshape(count).astype(np.uint16)
+    tokens = np.empty(count, np.uint16)
+    for start in range(0, count, _UNPACKED):  # bit by bit, they take eight times the memory
+        part = tokens[start : start + _UNPACKED]
+        first = start * bits // 8
+        flat = np.unpackbits(octets[first : first + _payload_size(len(part), bits)])
+        wide = np.zeros((len(part), 16), np.uint8)
+        wide[:, 16 - bits :] = flat[: len(part) * bits].reshape(len(part), bits)
+        part[:] = np.packbits(wide, axis=1).view(">u2").reshape(len(part))
+    return tokens
 
 
 def dumps(token_file: TokenFile, coder: entropy.Coder | None = None) -> bytes:
@@ -182,8 +197,10 @@ def dumps(token_file: TokenFile, coder: entropy.Coder | None = None) -> bytes:
         coder: makes it compact.
 
     Raises:
-        ValueError: the coder is that of another model.
+        ValueError: the coder is that of another model, or there are so many tokens that they
+            would not be read.
     """
+    _check_most(len(token_file.tokens), _payload_size(len(token_file.tokens), token_file.bits))
     header = _HEADER.pack(
         MAGIC,
         CODED if coder else PACKED,
@@ -330,10 +347,10 @@ def _load(
     Returns:
         The token file, and the places of its lost tokens.
     """
-    header = _take(file, _HEADER.size)
+    header = take(file, _HEADER.size)
     _, version, bits, model_id, sample_rate, hop_length, num_samples, count = _unpack(header)
     if version == CODED:
-        tokens, lost = _load_coded(file, header, count, bits, find, damaged)
+        tokens, lost = _load_coded(file, size, header, count, bits, find, damaged)
     else:
         tokens, lost = _load_packed(file, size, header, count, bits), []
     return TokenFile(tokens, model_id.hex(), sample_rate, hop_length, num_samples, bits), lost
@@ -368,21 +385,24 @@ def _load_packed(
     if size is not None and size != whole:
         what = "cut short" if size < whole else "too long"
         raise TokenFileError(f"{what}: its header announces {whole} bytes, it has {size}")
-    rest = _take(file, payload_size + _CRC.size)
-    if len(rest) < payload_size + _CRC.size:
-        raise TokenFileError(
-            f"cut short: its header announces {whole} bytes, it has {_HEADER.size + len(rest)}"
-        )
+    if size is not None:
+        _check_most(count, payload_size)
+    payload = take(file, min(payload_size, MOST_BYTES + 1))
+    check = take(file, _CRC.size)
+    if len(payload) <= MOST_BYTES and len(payload) + len(check) < payload_size + _CRC.size:
+        found = _HEADER.size + len(payload) + len(check)
+        raise TokenFileError(f"cut short: its header announces {whole} bytes, it has {found}")
+    _check_most(count, payload_size)
     if file.read(1):
         raise TokenFileError(f"too long: its header announces {whole} bytes, but more follow")
-    payload = rest[:payload_size]
-    if _CRC.unpack(rest[payload_size:])[0] != zlib.crc32(payload, zlib.crc32(header)):
+    if _CRC.unpack(check)[0] != zlib.crc32(payload, zlib.crc32(header)):
         raise TokenFileError("damaged: the checksum does not match")
     return unpack(payload, bits, count)
 
 
 def _load_coded(
     file: BinaryIO,
+    size: int | None,
     header: bytes,
     count: int,
     bits: int,
@@ -390,13 +410,19 @@ def _load_coded(
     damaged: bool,
 ) -> tuple[NDArray[np.uint16], list[range]]:
     """Reads what follows the header in version 2."""
-    more = _take(file, _PRIOR.size + _CRC.size)
+    more = take(file, _PRIOR.size + _CRC.size)
     if len(more) < _PRIOR.size + _CRC.size:
         raise TokenFileError("cut short: the header is not complete")
     prior, check = more[: _PRIOR.size], more[_PRIOR.size :]
     if _CRC.unpack(check)[0] != zlib.crc32(prior, zlib.crc32(header)):
         raise TokenFileError("damaged: the checksum of the header does not match")
-    data = _take(file, _MOST * count)
+    _check_most(count, _payload_size(count, bits))
+    most = min(_MOST * count, MOST_BYTES)
+    if size is not None and size - _HEADER.size - len(more) > most:
+        raise TokenFileError(f"too long: {count} tokens take less than the {size} bytes it has")
+    data = take(file, most + 1)
+    if len(data) > most:
+        raise TokenFileError(f"too long: {count} tokens take less than what it has")
     try:
         coder = find(prior.hex())
         if coder.prior.bits != bits:
@@ -408,8 +434,8 @@ def _load_coded(
         raise TokenFileError(str(error)) from None
 
 
-def _take(file: BinaryIO, count: int) -> bytes:
-    """Reads `count` bytes, fewer only at the end of the file."""
+def take(file: BinaryIO, count: int) -> bytes:
+    """Reads `count` bytes, fewer only at the end of the file; memory follows what is there."""
     pieces = []
     while count and (piece := file.read(min(count, _PIECE))):
         pieces.append(piece)
@@ -419,6 +445,13 @@ def _take(file: BinaryIO, count: int) -> bytes:
 
 def _payload_size(count: int, bits: int) -> int:
     return -(-count * bits // 8)
+
+
+def _check_most(count: int, size: int) -> None:
+    if size > MOST_BYTES:
+        raise TokenFileError(
+            f"its {count} tokens would take {size} bytes; at most {MOST_BYTES} are read"
+        )
 
 
 def _check_count(count: int, num_samples: int, hop_length: int) -> None:
@@ -435,7 +468,10 @@ def _check_bits(bits: int) -> int:
 
 
 def _check_tokens(tokens: ArrayLike, bits: int) -> NDArray[np.uint16]:
-    array = np.asarray(tokens)
+    try:
+        array = np.asarray(tokens)
+    except ValueError as error:  # lists of unequal lengths
+        raise TokenFileError(f"tokens must be integers of shape (T,): {error}") from None
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise TokenFileError(
             f"tokens must be integers of shape (T,), not {array.dtype} of shape {array.shape}"
@@ -449,6 +485,8 @@ def _check_tokens(tokens: ArrayLike, bits: int) -> NDArray[np.uint16]:
 
 def _integer(name: str, value: int, least: int, most: int) -> int:
     try:
+        if isinstance(value, bool):
+            raise TypeError
         number = operator.index(value)
     except TypeError:
         raise TokenFileError(f"{name} must be an integer, not {value!r}") from None

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from audiotok_jax import AudioTokenizer, audio, entropy, pretrained
 from audiotok_jax.entropy import Coder, DamagedError, Prior, UnknownPriorError, blocks, crc
@@ -299,6 +300,95 @@ def test_prior_that_is_damaged(tmp_path: Path) -> None:
         path.write_bytes(bad)
         with pytest.raises(ValueError, match="entropy.safetensors: not a prior of tokens"):
             Prior.load(path)
+
+
+@pytest.mark.parametrize(
+    "block", ["-1", "0", "+800", " 800", "8e2", "800.0", "8_00", "٨", "", "nan", "2048", "9" * 5000]
+)
+def test_prior_of_a_block_that_is_none(tmp_path: Path, block: str) -> None:
+    path = tmp_path / "entropy.safetensors"
+    make_prior().save(path)
+    about = {"version": "1", "model_id": "0123456789abcdef", "block": block}
+    save_file(load_file(path), path, about)
+    with pytest.raises(ValueError, match="entropy.safetensors: not a prior of tokens: block"):
+        Prior.load(path)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"version": "2", "model_id": "0123456789abcdef", "block": "40"},
+        {"version": "1", "model_id": "0123456789ABCDEF", "block": "40"},
+        {"version": "1", "model_id": "", "block": "40"},
+        {"version": "1", "block": "40"},
+        {},
+    ],
+)
+def test_prior_that_says_nothing_of_itself(tmp_path: Path, about: dict[str, str]) -> None:
+    path = tmp_path / "entropy.safetensors"
+    make_prior().save(path)
+    save_file(load_file(path), path, about)
+    with pytest.raises(ValueError, match="entropy.safetensors: not a prior of tokens"):
+        Prior.load(path)
+
+
+def test_prior_of_other_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "entropy.safetensors"
+    make_prior().save(path)
+    arrays = load_file(path)
+    about = {"version": "1", "model_id": "0123456789abcdef", "block": "40"}
+    for change in (
+        {"more": np.zeros(3, np.int8)},
+        {"weights": arrays["weights"].astype(np.float32)},
+        {"weights": arrays["weights"][0]},
+        {"weights": arrays["weights"][..., :0]},
+        {"table": np.zeros(0, np.uint16)},
+        {"table": np.ones((2, 2), np.uint16)},
+        {"table": np.ones((), np.uint16)},
+        {"heads": np.full(arrays["heads"].shape, np.nan)},
+    ):
+        save_file(arrays | change, path, about)
+        with pytest.raises(ValueError, match="entropy.safetensors: not a prior of tokens"):
+            Prior.load(path)
+    save_file({k: v for k, v in arrays.items() if k != "bias"}, path, about)
+    with pytest.raises(ValueError, match="bias"):
+        Prior.load(path)
+    with open(path, "wb") as file:
+        file.truncate(20 * 2**30)
+    with pytest.raises(ValueError, match="longer than"):
+        Prior.load(path)
+
+
+def test_sums_that_wrap_around_are_too_large() -> None:
+    prior = make_prior()
+    for changes in (
+        {"offsets": np.full_like(prior.offsets, -(2**63))},
+        {"bias": np.full_like(prior.bias, -(2**31))},
+        {
+            "bias": np.full_like(prior.bias, 2**23).repeat(512, 2),
+            "heads": np.full_like(prior.heads, -(2**31)).repeat(512, 2),
+            "weights": prior.weights.repeat(512, 3),
+        },
+    ):
+        with pytest.raises(ValueError, match="too large to be exact"):
+            dataclasses.replace(prior, **changes)
+
+
+def test_every_block_fits_into_a_payload() -> None:
+    """However badly a prior guesses."""
+    worst = make_prior(block=2047)
+    worst = dataclasses.replace(
+        worst,
+        heads=np.zeros_like(worst.heads),
+        offsets=np.full_like(worst.offsets, -(2**40)),
+        table=np.ones_like(worst.table),
+    )
+    tokens = np.full(2048, 2**16 - 1, np.uint16)
+    data = Coder(worst).encode(tokens)
+    assert len(data) > 2 * 16 * 2000
+    np.testing.assert_array_equal(Coder(worst).decode(data, 2048), tokens)
+    with pytest.raises(ValueError, match="block must lie in 1..2047"):
+        make_prior(block=2048)
 
 
 def test_prior_of_inexact_or_wrong_sums() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from audiotok_jax import AudioTokenizer, preset, pretrained
 from audiotok_jax.codec import model
@@ -120,6 +121,126 @@ def test_a_damaged_model(folder, harm, message):
         pretrained.load(folder)
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+def change_codec(folder, **fields):
+    path = folder / "config.json"
+    about = json.loads(path.read_text())
+    about["codec"].update(fields)
+    path.write_text(json.dumps(about))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("encoder_depth", 10**6),
+        ("decoder_depth", 10**6),
+        ("encoder_depth", -1),
+        ("kernel_size", 10**9 + 1),
+        ("kernel_size", -7),
+        ("kernel_size", 7.0),
+        ("encoder_dim", 10**12),
+        ("decoder_dim", 0),
+        ("expansion", True),
+        ("bits", True),
+        ("bits", "16"),
+        ("sample_rate", 0),
+        ("sample_rate", 16000.5),
+        ("hop_length", None),
+        ("hop_length", [200]),
+        ("subframe_length", 0),
+        ("subframe_length", 1),
+        ("n_fft", 10**9),
+        ("n_fft", "800"),
+        ("short_n_fft", -100),
+        ("short_n_fft", False),
+        ("pitch_min", float("nan")),
+        ("pitch_min", float("inf")),
+        ("pitch_min", -60.0),
+        ("pitch_min", 10**400),
+        ("pitch_bins", 10**7),
+        ("pitch_cents", {}),
+        ("pitch_cents", 1200.0),
+    ],
+)
+def test_each_field_of_a_config_has_a_type_and_bounds(folder, field, value, monkeypatch):
+    change_codec(folder, **{field: value})
+    monkeypatch.setattr(model, "init", None)  # nothing is built
+    with pytest.raises(ValueError, match="config.json: not the config of a model") as caught:
+        pretrained.load(folder)
+    assert field in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 200_000,
+        '{"format": ' + '{"a": ' * 100_000,
+        '{"format": ' + "9" * 5000 + "}",
+        '{"format": true, "codec": {}, "card": {}}',
+        '{"format": 1.0, "codec": {}, "card": {}}',
+        '{"format": "1", "codec": {}, "card": {}}',
+        '{"format": 1, "codec": [], "card": {}}',
+        '{"format": 1, "codec": {}, "card": null}',
+        '{"format": 1, "card": {}}',
+        "1",
+        "",
+    ],
+)
+def test_a_config_that_is_none(folder, text):
+    (folder / "config.json").write_text(text)
+    with pytest.raises(ValueError, match="config.json: not the config of a model") as caught:
+        pretrained.load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_without_end_is_not_read(folder):
+    with open(folder / "config.json", "wb") as file:
+        file.truncate(20 * 2**30)
+    with pytest.raises(ValueError, match="longer than 1048576 bytes"):
+        pretrained.load(folder)
+
+
+def rewrite(folder, change):
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    save_file(change(weights), path)
+
+
+def with_value(value):
+    def change(weights):
+        name = max(weights, key=lambda name: weights[name].size)
+        weights[name].reshape(-1)[7] = value
+        return weights
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_value(np.nan), "not finite"),
+        (with_value(np.inf), "not finite"),
+        (with_value(-np.inf), "not finite"),
+        (lambda weights: {k: v.astype(np.float32) for k, v in weights.items()}, "F32, should be"),
+        (lambda weights: {k: v.view(np.int16) for k, v in weights.items()}, "I16, should be F16"),
+        (lambda weights: weights | {"more": np.zeros(1, np.float16)}, "does not fit"),
+        (lambda weights: dict(list(weights.items())[1:]), "does not fit"),
+        (lambda weights: {k: v[None] for k, v in weights.items()}, "does not fit"),
+    ],
+)
+def test_load_checks_what_save_checks(folder, change, message):
+    rewrite(folder, change)
+    with pytest.raises(ValueError, match=message) as caught:
+        pretrained.load(folder)
+    assert str(caught.value).startswith(f"{folder / 'model.safetensors'}: damaged: ")
+
+
+def test_what_lies_beside_a_model_does_not_matter(folder):
+    before = pretrained.load(folder).model_id
+    (folder / "metrics.jsonl").write_bytes(b"\xff{[")
+    assert pretrained.load(folder).model_id == before
 
 
 def test_weights_that_cannot_be_saved(tiny, tmp_path):

@@ -16,6 +16,8 @@ import scipy.signal
 import soxr
 from numpy.typing import NDArray
 
+from audiotok_jax import fields
+
 Wave = NDArray[np.float32]
 
 
@@ -57,6 +59,7 @@ class Augment:
     gain_db: tuple[float, float] = (-20.0, 6.0)
 
     def __post_init__(self) -> None:
+        fields.check(self)
         for name in ("speed", "colour", "reverb", "noise", "band", "gain"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share in 0..1, not {getattr(self, name)}")

@@ -29,6 +29,7 @@ LONGEST = 2 ** (8 * _LENGTH.size) - 1
 """Bytes that a payload may have."""
 
 _STRETCH = 2**15  # places that are searched at once
+_FAR = 2**24  # bytes that are searched for the next block; damage leaves nothing behind more
 
 
 def join(payloads: Sequence[bytes]) -> bytes:
@@ -79,9 +80,10 @@ class _Search:
     def first(self, position: int, number: int, count: int) -> tuple[int, int]:
         """Place and number of the first block, not before `position`, that is in number..count - 1.
 
-        If there is none, the end of the bytes and `number`.
+        If there is none within `_FAR` bytes, the end of them all and `number`.
         """
-        while position < len(self._bytes):
+        end = min(len(self._bytes), position + _FAR)
+        while position < end:
             start = position - position % _STRETCH
             if start != self._start:
                 self._start, self._numbers = start, self._numbers_from(start)

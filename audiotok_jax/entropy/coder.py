@@ -116,8 +116,10 @@ class Coder:
     ) -> tuple[NDArray[np.uint16], list[range], bool]:
         size = self.prior.block
         count = -(-num_tokens // size)
-        payloads, whole = blocks.split(data, count)
-        # Before memory is taken for what a forged header announces.
+        # Before time and memory are taken for what a forged header announces.
+        payloads: dict[int, bytes] = {}
+        if len(data) // blocks.OVERHEAD >= count / 1000:
+            payloads, whole = blocks.split(data, count)
         if len(payloads) < count / 1000:
             raise DamagedError(f"damaged: {count - len(payloads)} of {count} blocks are lost")
         tokens = np.zeros(num_tokens, np.uint16)

@@ -17,6 +17,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from audiotok_jax.entropy import blocks
 from audiotok_jax.files import replacing
 
 FILE = "entropy.safetensors"
@@ -39,6 +41,8 @@ SHIFT = 12
 """Bits that the sum of a network has beyond the places of the table."""
 
 _SCALE = 2**16  # of the table
+_ARRAYS = ("weights", "bias", "heads", "offsets", "table")
+_LARGEST = 2**26  # bytes of a file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,7 +74,9 @@ class Prior:
 
     def __post_init__(self) -> None:
         """Checks shapes, dtypes and sizes."""
-        steps, inputs, bits, hidden = self.weights.shape
+        if not re.fullmatch("[0-9a-f]{16}", self.model_id):
+            raise ValueError(f"model_id must be 16 hexadecimal digits, not {self.model_id!r}")
+        _, inputs, bits, hidden = self.weights.shape
         shapes = {
             "weights": ((STEPS, inputs, bits, hidden), np.int8),
             "bias": ((STEPS, bits, hidden), np.int32),
@@ -82,14 +88,23 @@ class Prior:
             array = getattr(self, name)
             if array.shape != shape or array.dtype != dtype:
                 raise ValueError(f"{name} must be {np.dtype(dtype)} {shape}, not {array.dtype}")
-        neighbours = inputs // bits - 1
-        if inputs % bits or neighbours % 2 or len(self.table) % 2 or not self.table.all():
+        places = self.table.size
+        if not 1 <= bits <= 16 or not inputs or not hidden or not places or self.table.ndim != 1:
             raise ValueError("not the arrays of a prior")
+        neighbours = inputs // bits - 1
+        if inputs % bits or neighbours % 2 or places % 2 or not self.table.all():
+            raise ValueError("not the arrays of a prior")
+        # A bit takes two bytes at the most, so that a block fits into a payload.
+        most = (blocks.LONGEST - 8) // (2 * bits)
+        if not 1 <= self.block <= most:
+            raise ValueError(f"block must lie in 1..{most}, not {self.block}")
         own = self.weights[:, neighbours * bits :]
         if any(own[:, k:, k].any() for k in range(bits)):
             raise ValueError("a bit must know no bits but those below it")
-        units = np.abs(self.weights.astype(np.int64)).sum(1) + np.abs(self.bias.astype(np.int64))
-        sums = (units * np.abs(self.heads.astype(np.int64))).sum(-1) + np.abs(self.offsets)
+        # As floats, which do not wrap around.
+        large = {name: np.abs(array.astype(float)) for name, array in self._arrays().items()}
+        units = large["weights"].sum(1) + large["bias"]
+        sums = (units * large["heads"]).sum(-1) + large["offsets"]
         if units.max() >= 2**24 or sums.max() >= 2**53:
             raise ValueError("the sums could be too large to be exact")
 
@@ -97,13 +112,25 @@ class Prior:
     def load(cls, path: str | os.PathLike[str]) -> Prior:
         """Reads what `save` wrote; ValueError if it is something else."""
         try:
+            if os.path.getsize(path) > _LARGEST:
+                raise ValueError(f"longer than {_LARGEST} bytes")
             with safe_open(path, framework="numpy") as file:
                 about = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in file.keys()}
-            if about["version"] != str(VERSION):
-                raise ValueError(f"version {about['version']} is not {VERSION}")
+                lacking = {"version", "model_id", "block"} - about.keys()
+                lacking |= set(_ARRAYS) ^ set(file.keys())
+                if lacking:
+                    raise ValueError(f"lacks, or does not know, {', '.join(sorted(lacking))}")
+                if about["version"] != str(VERSION):
+                    raise ValueError(f"version {about['version']} is not {VERSION}")
+                if not re.fullmatch("[1-9][0-9]{0,8}", about["block"]):
+                    raise ValueError(f"block must be a number from 1 on, not {about['block']!r}")
+                parts = {name: file.get_slice(name) for name in _ARRAYS}
+                for name, part in parts.items():
+                    if part.get_dtype() not in ("I8", "I32", "I64", "U16"):
+                        raise ValueError(f"{name} is {part.get_dtype()}, no integers of a prior")
+                arrays = {name: file.get_tensor(name) for name in _ARRAYS}
             return cls(about["model_id"], int(about["block"]), **arrays)
-        except (SafetensorError, LookupError, TypeError, ValueError) as error:
+        except (SafetensorError, ValueError) as error:
             raise ValueError(f"{path}: not a prior of tokens: {error}") from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -132,8 +159,7 @@ class Prior:
         return [Network(self, step) for step in range(STEPS)]
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
-        names = ("weights", "bias", "heads", "offsets", "table")
-        return {name: np.ascontiguousarray(getattr(self, name)) for name in names}
+        return {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
 
 
 class Network:
@@ -166,17 +192,17 @@ class Network:
         """
         if not self._step:
             return None
-        bits, blocks, tokens = signs.shape
+        bits, rows, tokens = signs.shape
         stride = _stride(self._step)
         around = neighbours(self._step, self._reach)
         edge = 2 * self._reach * stride
         padded = np.pad(signs, ((0, 0), (0, 0), (edge, edge)))
         places = len(range(stride, tokens, 2 * stride))
-        known = np.empty((len(around), bits, blocks, places), np.float32)
+        known = np.empty((len(around), bits, rows, places), np.float32)
         for one, offset in zip(known, around, strict=True):
             one[:] = padded[..., edge + stride + offset :: 2 * stride][..., :places]
         units = self._outer @ known.reshape(len(around) * bits, -1)
-        return units.reshape(bits, -1, blocks * places)
+        return units.reshape(bits, -1, rows * places)
 
     def probabilities(
         self, units: NDArray[np.float32] | None, own: NDArray[np.float32], bit: int

@@ -7,13 +7,28 @@ and `mesh` may change from one session of a run to the next.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
+from audiotok_jax import fields
 from audiotok_jax.config import CodecConfig, preset
 from audiotok_jax.data.augment import Augment
 
 Schedule = float | tuple[tuple[float, float], ...]
 """A constant, or points (step, value): linear between them, constant outside."""
+
+# Beyond these, steps, seeds and shapes do not fit into the integers that hold them.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**32 - 1),
+    "steps": (-math.inf, 2**31 - 1),
+    "warmup": (0, 2**31 - 1),
+    "batch_size": (-math.inf, 2**20),
+    "seconds": (-math.inf, 3600),
+    "weight_decay": (0, 1e6),
+    "ema": (0, 1),
+    "critic_every": (-math.inf, 2**31 - 1),
+    "patience": (-math.inf, 2**31 - 1),
+}
 
 
 def _check_points(name: str, points: tuple[Any, ...]) -> None:
@@ -99,6 +114,8 @@ class Recipe:
     patience: int = 10
 
     def __post_init__(self) -> None:
+        fields.check(self)
+        fields.check_bounds(self, _BOUNDS)
         if self.stage not in (1, 2):
             raise ValueError(f"stage must be 1 or 2, not {self.stage}")
         if self.precision not in ("float32", "bfloat16"):
@@ -137,6 +154,10 @@ class MeshConfig:
     fsdp: int = 1
     model: int = 1
 
+    def __post_init__(self) -> None:
+        fields.check(self)
+        fields.check_bounds(self, {"fsdp": (1, 2**20), "model": (1, 2**20)})
+
 
 @dataclasses.dataclass(frozen=True)
 class Session:
@@ -169,6 +190,7 @@ class Session:
     profile: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
+        fields.check(self)
         for name in ("minutes", "save_minutes", "save_steps", "keep", "eval_steps", "eval_clips"):
             value = getattr(self, name)
             if value is not None and value <= 0:
@@ -212,6 +234,9 @@ class TrainConfig:
     augment: Augment = Augment()
     mesh: MeshConfig = MeshConfig()
     session: Session = Session()
+
+    def __post_init__(self) -> None:
+        fields.check(self)
 
     def kept(self) -> dict[str, Any]:
         """The settings that a resumed run must share, ready for JSON."""

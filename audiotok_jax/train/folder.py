@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 
+from audiotok_jax import jsonfile
 from audiotok_jax.data.clips import Skipped
 from audiotok_jax.data.sources import Clips
 from audiotok_jax.files import replacing
@@ -33,7 +34,11 @@ def check(out: Path, config: TrainConfig, clips: Clips) -> None:
         return
     if not config.resume:
         raise ValueError(f"{out} holds a run already: go on with --resume, or choose another")
-    changed = _differing(json.loads(path.read_text()), _record(config, clips))
+    try:
+        before = jsonfile.load(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: not the settings of a run: {error}") from None
+    changed = _differing(before, _record(config, clips))
     if changed:
         raise ValueError(f"{out} was started with other settings: {', '.join(changed)}")
 

@@ -7,17 +7,15 @@ import dataclasses
 import difflib
 import runpy
 import traceback
-import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from audiotok_jax import fields
 from audiotok_jax.train.config import TrainConfig
 
 Config = TypeVar("Config")
-
-_NAMES = {int: "an integer", float: "a number", bool: "a bool", str: "text", type(None): "None"}
 
 
 def load(path: Path) -> TrainConfig:
@@ -129,43 +127,10 @@ def _read(name: str, text: str, hint: Any) -> Any:
         pass
     for reading in readings:
         try:
-            return _fit(reading, hint)
+            return fields.fit(reading, hint)
         except TypeError:
             continue
-    raise ValueError(f"{name} must be {_describe(hint)}, not {text!r}")
-
-
-def _fit(value: Any, hint: Any) -> Any:
-    """The value in the type of an annotation; TypeError if it has another."""
-    options = typing.get_args(hint)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        for option in options:
-            try:
-                return _fit(value, option)
-            except TypeError:
-                continue
-    elif typing.get_origin(hint) is tuple:
-        if isinstance(value, tuple | list):
-            if options[-1] is Ellipsis:
-                return tuple(_fit(one, options[0]) for one in value)
-            if len(value) == len(options):
-                return tuple(map(_fit, value, options))
-    elif hint is float and type(value) is int:
-        return float(value)
-    elif type(value) is hint:
-        return value
-    raise TypeError
-
-
-def _describe(hint: Any) -> str:
-    options = typing.get_args(hint)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return " or ".join(map(_describe, options))
-    if typing.get_origin(hint) is tuple:
-        if options[-1] is Ellipsis:
-            return f"({_describe(options[0])}, ...)"
-        return f"({', '.join(map(_describe, options))})"
-    return _NAMES[hint]
+    raise ValueError(f"{name} must be {fields.describe(hint)}, not {text!r}")
 
 
 def _failure(path: Path, error: Exception) -> str:

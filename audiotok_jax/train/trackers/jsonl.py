@@ -40,11 +40,19 @@ class JsonLines:
 
 def _reopen(path: Path, end: int) -> IO[str]:
     """Opens a file to append to it, without the lines of step `end` and later ones."""
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    whole = [line for line in lines if line.endswith("\n")]
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith(b"\n")]
     with replacing(path) as temporary:
-        temporary.write_text("".join(line for line in whole if json.loads(line)["step"] < end))
+        temporary.write_bytes(b"".join(line for line in whole if _step(line) < end))
     return open(path, "a", encoding="utf-8")
+
+
+def _step(line: bytes) -> float:
+    """That of a line; a damaged one ends no run, and stays."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
+        return -math.inf
 
 
 def _write(file: IO[str], values: Mapping[str, Any]) -> None:
