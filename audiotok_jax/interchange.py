@@ -164,10 +164,11 @@ def _open(path: Path) -> Iterator[io.BufferedReader]:
 
 def _take(file: BinaryIO, most: int) -> bytes:
     """All that follows in a file, which is refused if that is more than `most` bytes."""
-    data = tokenfile.take(file, most + 1)
-    if len(data) > most:
-        raise TokenFileError(f"too long: of its tokens, at most {most} bytes are read")
-    return data
+    if (tokenfile.remaining(file) or 0) <= most:
+        data = tokenfile.take(file, most + 1)
+        if len(data) <= most:
+            return data
+    raise TokenFileError(f"too long: at most {most} bytes of tokens are read")
 
 
 def _load_npy(file: BinaryIO) -> NDArray[Any]:
@@ -180,15 +181,20 @@ def _load_npy(file: BinaryIO) -> NDArray[Any]:
         raise TokenFileError("damaged: not the header of an .npy file") from None
     if len(shape) != 1 or dtype.kind not in "iu":
         raise TokenFileError(f"tokens must be integers of shape (T,), not {dtype} of {shape}")
-    data = _take(file, tokenfile.MOST_BYTES)
-    if shape[0] < 1 or len(data) != shape[0] * dtype.itemsize:
-        raise TokenFileError(f"its header announces {shape[0]} tokens, it has {len(data)} bytes")
+    announced = shape[0] * dtype.itemsize
+    size = tokenfile.remaining(file)
+    if size is None or size == announced:
+        data = _take(file, tokenfile.MOST_BYTES)
+        size = len(data)
+    if not size or size != announced:
+        raise TokenFileError(f"its header announces {shape[0]} tokens, it has {size} bytes")
     return np.frombuffer(data, dtype)
 
 
 def _load_json(file: BinaryIO) -> TokenFile:
+    text = _take(file, _TEXT)
     try:
-        fields = json.loads(_take(file, _TEXT))
+        fields = json.loads(text)
     except (ValueError, RecursionError):
         raise TokenFileError("damaged: not JSON") from None
     names = ("tokens", "model_id", "sample_rate", "hop_length", "num_samples", "bits")
@@ -197,7 +203,7 @@ def _load_json(file: BinaryIO) -> TokenFile:
         raise TokenFileError(f"lacks {', '.join(missing)}")
     tokens = fields["tokens"]
     if not isinstance(tokens, list) or any(type(token) is not int for token in tokens):
-        raise TokenFileError("tokens must be a list of integers")
+        raise TokenFileError("tokens must be integers of shape (T,), in a list")
     return TokenFile(**{name: fields[name] for name in names})
 
 
@@ -216,8 +222,11 @@ def _parse_tensor(body: str, name: str) -> NDArray[Any]:
         raise TokenFileError(
             f"{name} is elided (...); print it whole: torch.set_printoptions(threshold=10**9)"
         )
+    numbers = body[: body.rfind("]") + 1]
     try:
-        tokens = np.array(json.loads(body[: body.rfind("]") + 1]))
+        if re.search("[A-Za-z]", numbers):  # true and false would be 1 and 0 among integers
+            raise ValueError
+        tokens = np.array(json.loads(numbers))
     except (ValueError, RecursionError):
         raise TokenFileError(f"{name} is not a whole list of integers") from None
     if not tokens.size:

@@ -314,12 +314,10 @@ def _read(
         if isinstance(source, str | os.PathLike):
             name = os.fspath(source)
             with open(source, "rb") as file:
-                status = os.fstat(file.fileno())
-                regular = stat.S_ISREG(status.st_mode)  # a pipe has no size
-                token_file, lost = _load(file, status.st_size if regular else None, find, damaged)
+                token_file, lost = _load(file, remaining(file), find, damaged)
         else:
             name = str(getattr(source, "name", "token file"))
-            token_file, lost = _load(source, None, find, damaged)
+            token_file, lost = _load(source, remaining(source), find, damaged)
     except (TokenFileError, entropy.UnknownPriorError) as error:
         raise type(error)(f"{name}: {error}") from None
     if model_id is not None and token_file.model_id != model_id:
@@ -340,7 +338,7 @@ def _load(
 
     Args:
         file: stands at its start.
-        size: of all bytes in the file, None if not known.
+        size: of all bytes from there on, None if not known.
         find: gives the coder.
         damaged: whether a damaged file is read as far as possible.
 
@@ -432,6 +430,15 @@ def _load_coded(
         return coder.decode(data, count), []
     except entropy.DamagedError as error:
         raise TokenFileError(str(error)) from None
+
+
+def remaining(file: BinaryIO) -> int | None:
+    """Bytes from where a file stands to its end; None if it is not a regular file, but a pipe."""
+    try:
+        status = os.fstat(file.fileno())
+        return status.st_size - file.tell() if stat.S_ISREG(status.st_mode) else None
+    except (AttributeError, OSError):  # it only looks like a file
+        return None
 
 
 def take(file: BinaryIO, count: int) -> bytes:

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiotok_jax import cli, distributed, preset
+from audiotok_jax.config import CodecConfig
+from audiotok_jax.data.augment import Augment
 from audiotok_jax.train import loop, overrides
-from audiotok_jax.train.config import TrainConfig
+from audiotok_jax.train.config import MeshConfig, Recipe, Session, TrainConfig
 
 REPOSITORY = Path(__file__).parent.parent
 EXPERIMENTS = sorted((REPOSITORY / "experiments" / "default_model").glob("small_*.py"))
@@ -222,3 +224,47 @@ def test_the_config_is_printed_and_nothing_is_started(run, tmp_path):
 def test_what_is_wrong_is_said_before_anything_starts(run, args, message):
     code, out, err = run(*args)
     assert (code, out) == (1, "") and message in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Recipe(steps="10"),
+        lambda: Recipe(steps=True),
+        lambda: Recipe(steps=10.0),
+        lambda: Recipe(steps=2**31),
+        lambda: Recipe(seconds=float("nan")),
+        lambda: Recipe(seconds=10**400),
+        lambda: Recipe(batch_size=10**9),
+        lambda: Recipe(seed=-1),
+        lambda: Recipe(ema=1.5),
+        lambda: Recipe(warmup=-1),
+        lambda: Recipe(learning_rate=float("inf")),
+        lambda: Recipe(learning_rate=((0, "1"),)),
+        lambda: Recipe(entropy_weight=((0, float("nan")),)),
+        lambda: Recipe(stage=True),
+        lambda: Session(minutes=float("inf")),
+        lambda: Session(keep="3"),
+        lambda: Session(profile=(1, 2, 3)),
+        lambda: MeshConfig(fsdp=0),
+        lambda: MeshConfig(model=1.0),
+        lambda: Augment(gain=float("nan")),
+        lambda: Augment(speed_range=(1.0,)),
+        lambda: TrainConfig(data="speech/"),
+        lambda: TrainConfig(resume=1),
+        lambda: TrainConfig(weights=(("a", "b"),)),
+        lambda: TrainConfig(codec="small-80hz"),
+        lambda: CodecConfig(encoder_depth=10**6),
+        lambda: CodecConfig(pitch_min="60"),
+        lambda: CodecConfig(bits=True),
+    ],
+)
+def test_settings_have_a_type_and_bounds_wherever_they_come_from(make):
+    with pytest.raises(ValueError, match=" must (be|lie in) ") as caught:
+        make()
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+def test_a_setting_that_is_not_finite_is_none():
+    with pytest.raises(ValueError, match="recipe.seconds must be a number"):
+        overrides.parse(TrainConfig(), ["recipe.seconds=1e999"])

@@ -268,6 +268,85 @@ def test_huge_file_is_refused_unread(head: bytes, tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+def forge_compact(blocks: bytes, count: int, prior: str) -> bytes:
+    """A compact file whose header is consistent, whatever it announces."""
+    header = HEADER.pack(
+        tokenfile.MAGIC, 2, 16, bytes.fromhex(MODEL), 16_000, 1, count, count
+    ) + bytes.fromhex(prior)
+    return header + struct.pack("<I", zlib.crc32(header)) + blocks
+
+
+@pytest.mark.parametrize("count", [2**40, 2**62, 2**27, 2**20])
+@pytest.mark.parametrize("read", [tokenfile.read, tokenfile.recover])
+def test_small_compact_file_that_announces_much(
+    read: Callable[..., object], count: int, coder: entropy.Coder, tmp_path: Path
+) -> None:
+    """154 bytes that announced 2**40 tokens were looked at for hours."""
+    path = tmp_path / "bad.atok"
+    path.write_bytes(forge_compact(bytes(range(100)), count, coder.prior.id))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TokenFileError, match="blocks are lost|at most .* are read"):
+            read(path, find=lambda _: coder)
+        assert tracemalloc.get_traced_memory()[1] < 2e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("read", [tokenfile.read, tokenfile.recover])
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize(
+    "head",
+    [
+        forge(b"", num_tokens=10 * 2**30 - 23, hop_length=1, num_samples=10 * 2**30 - 23),
+        forge_compact(b"", 2**40, "00" * 8),
+        forge_compact(b"", 2**26, "00" * 8),
+        forge_compact(b"", 100, "00" * 8),
+    ],
+)
+def test_sparse_file_is_refused_unread(
+    read: Callable[..., object], opened: bool, head: bytes, tmp_path: Path
+) -> None:
+    """Also where its header says so much, and it holds so much."""
+    path = tmp_path / "sparse.atok"
+    with open(path, "wb") as file:
+        file.write(head[:54])
+        file.truncate(20 * 2**30)
+    tracemalloc.start()
+    try:
+        with open(path, "rb") as file, pytest.raises(TokenFileError, match="too long|at most"):
+            read(file if opened else path)
+        assert tracemalloc.get_traced_memory()[1] < 2e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_tokens_than_are_read_are_not_written() -> None:
+    tokens = np.broadcast_to(np.uint16(0), tokenfile.MOST_BYTES // 2 + 1)
+    many = make(1)
+    object.__setattr__(many, "tokens", tokens)
+    with pytest.raises(TokenFileError, match="at most 268435456 are read"):
+        tokenfile.dumps(many)
+
+
+@pytest.mark.parametrize("count", [2**16 - 1, 2**16, 2**16 + 1, 2**17 + 9])
+@pytest.mark.parametrize("bits", [1, 7, 13, 16])
+def test_many_tokens_are_packed_in_parts(count: int, bits: int) -> None:
+    tokens = np.random.default_rng(count).integers(0, 2**bits, count)
+    payload = tokenfile.pack(tokens, bits)
+    digits = (tokens[:, None] >> np.arange(bits)[::-1]) & 1
+    assert payload == np.packbits(digits.astype(np.uint8)).tobytes()
+    np.testing.assert_array_equal(tokenfile.unpack(payload, bits, count), tokens)
+
+
+@pytest.mark.parametrize("field", ["sample_rate", "hop_length", "num_samples", "bits"])
+@pytest.mark.parametrize("value", [True, "1", 1.0, None, float("nan"), [1]])
+def test_a_number_is_an_integer(field: str, value: object) -> None:
+    good = {"tokens": [1], "model_id": MODEL, "sample_rate": 1, "hop_length": 1, "num_samples": 1}
+    with pytest.raises(TokenFileError, match=f"{field} must be an integer"):
+        TokenFile(**(good | {field: value}))  # type: ignore[arg-type]
+
+
 def test_stream_is_read_no_further_than_needed() -> None:
     class Endless(io.RawIOBase):
         """Gives a good file, then zeros without end, one byte at a time."""

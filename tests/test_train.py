@@ -21,9 +21,10 @@ import pytest
 from audiotok_jax import AudioTokenizer, audio, preset
 from audiotok_jax.codec import model, pitch_tracker, quantizer
 from audiotok_jax.codec.pitch import pitch_frequencies
-from audiotok_jax.train import discriminators, loop, losses, step
+from audiotok_jax.train import discriminators, folder, loop, losses, step
 from audiotok_jax.train.checkpoint import Checkpoints
 from audiotok_jax.train.config import Recipe, Session, TrainConfig
+from audiotok_jax.train.trackers import jsonl
 
 pytestmark = pytest.mark.usefixtures("compiled_quickly", "few_discriminators")
 
@@ -261,6 +262,23 @@ def test_a_run_leaves_weights_that_tokenize(corpus, tmp_path, speech):
         AudioTokenizer.from_pretrained(second).encode(speech(8000), 16000),
         tokenizer.encode(speech(8000), 16000),
     )
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 200_000, "\xff"])
+def test_a_run_whose_settings_are_damaged_says_so(text, tmp_path):
+    config = TrainConfig(data=("x",), out=str(tmp_path), resume=True)
+    (tmp_path / "config.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match="config.json: not the settings of a run: ") as caught:
+        folder.check(tmp_path, config, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_lines_of_metrics_end_no_run(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 1}\n\xff{[\n{"step": "x"}\n[]\n{"step": 5}\n{"step"')
+    with jsonl._reopen(path, 3):
+        pass
+    assert path.read_bytes() == b'{"step": 1}\n\xff{[\n{"step": "x"}\n[]\n'
 
 
 def test_a_run_is_neither_overwritten_nor_resumed_with_other_settings(corpus, tmp_path):
