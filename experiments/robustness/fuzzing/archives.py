@@ -1,0 +1,146 @@
+"""Tars of audio."""
+
+from __future__ import annotations
+
+import io
+import random
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+from fuzzing import mutations
+from fuzzing.sounds import speech
+from fuzzing.target import Target, expect
+
+from audiotok_jax import audio
+from audiotok_jax.corpus import inputs
+from audiotok_jax.data.tars import Tars
+
+FOLDER = "tars"
+RATE = 16000
+BLOCK = 512
+LONG = "deep/" * 30 + "long.wav"  # a name of more than the 100 bytes of a header
+
+
+def make(folder: Path) -> None:
+    """Writes a tar of either kind, with a hard link, a long name, and a file that is no audio."""
+    place = folder / FOLDER
+    place.mkdir()
+    clips = []
+    for number, suffix in enumerate((".wav", ".flac", ".wav")):
+        path = place / f"clip{number}{suffix}"
+        audio.write(path, speech(2000, number), RATE)
+        clips.append(path.read_bytes())
+        path.unlink()
+    for name, form in (("gnu", tarfile.GNU_FORMAT), ("pax", tarfile.PAX_FORMAT)):
+        with tarfile.open(place / f"{name}.tar", "w", format=form) as tar:
+            for member, data in zip(("en/a.wav", "b.flac", LONG), clips, strict=True):
+                entry = tarfile.TarInfo(member)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+            link = tarfile.TarInfo("en/linked.wav")
+            link.type, link.linkname = tarfile.LNKTYPE, "en/a.wav"
+            tar.addfile(link)
+            text = tarfile.TarInfo("a.json")
+            text.size = 2
+            tar.addfile(text, io.BytesIO(b"{}"))
+
+
+def targets(folder: Path) -> list[Target]:
+    """What is read of them."""
+    found = []
+    for name in ("gnu", "pax"):
+        path = folder / FOLDER / f"{name}.tar"
+        other = path.with_name("pax.tar" if name == "gnu" else "gnu.tar").read_bytes()
+        how = (
+            *(*mutations.BYTES, _whole_blocks, _whole_blocks, mutations.joined(other)),
+            *(mutations.forged(_forge, _mend),) * 6,
+        )
+        found.append(Target(".tar", 350, path, how, _tar(path), path))
+    return found
+
+
+def _tar(path: Path) -> Callable[[bytes], bool]:
+    whole = _members(inputs.find([str(path)]))
+
+    def check(data: bytes) -> bool:
+        known = inputs.find([str(path)])
+        tars = Tars(str(path), RATE)
+        expect(
+            len(tars.clips) + len(tars.skipped) == len(known),
+            f"{len(tars.clips)} clips and {len(tars.skipped)} skipped of {len(known)} for a corpus",
+        )
+        for number in range(len(tars.clips)):
+            tars.read(number, 0, RATE)
+        found = _members(known)
+        faults = [one for one in known if one.fault]
+        if not any(Path(one.path) == path for one in faults):  # or the whole tar is said to be bad
+            lost = sum(
+                max(0, data.count(content) - sum(content == one for one in found.values()))
+                for content in set(whole.values())
+            )
+            expect(
+                lost <= len(faults), f"{lost} members are in it and not read, {len(faults)} told"
+            )
+        if faults:
+            raise ValueError(f"{path}: {faults[0].path}: {faults[0].fault}")
+        return found == whole
+
+    return check
+
+
+def _members(clips: list[inputs.Original]) -> dict[str, bytes]:
+    """The bytes of clips, by id."""
+    found = {}
+    for one in clips:
+        if not one.fault:
+            with open(one.container, "rb") as tar:
+                tar.seek(one.offset)
+                found[one.id] = tar.read(one.size)
+    return found
+
+
+def _whole_blocks(data: bytes, random: random.Random) -> bytes:
+    """Some blocks of 512 bytes go, come twice, or are zeros."""
+    start = random.randrange(max(1, len(data) // BLOCK)) * BLOCK
+    stop = start + BLOCK * random.choice((1, 1, 2, 9))
+    inner = random.choice((b"", data[start:stop] * 2, bytes(stop - start)))
+    return data[:start] + inner + data[stop:]
+
+
+def _forge(data: bytearray, random: random.Random) -> None:
+    """Gives a field of a header another value."""
+    starts = _headers(data)
+    if not starts:
+        return
+    at = random.choice(starts)
+    paths = [name.encode()[:99] for name in mutations.PATHS]
+    sizes = (b"77777777777\0", b"-0000000001\0", b"\x80" + bytes(10) + b"\x10", b"\xff" * 12)
+    field = random.randrange(4)
+    if field == 0:
+        data[at : at + 100] = random.choice(paths).ljust(100, b"\0")
+    elif field == 1:
+        size = random.choice((*sizes, b"%011o\0" % random.choice((0, 1, 511, 512, 513, 10**6))))
+        data[at + 124 : at + 136] = size
+    elif field == 2:
+        data[at + 156 : at + 157] = random.choice(
+            (
+                *(b"0", b"1", b"2", b"3", b"5", b"6", b"7"),
+                *(b"g", b"x", b"L", b"K", b"S", b"Z", b"\0"),
+            )
+        )
+    else:
+        data[at + 157 : at + 257] = random.choice(paths).ljust(100, b"\0")
+
+
+def _mend(data: bytearray) -> None:
+    """Sets the checksums of headers."""
+    for at in _headers(data):
+        data[at + 148 : at + 156] = b" " * 8
+        data[at + 148 : at + 156] = b"%06o\0 " % sum(data[at : at + BLOCK])
+
+
+def _headers(data: bytearray) -> list[int]:
+    return [
+        at for at in range(0, len(data) - BLOCK, BLOCK) if data[at + 257 : at + 262] == b"ustar"
+    ]

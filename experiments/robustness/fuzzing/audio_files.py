@@ -1,0 +1,192 @@
+"""Audio in each format that is read."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+from fuzzing import mutations
+from fuzzing.sounds import speech
+from fuzzing.target import Target, expect
+from numpy.typing import NDArray
+
+from audiotok_jax import audio
+from audiotok_jax.data import decode
+
+FOLDER = "audio"
+RATE = 16000
+SAMPLES = 4800
+
+WIDTHS = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4} | {
+    "FLOAT": 4,
+    "DOUBLE": 8,
+    "ULAW": 1,
+    "ALAW": 1,
+}
+"""Bytes of a sample that is not compressed."""
+
+
+class Kind(NamedTuple):
+    """What a format lets a reader know.
+
+    Attributes:
+        checked: damage anywhere shows, by checksums.
+        counted: the part of a whole file which tells how long it is, None if no part does.
+        marked: where a file ends shows, so that what is cut or added shows, too.
+    """
+
+    checked: bool = False
+    counted: Callable[[bytes], bytes] | None = None
+    marked: bool = True
+
+
+PLAIN = Kind(counted=lambda data: data[:128])
+CHECKED = Kind(checked=True)
+OPEN = Kind(marked=False)
+
+
+class Format(NamedTuple):
+    """A format: its name, what writes it, and what it lets a reader know."""
+
+    name: str
+    share: int
+    kind: Kind
+    how: tuple[str, ...]
+
+
+FORMATS = (
+    Format("wav", 250, PLAIN, ("WAV", "PCM_16")),
+    Format("wav, float", 100, PLAIN, ("WAV", "FLOAT")),
+    Format("wav, ADPCM", 100, PLAIN, ("WAV", "MS_ADPCM")),
+    Format("wav, extensible", 100, PLAIN, ("WAVEX", "PCM_24")),
+    Format("flac", 250, CHECKED, ("FLAC", "PCM_16")),
+    Format("aiff", 150, PLAIN, ("AIFF", "PCM_16")),
+    Format("au", 150, PLAIN, ("AU", "PCM_16")),
+    Format("caf", 150, PLAIN, ("CAF", "PCM_16")),
+    Format("w64", 150, PLAIN, ("W64", "PCM_16")),
+    Format("rf64", 150, PLAIN, ("RF64", "PCM_16")),
+    Format("sph", 150, Kind(counted=lambda data: data[:1024]), ("NIST", "PCM_16")),
+    Format("ogg", 250, CHECKED, ("OGG", "VORBIS")),
+    Format("opus", 250, CHECKED, ("OGG", "OPUS")),
+    Format("mp3", 250, Kind(counted=lambda data: data[:500]), ("MP3", "MPEG_LAYER_III")),
+)
+"""Those that libsndfile writes: the format and the subtype."""
+
+PROGRAMS = (
+    Format("mp3 without length", 100, OPEN, ("mp3", "-c:a", "libmp3lame", "-write_xing", "0")),
+    Format("m4a", 90, Kind(counted=lambda data: data[data.index(b"moov") :]), ("ipod",)),
+    Format("aac", 60, OPEN, ("adts",)),
+    Format("wma", 60, Kind(counted=lambda data: data[:600]), ("asf", "-c:a", "wmav2")),
+    Format("webm", 60, Kind(counted=lambda data: data[:600]), ("webm", "-c:a", "libopus")),
+    Format("mka", 60, Kind(counted=lambda data: data[:600]), ("matroska", "-c:a", "flac")),
+)
+"""Those that ffmpeg writes: the format, and options."""
+
+
+def make(folder: Path) -> None:
+    """Writes two files of each format."""
+    place = folder / FOLDER
+    place.mkdir()
+    for number in (0, 1):
+        wave = speech(SAMPLES, number)
+        for one in FORMATS:
+            form, subtype = one.how
+            soundfile.write(_path(folder, one, number), wave, RATE, subtype, format=form)
+        if shutil.which("ffmpeg"):
+            wav = _path(folder, FORMATS[0], number)
+            command = ["ffmpeg", "-v", "error", "-i", str(wav)]
+            for one in PROGRAMS:
+                form, *options = one.how
+                command += [*options, "-f", form, str(_path(folder, one, number))]
+            subprocess.run(command, check=True)
+
+
+def targets(folder: Path) -> list[Target]:
+    """What is read of them."""
+    found = []
+    for one in (*FORMATS, *PROGRAMS):
+        path, other = _path(folder, one, 0), _path(folder, one, 1)
+        if path.exists():
+            how = (*mutations.BYTES, mutations.joined(other.read_bytes()))
+            check = _sound(path, one.kind, other.read_bytes())
+            found.append(Target(f"audio, {one.name}", one.share, path, how, check, path))
+    return found
+
+
+def _path(folder: Path, form: Format, number: int) -> Path:
+    name, *more = re.split("[^a-z0-9]+", form.name, flags=re.I)
+    return folder / FOLDER / f"{'_'.join(more)}{number}.{name}"
+
+
+def _read(path: Path) -> tuple[int, NDArray[np.float32]]:
+    rate, blocks = audio.stream(path)
+    return rate, np.concatenate(list(blocks))
+
+
+def _sound(path: Path, kind: Kind, other: bytes) -> Callable[[bytes], bool]:
+    whole = path.read_bytes()
+    rate, wave = _read(path)
+    beside = _plain_size(path, len(wave))  # bytes of a whole file that are no samples
+
+    def check(data: bytes) -> bool:
+        found_rate, found = _read(path)
+        expect(bool(np.isfinite(found).all()), "samples that are not finite")
+        _check_length(path, found)
+        if np.array_equal(found, wave) and found_rate == rate:
+            return _check_more(whole, other, data, kind)
+        told = f"{len(found)} samples are read, {len(wave)} are in the whole file"
+        if kind.marked:
+            expect(not whole.startswith(data), f"a cut file passes as whole: {told}")
+        for more in (whole, other):
+            if data == whole + more:
+                expect(len(found) >= 1.9 * len(wave), f"one of two joined files is lost: {told}")
+                return False
+        expect(not kind.checked or np.array_equal(found, wave), f"damage is not seen: {told}")
+        if beside is not None:
+            size = _plain_size(path, len(found))
+            expect(
+                size is None or size <= beside + 64 or not any(data[beside - size :]),
+                f"{size} bytes are no samples, {beside} in the whole file: {told}",
+            )
+        if kind.counted is not None and kind.counted(whole) in data:
+            expect(len(found) == len(wave), f"another length than announced: {told}")
+        return False
+
+    return check
+
+
+def _check_more(whole: bytes, other: bytes, data: bytes, kind: Kind) -> bool:
+    """The samples are those of the whole file: what comes behind it must not be speech."""
+    for more in (whole, other):
+        expect(data != whole + more, "the second of two joined files is lost")
+    return True
+
+
+def _check_length(path: Path, wave: NDArray[np.float32]) -> None:
+    """Training must count as many samples as there are, and read the same in pieces."""
+    length = decode.header(str(path))
+    if length is None:
+        return
+    expect(length.frames == len(wave), f"{length.frames} samples for training, {len(wave)} read")
+    start = len(wave) // 2
+    part = decode.read(str(path), length.sample_rate, start, start + 100)
+    expect(
+        np.array_equal(part, decode.to_pcm(wave[start : start + 100])), "other samples in pieces"
+    )
+
+
+def _plain_size(path: Path, samples: int) -> int | None:
+    """Bytes of a file that are no samples; None if they are compressed."""
+    try:
+        about = soundfile.info(str(path))
+    except soundfile.LibsndfileError:
+        return None
+    if about.subtype not in WIDTHS or about.format in ("FLAC", "OGG", "MP3"):
+        return None
+    return path.stat().st_size - samples * about.channels * WIDTHS[about.subtype]
