@@ -8,13 +8,12 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzzing import mutations
-from fuzzing.sounds import speech
-from fuzzing.target import Target, expect
-
 from audiotok_jax import audio
 from audiotok_jax.corpus import inputs
 from audiotok_jax.data.tars import Tars
+from fuzzing import mutations
+from fuzzing.sounds import speech
+from fuzzing.target import Target, expect
 
 FOLDER = "tars"
 RATE = 16000

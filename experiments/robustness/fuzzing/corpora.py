@@ -13,9 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet
-from fuzzing import mutations, strict
-from fuzzing.sounds import speech
-from fuzzing.target import Silent, Target, expect
 
 from audiotok_jax import audio, cli, corpus, tokenfile
 from audiotok_jax.corpus import make as making
@@ -23,6 +20,9 @@ from audiotok_jax.corpus import reports, shards
 from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.formats import FORMATS, Layout
 from audiotok_jax.corpus.plan import CLIPS, PLAN, Plan, Settings
+from fuzzing import mutations, strict
+from fuzzing.sounds import speech
+from fuzzing.target import Silent, Target, expect
 
 FOLDER = "corpora"
 RATE, HOP, BITS = 16000, 200, 16

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-from fuzzing import mutations, safetensors_files, strict
-from fuzzing.target import Mutation, Silent, Target, expect
 
 from audiotok_jax import AudioTokenizer, entropy, interchange, tokenfile
 from audiotok_jax.entropy import Coder, Prior
 from audiotok_jax.entropy.prior import STEPS
 from audiotok_jax.tokenfile import TokenFile
+from fuzzing import mutations, safetensors_files, strict
+from fuzzing.target import Mutation, Silent, Target, expect
 
 FOLDER = "tokens"
 MODEL = SimpleNamespace(model_id="0123456789abcdef", sample_rate=16000, hop_length=200, bits=16)
