@@ -7,13 +7,14 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 import numpy as np
 import soundfile
 from fuzzing import mutations
 from fuzzing.sounds import speech
-from fuzzing.target import Target, expect
+from fuzzing.target import Mutation, Target, expect
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
@@ -30,6 +31,10 @@ WIDTHS = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4} | {
     "ALAW": 1,
 }
 """Bytes of a sample that is not compressed."""
+
+
+PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"RTSPtext", b"v=0")
+"""What text starts with that makes some programs read other files."""
 
 
 class Kind(NamedTuple):
@@ -113,7 +118,7 @@ def targets(folder: Path) -> list[Target]:
     for one in (*FORMATS, *PROGRAMS):
         path, other = _path(folder, one, 0), _path(folder, one, 1)
         if path.exists():
-            how = (*mutations.BYTES, mutations.joined(other.read_bytes()))
+            how = (*mutations.BYTES, mutations.joined(other.read_bytes()), _playlist(other))
             check = _sound(path, one.kind, other.read_bytes())
             found.append(Target(f"audio, {one.name}", one.share, path, how, check, path))
     return found
@@ -122,6 +127,25 @@ def targets(folder: Path) -> list[Target]:
 def _path(folder: Path, form: Format, number: int) -> Path:
     name, *more = re.split("[^a-z0-9]+", form.name, flags=re.I)
     return folder / FOLDER / f"{'_'.join(more)}{number}.{name}"
+
+
+def _playlist(other: Path) -> Mutation:
+    """Names another file in place of the samples."""
+
+    def playlist(data: bytes, random: Random) -> bytes:
+        text = random.choice(
+            (
+                f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{other}\n#EXT-X-ENDLIST\n",
+                f"#EXTM3U\n#EXTINF:1,\nfile:{other}\n",
+                f"ffconcat version 1.0\nfile {other}\n",
+                f"[playlist]\nFile1={other}\nNumberOfEntries=1\n",
+                f"v=0\ns=x\nc=IN IP4 127.0.0.1\nm=audio 9 RTP/AVP 0\na=url:{other}\n",
+                f'<?xml version="1.0"?><MPD><Period><BaseURL>{other}</BaseURL></Period></MPD>',
+            )
+        )
+        return text.encode()
+
+    return playlist
 
 
 def _read(path: Path) -> tuple[int, NDArray[np.float32]]:
@@ -136,6 +160,7 @@ def _sound(path: Path, kind: Kind, other: bytes) -> Callable[[bytes], bool]:
 
     def check(data: bytes) -> bool:
         found_rate, found = _read(path)
+        expect(not data.startswith(PLAYLISTS), "other files are read than the one that is named")
         expect(bool(np.isfinite(found).all()), "samples that are not finite")
         _check_length(path, found)
         if np.array_equal(found, wave) and found_rate == rate:

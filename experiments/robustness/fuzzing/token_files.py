@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -42,6 +43,10 @@ def make(folder: Path) -> None:
     tokenfile.write(place / "compact.atok", found, Coder(prior))
     (place / "tokens.json").write_bytes(interchange.dump_json(found))
     (place / "short.npy").write_bytes(interchange.dump_npy(found))
+    (place / "printed.txt").write_text(
+        f"first tensor([{found.tokens.tolist()}], device='cuda:0')\n"
+        f"second tensor({found.tokens.tolist()})\n"
+    )
     np.save(place / "long.npy", found.tokens.astype(np.int64))
 
 
@@ -64,6 +69,13 @@ def targets(folder: Path) -> list[Target]:
             for path in (place / "short.npy", place / "long.npy")
         ),
         (".json", 700, place / "tokens.json", text, _json(place / "tokens.json")),
+        (
+            "printed tensors",
+            150,
+            place / "printed.txt",
+            mutations.TEXT,
+            _printed(place / "printed.txt"),
+        ),
         ("prior", 500, prior, safetensors_files.MUTATIONS, _prior(prior)),
     ]
     return [Target(name, share, path, how, check, path) for name, share, path, how, check in found]
@@ -176,6 +188,19 @@ def _json(path: Path) -> Callable[[bytes], bool]:
         known = strict.parse(data)
         for name, value in found.items():
             expect(strict.same(value, known[name]), f"{name} is not what the JSON says")
+        return found == whole
+
+    return check
+
+
+def _printed(path: Path) -> Callable[[bytes], bool]:
+    whole = [tokens.tolist() for tokens in interchange.read_streams(path)]
+
+    def check(data: bytes) -> bool:
+        found = [tokens.tolist() for tokens in interchange.read_streams(path)]
+        bodies = re.findall(r"\btensor\(([^()]*)\]", data.decode(errors="replace"))
+        known = [[int(digits) for digits in re.findall(r"-?\d+", body)] for body in bodies]
+        expect(found == known, "other numbers than are printed")
         return found == whole
 
     return check
