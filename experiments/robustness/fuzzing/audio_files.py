@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 import soundfile
-from fuzzing import mutations
-from fuzzing.sounds import speech
-from fuzzing.target import Mutation, Target, expect
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
 from audiotok_jax.data import decode
+from fuzzing import mutations
+from fuzzing.sounds import speech
+from fuzzing.target import Mutation, Target, expect
 
 FOLDER = "audio"
 RATE = 16000
