@@ -8,11 +8,11 @@ from pathlib import Path
 import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
-from fuzzing import mutations, safetensors_files, strict
-from fuzzing.target import Target, expect
 
 from audiotok_jax import CodecConfig, pretrained
 from audiotok_jax.codec import model
+from fuzzing import mutations, safetensors_files, strict
+from fuzzing.target import Target, expect
 
 FOLDER = "model"
 CONFIG = CodecConfig(

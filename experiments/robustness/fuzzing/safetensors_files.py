@@ -7,9 +7,10 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from fuzzing import mutations, strict
 from fuzzing.target import Mutation, expect
-from numpy.typing import NDArray
 
 LENGTH = struct.Struct("<Q")
 """Of the JSON at the start."""

@@ -6,19 +6,20 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pyarrow.parquet
-from fuzzing import mutations, strict
-from fuzzing.sounds import speech
-from fuzzing.target import Silent, Target, expect
 
 from audiotok_jax import audio
 from audiotok_jax.corpus import inputs
 from audiotok_jax.data import sources, tables
+from fuzzing import mutations, strict
+from fuzzing.sounds import speech
+from fuzzing.target import Silent, Target, expect
 
 FOLDER = "tables"
 RATE = 16000
@@ -139,7 +140,8 @@ def _jsonl(data: bytes) -> Iterator[Fields]:
         if line.strip():
             row = strict.parse(line.encode())
             expect(isinstance(row, dict), f"no object: {line[:40]}")
-            yield _named({name: "" if v is None else str(v) for name, v in row.items()})
+            # JSON has no NaN; some write it for what is missing.
+            yield _named({name: "" if v is None or v != v else str(v) for name, v in row.items()})
 
 
 def _parquet(data: bytes) -> Iterator[Fields]:
@@ -176,4 +178,5 @@ def _text(data: bytes) -> str:
 
 
 def _lines(data: bytes) -> list[str]:
-    return _text(data).replace("\r\n", "\n").split("\n")
+    """With the byte order marks of files that were joined taken off."""
+    return [line.removeprefix("\ufeff") for line in re.split("\r\n|\r|\n", _text(data))]
