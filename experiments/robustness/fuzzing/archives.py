@@ -19,6 +19,7 @@ from fuzzing.target import Target, expect
 FOLDER = "tars"
 RATE = 16000
 BLOCK = 512
+TYPE = 156  # the place of the type in the header of a member
 LONG = "deep/" * 30 + "long.wav"  # a name of more than the 100 bytes of a header
 
 
@@ -79,6 +80,8 @@ def _tar(path: Path) -> Callable[[bytes], bool]:
             lost = 0
             for content in set(whole.values()):
                 places = {one.start() for one in re.finditer(re.escape(content), data)} - others
+                # By its header it may have become what says something about the next member.
+                places = {at for at in places if data[at - BLOCK + TYPE] not in b"gxXLK"}
                 lost += max(0, len(places) - sum(content == one for one in found.values()))
             expect(
                 lost <= len(faults), f"{lost} members are in it and not read, {len(faults)} told"
@@ -133,7 +136,7 @@ def _forge(data: bytearray, random: random.Random) -> None:
         size = random.choice((*sizes, b"%011o\0" % random.choice((0, 1, 511, 512, 513, 10**6))))
         data[at + 124 : at + 136] = size
     elif field == 2:
-        data[at + 156 : at + 157] = random.choice(
+        data[at + TYPE : at + TYPE + 1] = random.choice(
             (
                 *(b"0", b"1", b"2", b"3", b"5", b"6", b"7"),
                 *(b"g", b"x", b"L", b"K", b"S", b"Z", b"\0"),
