@@ -246,7 +246,7 @@ def test_inputs_without_clips_are_refused(run, tmp_path, make, message):
 def test_two_clips_of_one_id_are_refused(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("path\na.wav\na.wav\n")
-    with pytest.raises(ValueError, match="same id, 'a.wav'"):
+    with pytest.raises(ValueError, match="t.csv: .* same id, 'a.wav'"):
         inputs.find([str(table)])
 
 

@@ -74,7 +74,8 @@ def find(locations: Sequence[str]) -> list[Original]:
                 clip = clip._replace(id=f"{_name(location)}/{clip.id}")
             if clip.id in found:
                 raise ValueError(
-                    f"{clip.path} and {found[clip.id].path} have the same id, {clip.id!r}; "
+                    f"{location}: {clip.path} and {found[clip.id].path} have the same id, "
+                    f"{clip.id!r}; "
                     "list the audio in a table with a column `id`"
                 )
             found[clip.id] = clip
