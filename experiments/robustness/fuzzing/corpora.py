@@ -116,14 +116,29 @@ class _Check:
         expect(same, "verify finds nothing wrong")
 
     def _export(self, path: Path) -> None:
+        """Each clip becomes a file, or a line of errors, and nothing else is written."""
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "a", "b")
-            self._run("export", "--format", "atok", "--out", str(out))
-            outside = [
-                one for one in Path(folder).rglob("*") if one.is_file() and out not in one.parents
-            ]
-            expect(not outside, f"written beside the folder: {outside}")
-            found = {str(one.relative_to(out)): tokenfile.read(one) for one in out.rglob("*.atok")}
+            try:
+                self._run("export", "--format", "atok", "--out", str(out))
+                failure = None
+            except (ValueError, OSError) as error:
+                failure = error
+            files = [one for one in Path(folder).rglob("*") if one.is_file()]
+            expect(all(out in one.parents for one in files), f"written elsewhere: {files}")
+            found = {
+                str(one.relative_to(out)): tokenfile.read(one)
+                for one in files
+                if one.suffix == ".atok"
+            }
+            lines = out / reports.ERRORS
+            failed = len(lines.read_text().splitlines()) if lines.exists() else 0
+        if failure is not None and failed:
+            count = len(found) + failed
+            expect(count == len(self._clips), f"{count} files and errors of all clips")
+            failure = ValueError(f"{self._out}: {failure}")
+        if failure is not None:
+            raise failure
         if path.parent.name == shards.FOLDER and path.suffix != ".json":
             expect(
                 len(found) == len(self._clips), f"{len(found)} files of {len(self._clips)} clips"

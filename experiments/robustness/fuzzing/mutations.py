@@ -132,7 +132,7 @@ def value(data: bytes, random: Random) -> bytes:
     """A value of JSON becomes another one, of another type, or goes, or comes twice."""
     try:
         tree = json.loads(data)
-    except ValueError:  # it was changed before
+    except (ValueError, RecursionError):  # it was changed before
         return flip(data, random)
     raw = dict(RAW)
     if not isinstance(tree, dict | list) or not tree:
