@@ -43,8 +43,9 @@ def header(file: str | IO[bytes]) -> Length | None:
             info = soundfile.info(opened)
         except soundfile.LibsndfileError:
             return None
-    # FLAC written to a pipe has no length.
-    return Length(info.samplerate, info.frames) if 0 < info.frames < 2**62 else None
+    # libsndfile counts what lies behind the samples of some formats, too; of MP3 it knows more.
+    frames = info.frames if parts[0].format == "MP3" else parts[0].frames
+    return Length(info.samplerate, frames) if frames else None
 
 
 def measure(path: str) -> Length:

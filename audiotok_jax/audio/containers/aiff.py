@@ -25,7 +25,7 @@ def aiff(source: Source, start: int, end: int) -> Part | None:
     limit = start + 8 + announced
     while place + 8 <= end and not (place >= limit and body):
         kind, length = source.at(place, 4), source.number(place + 4, 4, "big")
-        if not all(32 <= byte < 127 for byte in kind):
+        if not all(32 <= byte < 127 for byte in kind) or (body and kind in (b"COMM", b"SSND")):
             break
         if kind == b"COMM":
             common = source.at(place + 8, min(length, 1 << 10))
@@ -58,8 +58,8 @@ def _part(
     coding = common[18:22] if form == b"AIFC" else b"NONE"
     channels, frames, bits = struct.unpack(">HIH", common[:8])
     block = channels * (1 if coding in _EIGHT else (bits + 7) // 8)
-    fault = cut_short(size, end - body) if body + size > end else ""
-    there = min(size, end - body)
+    there = max(0, min(size, end - body))
+    fault = cut_short(size, there) if body + size > end else ""
     if coding not in _PLAIN or not block:
         return Part("AIFF", "aiff", stop, (range(start, stop),), fault)
     known = not (frames == 0 or is_placeholder(frames * block) or frames * block in _SOX)

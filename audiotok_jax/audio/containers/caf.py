@@ -24,6 +24,8 @@ def caf(source: Source, start: int, end: int) -> Part | None:
         kind, size = source.at(place, 4), source.number(place + 4, 8, "big", signed=True)
         if not all(32 <= byte < 127 for byte in kind) or kind == b"caff":
             break
+        if found is not None and kind in (b"desc", b"data"):  # that of another file
+            break
         body = place + 12
         if kind == b"desc":
             coding, packet = source.at(body + 8, 4), source.number(body + 16, 4, "big")

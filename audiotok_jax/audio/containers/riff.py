@@ -18,6 +18,8 @@ _NAMES = (  # of chunks that hold no samples, four letters each
 _METADATA = frozenset(_NAMES[at : at + 4] for at in range(0, len(_NAMES), 5))
 _OTHERS = (*_MAGIC, b"OggS", b"fLaC", b"FORM", b"caff", b".snd", b"dns.", b"NIST", b"#!AM")
 """What begins another file and looks like the name of a chunk."""
+_ONCE = (b"fmt ", b"data")
+"""Chunks that a file has once: behind its samples they are those of another one."""
 
 _MPEG = (0x50, 0x55)
 _SLACK = 0x1100  # bytes by which headers and whole frames make placeholders smaller
@@ -88,6 +90,8 @@ def w64(source: Source, start: int, end: int) -> Part | None:
             found = _rebuilt("W64", "w64", "little", fmt, fact, source, body, max(body, stop))
             place = stop
             while _is_w64_chunk(source, aligned := start + (place - start + 7) // 8 * 8):
+                if source.at(aligned, 4) in _ONCE:
+                    break
                 place = aligned + max(24, source.number(aligned + 16, 8))
             return replace(found, fault=found.fault or fault, stop=min(place, end))
         if kind == b"fmt " + _W64_CHUNK:
@@ -197,7 +201,9 @@ def _next_chunk(source: Source, body: int, size: int, end: int) -> int:
 
 def _after_metadata(source: Source, place: int, end: int) -> int:
     """The place behind the chunks that follow the samples."""
-    while place + 8 <= end and _is_name(kind := source.at(place, 4)) and kind not in _OTHERS:
+    while place + 8 <= end and _is_name(kind := source.at(place, 4)):
+        if kind in _OTHERS or kind in _ONCE:
+            break
         size = source.number(place + 4, 4)
         if place + 8 + size > end and kind not in _METADATA:
             break
