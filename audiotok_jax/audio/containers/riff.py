@@ -82,7 +82,7 @@ def w64(source: Source, start: int, end: int) -> Part | None:
             stop, fault = body + size - 24, ""
             if size <= 24 and not _is_w64_chunk(source, body) and body < end:
                 size = 2**63
-            if size >= 2**62:
+            if size >= 2**63 - _SLACK:  # what programs write to a pipe
                 stop = source.find(_W64_RIFF, body, end)
                 stop = end if stop < 0 else stop
             elif stop > end:
