@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -115,7 +116,7 @@ def _tsv(data: bytes) -> Iterator[Fields]:
 
 def _csv(data: bytes) -> Iterator[Fields]:
     """As RFC 4180 has it; fields may be separated by semicolons, and no line ends in a field."""
-    text = _text(data)
+    text = "\n".join(_lines(data))
     head = text.lstrip("\r\n").partition("\n")[0]
     delimiter = ";" if head.count(";") > head.count(",") else ","
     try:
@@ -129,6 +130,7 @@ def _csv(data: bytes) -> Iterator[Fields]:
 
 def _fields(rows: list[list[str]]) -> Iterator[Fields]:
     head, *rest = rows
+    head = [name.strip() for name in head]
     expect(len(set(head)) == len(head), "two columns have the same name")
     for row in rest:
         expect(len(row) <= len(head), f"more fields than columns: {row}")
@@ -140,8 +142,7 @@ def _jsonl(data: bytes) -> Iterator[Fields]:
         if line.strip():
             row = strict.parse(line.encode())
             expect(isinstance(row, dict), f"no object: {line[:40]}")
-            # JSON has no NaN; some write it for what is missing.
-            yield _named({name: "" if v is None or v != v else str(v) for name, v in row.items()})
+            yield _named({name: _said(value) for name, value in row.items()})
 
 
 def _parquet(data: bytes) -> Iterator[Fields]:
@@ -149,11 +150,18 @@ def _parquet(data: bytes) -> Iterator[Fields]:
         yield _named({name: "" if value is None else str(value) for name, value in row.items()})
 
 
+def _said(value: Any) -> str:
+    if value is None or value != value:  # JSON has no NaN; some write it for what is missing
+        return ""
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
 _KNOWN = {".tsv": _tsv, ".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
 
 
 def _named(fields: Fields) -> Fields:
-    return {"corpus": "list"} | {name: value for name, value in fields.items() if value != ""}
+    """Without what is empty, and without columns of no name, as some write for numbers of rows."""
+    return {"corpus": "list"} | {name: value for name, value in fields.items() if name and value}
 
 
 def _list(path: Path) -> Callable[[bytes], bool]:
@@ -171,10 +179,11 @@ def _list(path: Path) -> Callable[[bytes], bool]:
 
 
 def _text(data: bytes) -> str:
+    marked = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Silent(f"read, though it is no UTF-8: {error}") from None
+        raise Silent(f"read, though it is neither UTF-8 nor marked as UTF-16: {error}") from None
 
 
 def _lines(data: bytes) -> list[str]:
