@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax import entropy, tokenfile
+from audiotok_jax import entropy, jsonfile, tokenfile
 from audiotok_jax.tokenfile import Coders, OtherModelError, TokenFile, TokenFileError
 
 if TYPE_CHECKING:
@@ -194,9 +194,9 @@ def _load_npy(file: BinaryIO) -> NDArray[Any]:
 def _load_json(file: BinaryIO) -> TokenFile:
     text = _take(file, _TEXT)
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError):
-        raise TokenFileError("damaged: not JSON") from None
+        fields = jsonfile.parse(text)
+    except ValueError as error:
+        raise TokenFileError(f"damaged: not JSON: {error}") from None
     names = ("tokens", "model_id", "sample_rate", "hop_length", "num_samples", "bits")
     missing = [name for name in names if name not in fields]
     if missing:

@@ -23,11 +23,39 @@ def load(path: str | os.PathLike[str], most: int = 2**20) -> dict[str, Any]:
     if len(data) > most:
         raise ValueError(f"longer than {most} bytes")
     try:
-        found = json.loads(data)
-    except RecursionError:
-        raise ValueError("not JSON: nested too deeply") from None
+        found = parse(data)
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from None
     if not isinstance(found, dict):
         raise ValueError("not a JSON object")
     return found
+
+
+def parse(text: str | bytes, nan: bool = True) -> Any:
+    """The value that a text of JSON stands for.
+
+    Args:
+        text: the whole of it.
+        nan: whether NaN and infinities are taken, which Python writes, though JSON has none.
+
+    Raises:
+        ValueError: it is no JSON, an object says the same key twice, or it is nested too deeply.
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_once, parse_constant=None if nan else _no_constant
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return found
+
+
+def _no_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")

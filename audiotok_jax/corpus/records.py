@@ -15,6 +15,8 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from audiotok_jax import jsonfile
+
 MAX_BYTES = 1 << 28
 """Of a file: a plan of five million shards has so many."""
 
@@ -42,13 +44,11 @@ def read(kind: type[Record], path: Path) -> Record:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError("is too large")
-    try:
-        fields = json.loads(data.decode("utf-8"))
-        digest = fields.pop(DIGEST, None) if isinstance(fields, dict) else None
-        if digest is not None and _text(fields).encode() != data:
+    fields = jsonfile.parse(data.decode("utf-8"))
+    if isinstance(fields, dict) and DIGEST in fields:
+        del fields[DIGEST]
+        if _text(fields).encode() != data:
             raise ValueError("was changed since it was written")
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
     made: Record = _build(kind, fields, "")
     return made
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow
 import pyarrow.parquet
 
+from audiotok_jax import jsonfile
 from audiotok_jax.data import text
 from audiotok_jax.files import irregular
 
@@ -163,24 +164,12 @@ def _in_jsonl(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            fields = json.loads(line, object_pairs_hook=_once, parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
+            fields = jsonfile.parse(line, nan=False)
+        except ValueError as error:
             raise ValueError(f"line {number} is no JSON: {error}") from None
         if not isinstance(fields, dict):
             raise ValueError(f"line {number} is no JSON object: {line.strip()[:40]}")
         yield f"line {number}", fields
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
-    return found
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _in_parquet(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
