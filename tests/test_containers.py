@@ -418,3 +418,50 @@ def test_amr_ends_where_no_frame_follows(tmp_path: Path) -> None:
     assert [part.fault for parts in found for part in parts] == [""] * 3
     refused(put(path, one[:-1]), "" if shutil.which("ffmpeg") is None else "cut short")
     refused(put(path, one + b"junk"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunk"),
+    [("wav", b"data"), ("wav", b"fmt "), ("wavex", b"data"), ("w64", b"data"), ("w64", b"fmt ")]
+    + [("aiff", b"SSND"), ("aifc", b"COMM"), ("caf", b"data"), ("caf", b"desc")],
+)
+def test_a_second_chunk_of_samples_is_not_passed_over(kind, chunk, made, tmp_path: Path) -> None:
+    data = made(kind)
+    data += bytes(-len(data) % 8)
+    refused(put(tmp_path / "x", data + data[data.index(chunk) :]), "are no audio")
+
+
+@pytest.mark.parametrize("place", [0.1, 0.4, 0.8])
+def test_damage_in_a_frame_of_flac_is_seen(place: float, made, tmp_path: Path) -> None:
+    """By its checksum, by whatever program it is read."""
+    data = bytearray(made("flac"))
+    data[int(place * len(data))] ^= 4
+    refused(put(tmp_path / "x", bytes(data)))
+
+
+@pytest.mark.parametrize("offset", [10**6, 2**31, 2**32 - 1])
+def test_an_aiff_whose_samples_begin_behind_its_end(offset: int, made, tmp_path: Path) -> None:
+    data = bytearray(made("aiff"))
+    start = data.index(b"SSND") + 8
+    data[start : start + 4] = struct.pack(">I", offset)
+    refused(put(tmp_path / "x", bytes(data)), "cut short")
+
+
+@pytest.mark.parametrize("length", [0, 3, 7])
+def test_an_aiff_whose_samples_are_fewer_than_none(length: int, made, tmp_path: Path) -> None:
+    data = made("aiff")
+    head = data[: data.index(b"SSND") + 4]
+    refused(put(tmp_path / "x", head + struct.pack(">I", length) + bytes(20)))
+
+
+@pytest.mark.parametrize("size", [2**62, 0x6666_6972_0000_2598, 2**40])
+def test_a_w64_that_announces_more_than_there_can_be(size: int, made, tmp_path: Path) -> None:
+    data = bytearray(made("w64"))
+    data[96:104] = struct.pack("<Q", size)
+    refused(put(tmp_path / "x", bytes(data)), "cut short")
+
+
+@pytest.mark.parametrize("kind", ["wav", "wavex", "w64", "aiff", "au", "caf", "nist", "flac"])
+def test_padding_does_not_count_for_training(kind: str, made, tmp_path: Path) -> None:
+    path = put(tmp_path / "x", made(kind) + bytes(200))
+    assert decode.measure(str(path)).frames == SAMPLES == len(audio.read(path)[0])

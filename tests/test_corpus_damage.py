@@ -278,6 +278,15 @@ def test_former_versions_have_no_digest(out, wrong):
     assert wrong(out) == []
 
 
+@pytest.mark.parametrize("digest", [None, "", 0, [], "0" * 64])
+def test_a_digest_that_is_none_is_no_former_version(out, wrong, digest):
+    for name in FILES[:4]:
+        before = (out / name).read_text()
+        edited(out / name, put(records.DIGEST, value=digest), seal=False)
+        assert "changed since it was written" in wrong(out)[0]
+        (out / name).write_text(before)
+
+
 HOSTILE = [
     "a/b",
     "a/./b",

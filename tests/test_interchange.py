@@ -111,8 +111,12 @@ def test_json_of_other_types(changes, tmp_path):
     refused(path, next(iter(changes)))
 
 
-@pytest.mark.parametrize("text", ['{"tokens": ' + "[" * 200_000, '{"tokens": ' + "9" * 5000 + "}"])
-def test_json_that_is_too_deep_or_too_large(text, tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    ['{"tokens": ' + "[" * 200_000, '{"tokens": ' + "9" * 5000 + "}"]
+    + ['{"tokens": [1], "tokens": [2]}', '{"tokens": [1], "x": {"y": 1, "y": 1}}'],
+)
+def test_what_is_no_json(text, tmp_path):
     path = tmp_path / "tokens"
     path.write_text(text)
     refused(path, "not JSON")

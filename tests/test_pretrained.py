@@ -184,6 +184,7 @@ def test_each_field_of_a_config_has_a_type_and_bounds(folder, field, value, monk
         '{"format": 1, "codec": [], "card": {}}',
         '{"format": 1, "codec": {}, "card": null}',
         '{"format": 1, "card": {}}',
+        '{"format": 1, "codec": {}, "card": {"a": 1, "a": 2}}',
         "1",
         "",
     ],
