@@ -185,6 +185,8 @@ def _in_parquet(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
             for fields in batch.to_pylist():
                 number += 1
                 yield f"row {number}", fields
+        if number != file.metadata.num_rows:
+            raise ValueError(f"damaged: {number} of {file.metadata.num_rows} rows are there")
 
 
 def _is_said(file: pyarrow.parquet.ParquetFile, name: str) -> bool:

@@ -146,7 +146,11 @@ def _jsonl(data: bytes) -> Iterator[Fields]:
 
 
 def _parquet(data: bytes) -> Iterator[Fields]:
-    for row in pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist():
+    try:
+        rows = pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise Silent(f"read, though {error}") from None
+    for row in rows:
         yield _named({name: "" if value is None else str(value) for name, value in row.items()})
 
 
