@@ -465,3 +465,11 @@ def test_a_w64_that_announces_more_than_there_can_be(size: int, made, tmp_path: 
 def test_padding_does_not_count_for_training(kind: str, made, tmp_path: Path) -> None:
     path = put(tmp_path / "x", made(kind) + bytes(200))
     assert decode.measure(str(path)).frames == SAMPLES == len(audio.read(path)[0])
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_frames_of_mp3_that_became_zeros_are_missed(frames: int, made, tmp_path: Path) -> None:
+    data = made("mp3")
+    starts = [at for at in range(len(data)) if data.startswith(data[:2], at)]
+    last = starts[-frames]
+    refused(put(tmp_path / "x", data[:last] + bytes(len(data) - last)), "cut short")

@@ -228,3 +228,15 @@ def test_a_member_of_negative_size_leads_nowhere(tmp_path, clip):
     (tmp_path / "t.tar").write_bytes(data)
     (one,) = inputs.find([str(tmp_path / "t.tar")])
     assert "damaged" in one.fault
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_name_that_announces_more_than_memory_is_refused_unread(tmp_path, kind):
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = kind, 8**11 - 1
+    path = tmp_path / "a.tar"
+    with open(path, "wb") as file:
+        file.write(entry.tobuf(tarfile.GNU_FORMAT))
+        file.truncate(20 << 30)
+    [found] = inputs.find([str(path)])
+    assert "8589934591 bytes" in found.fault or "8589934592 bytes" in found.fault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import itertools
 import os
 import re
@@ -25,6 +26,8 @@ from audiotok_jax.files import irregular, search
 SUFFIX = ".tar"
 _BLOCK = 512
 """Bytes that all in a tar is aligned to."""
+_MOST = 1 << 24
+"""Bytes of a name or comment, and of what is asked for at once of a member."""
 _NO_COLUMNS: Mapping[str, str] = {}
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{([^{}]*,[^{}]*)\}")
 
@@ -177,12 +180,22 @@ def _rows(table: Path, place: str) -> dict[str, tables.Row]:
     return rows
 
 
+class _Bounded(io.BufferedReader):
+    """A file for tarfile, which takes memory for whatever the header of a long name announces."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """See `io`; tarfile.ReadError for more than any name takes."""
+        if size is not None and size > _MOST:
+            raise tarfile.ReadError(f"it announces a name or comment of {size} bytes")
+        return super().read(size)
+
+
 def _entries(path: str) -> Iterator[tuple[_Entry | Skipped, IO[bytes] | None]]:
     """What is in a tar, or in several that were joined, with links resolved."""
     if kind := irregular(path):
         yield Skipped(path, f"is {kind}, not a tar"), None
         return
-    with open(path, "rb") as data:
+    with _Bounded(io.FileIO(path)) as data:
         total = os.fstat(data.fileno()).st_size
         start: int | None = 0
         while start is not None:

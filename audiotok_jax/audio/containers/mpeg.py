@@ -57,7 +57,9 @@ def mpeg(source: Source, start: int, end: int) -> Part | None:
         frames += 1
     if counted is not None:
         there = frames - 1
-        if counted > there + 1 or (counted > there and fault):
+        # Some count the first frame, too, but nobody counts bytes that he does not write.
+        size = _announced_bytes(source, start, first)
+        if counted > there + 1 or (counted > there and (fault or size > place - start)):
             fault = cut_short(counted, there, "MP3 frames")
         total = counted * first.samples
     return Part(
@@ -99,6 +101,15 @@ def _sure(source: Source, place: int, end: int) -> bool:
             return number > 0 and (place >= end or tags.after(source, place, end) > place)
         place += frame.size
     return True
+
+
+def _announced_bytes(source: Source, place: int, frame: Frame) -> int:
+    """Bytes that there are from `place` on, as the first frame says; 0 if it does not."""
+    for at in (4 + frame.side, 6 + frame.side):
+        head = source.at(place + at, 16)
+        if head[:4] in (b"Xing", b"Info") and len(head) == 16:
+            return int.from_bytes(head[12:16], "big") if head[7] & 3 == 3 else 0
+    return 0
 
 
 def _announced(source: Source, place: int, frame: Frame) -> int | None:
