@@ -234,3 +234,15 @@ def test_no_flipped_bit_of_parquet_loses_rows(tmp_path):
             assert len(tables.read(path)) == 8
         except ValueError as error:
             assert str(path) in str(error)
+
+
+@pytest.mark.parametrize("name", ["path", "id", "corpus"])
+def test_names_in_parquet_that_are_bytes_are_told(tmp_path, name):
+    """As some programs store text; other columns of bytes hold audio, and are passed over."""
+    path = tmp_path / "t.parquet"
+    columns = {"path": ["a.wav"], "id": ["1"], "corpus": ["c"], "audio": [b"\0\1"]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    assert tables.read(path) == [("a.wav", "c", {"id": "1"})]
+    pyarrow.parquet.write_table(pyarrow.table(columns | {name: [b"x"]}), path)
+    with pytest.raises(ValueError, match=f"t.parquet: the {name} of row 1 is no text"):
+        tables.read(path)

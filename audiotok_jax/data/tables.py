@@ -81,12 +81,17 @@ def read(table: Path) -> list[Row]:
     return rows
 
 
+_NAMED = ("path", "id", "corpus")
+"""Columns by which clips are found, which must be text."""
+
 Place = str
 """Where a row stands, for messages."""
 
 
 def _texts(place: Place, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in fields.items():
+        if name in _NAMED and isinstance(value, bytes):
+            raise ValueError(f"the {name} of {place} is no text, but bytes")
         if not name or value is None or value != value or isinstance(value, bytes):  # or NaN
             continue
         said = json.dumps(value) if isinstance(value, dict | list) else str(value)
@@ -192,7 +197,7 @@ def _in_parquet(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
 def _is_said(file: pyarrow.parquet.ParquetFile, name: str) -> bool:
     """Whether a column is more than bytes, which may be the audio itself."""
     kind = file.schema_arrow.field(name).type
-    return name == "path" or not (
+    return name in _NAMED or not (
         pyarrow.types.is_binary(kind)
         or pyarrow.types.is_large_binary(kind)
         or pyarrow.types.is_fixed_size_binary(kind)
