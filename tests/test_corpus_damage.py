@@ -253,6 +253,24 @@ def test_the_clips_of_another_plan(out, tmp_path, wrong):
     assert any("plan.parquet: damaged" in line for line in wrong(out))
 
 
+@pytest.mark.parametrize("command", ["verify", "export", "decode"])
+def test_a_clip_of_the_plan_that_got_another_id(out, tmp_path, capsys, command):
+    """Of the one that has no tokens, so that there are more clips than tokens."""
+    ids = [*IDS[:BROKEN], "other", *IDS[BROKEN + 1 :]]
+    make(tmp_path / "renamed", ids)
+    shutil.copy(tmp_path / "renamed" / "plan.parquet", out)
+    more = {
+        "verify": [],
+        "export": ["--format", "atok", "--out", str(tmp_path / "files")],
+        "decode": ["other", "--out", str(tmp_path / "speech")],
+    }
+    assert main(["corpus", command, str(out), *more[command]]) == 1
+    err = capsys.readouterr().err
+    assert all(line.startswith("audiotok: ") for line in err.splitlines())
+    if command != "decode":  # which needs no plan to find an id
+        assert f"{out}/plan.parquet: damaged: 3 clips of shard 00000" in err
+
+
 @pytest.mark.parametrize("data", [b"[" * 200_000, b"null", b"\xff", b"", b"1" * 5000, b"{}"])
 @pytest.mark.parametrize("name", FILES[:4])
 def test_what_is_no_record_is_one_line(out, wrong, name, data):

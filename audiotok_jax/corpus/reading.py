@@ -19,7 +19,7 @@ from audiotok_jax.corpus import shards
 from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.corpus.formats import FORMATS, Layout, Reader
 from audiotok_jax.corpus.inputs import Original
-from audiotok_jax.corpus.plan import Plan
+from audiotok_jax.corpus.plan import CLIPS, Plan
 
 OPEN_SHARDS = 64
 """Shards that are kept open; each may hold a row group of some megabytes."""
@@ -128,7 +128,13 @@ class Corpus:
         """
         shard, receipt = self.done[part]
         failed = {error.id for error in receipt.errors}
-        return [one for one in self.plan.originals(shard) if one.id not in failed]
+        found = [one for one in self.plan.originals(shard) if one.id not in failed]
+        if len(found) != receipt.clips:
+            raise ValueError(
+                f"{self.plan.out / CLIPS}: damaged: {len(found)} clips of shard {shard.name}, of "
+                f"which its receipt has {receipt.clips}"
+            )
+        return found
 
     @contextmanager
     def _reading(self, part: int) -> Iterator[Reader]:

@@ -58,10 +58,11 @@ def _check_shard(corpus: Corpus, part: int, shard: Shard, receipt: Receipt) -> I
     try:
         ids, tokens = corpus.ids(part), int(corpus.lengths(part).sum())
         counts = Counts.from_json(receipt.counts, plan.settings.bits)
+        planned = [original.id for original in corpus.encoded(part)]
     except ValueError as error:
         yield f"shard {shard.name}: {error}"
         return
-    if ids != [original.id for original in corpus.encoded(part)]:
+    if ids != planned:
         yield f"{plan.out}: shard {shard.name} has other clips than the plan"
     if tokens != receipt.tokens or counts.tokens.sum() != tokens:
         yield f"{plan.out}: shard {shard.name} has another number of tokens than written"
