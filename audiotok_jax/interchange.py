@@ -210,7 +210,7 @@ def _load_json(file: BinaryIO) -> TokenFile:
 def _load_printed(file: BinaryIO) -> list[NDArray[Any]]:
     text = _take(file, _TEXT).decode(errors="replace")
     # What PyTorch adds after the numbers, such as size=(1, 0), may hold further parentheses.
-    printed = re.findall(r"\btensor\(([^()]*)", text)
+    printed = [re.split("[()]", body)[0] for body in re.split(r"\btensor\(", text)[1:]]
     if not printed:
         raise TokenFileError("neither .atok, .npy, .json nor text with a printed tensor([...])")
     return [_parse_tensor(body, f"tensor {n}") for n, body in enumerate(printed, 1)]

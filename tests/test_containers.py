@@ -473,3 +473,9 @@ def test_frames_of_mp3_that_became_zeros_are_missed(frames: int, made, tmp_path:
     starts = [at for at in range(len(data)) if data.startswith(data[:2], at)]
     last = starts[-frames]
     refused(put(tmp_path / "x", data[:last] + bytes(len(data) - last)), "cut short")
+
+
+@pytest.mark.parametrize("behind", [b"Junk\x7f\xff\xff\xff" * 9, b'{"a":{"a":{"a":' * 99])
+@pytest.mark.parametrize("kind", ["wav", "aiff", "caf", "w64"])
+def test_text_behind_samples_is_no_chunk(kind: str, behind: bytes, made, tmp_path: Path) -> None:
+    refused(put(tmp_path / "x", made(kind) + behind), "are no audio")

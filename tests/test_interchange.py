@@ -128,3 +128,11 @@ def test_printed_tensors_hold_integers(numbers, tmp_path):
     path.write_text(f"tensor({numbers})")
     with pytest.raises(TokenFileError, match="integers"):
         interchange.read_streams(path)
+
+
+def test_a_printed_tensor_without_an_end_hides_no_other(tmp_path):
+    path = tmp_path / "printed"
+    path.write_text(
+        "first tensor([1, 2], device='second tensor([3]) tensor([[4]], device='cuda:0')"
+    )
+    assert [tokens.tolist() for tokens in interchange.read_streams(path)] == [[1, 2], [3], [4]]

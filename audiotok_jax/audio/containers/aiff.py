@@ -27,6 +27,8 @@ def aiff(source: Source, start: int, end: int) -> Part | None:
         kind, length = source.at(place, 4), source.number(place + 4, 4, "big")
         if not all(32 <= byte < 127 for byte in kind) or (body and kind in (b"COMM", b"SSND")):
             break
+        if body and place + 8 + length > end:  # what follows the samples is no chunk, or a cut one
+            break
         if kind == b"COMM":
             common = source.at(place + 8, min(length, 1 << 10))
         elif kind == b"FVER":

@@ -44,7 +44,7 @@ def caf(source: Source, start: int, end: int) -> Part | None:
                 pieces = (head, struct.pack(">q", stop - body), range(body, stop))
             place = stop
         else:
-            if size < 0:
+            if size < 0 or (found is not None and body + size > end):
                 break
             place = min(end, body + size)
     if found is None:
