@@ -354,3 +354,12 @@ def test_what_cannot_be_exported_is_a_line_and_the_others_go_on(out, tmp_path, c
     *_, last = exporting.to_files(corpus.open(out), tmp_path / "linked", None)
     assert isinstance(last, shards.Failure) and "leads out of" in last.reason
     assert main(["corpus", "export", str(out), "--format", "atok", "--out", str(out)]) == 1
+
+
+@pytest.mark.parametrize("counts", [{"tokens": ""}, {"tokens": "AAAA", "pairs": 0, "flips": []}])
+def test_counts_that_are_none_name_the_corpus(out, wrong, counts):
+    """Also where a receipt is of a former version, without a digest."""
+    edited(out / "shards" / "00000.json", put("counts", value=counts), seal=False)
+    assert all(str(out) in line for line in wrong(out))
+    with pytest.raises(ValueError, match=str(out)):
+        reports.write(Plan.read(out))

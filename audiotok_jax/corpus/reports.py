@@ -91,8 +91,11 @@ def card_of(plan: Plan) -> Card:
     settings = plan.settings
     counts = Counts(settings.bits)
     clips = errors = tokens = samples = size = 0
-    for receipt in _receipts(plan):
-        counts += Counts.from_json(receipt.counts, settings.bits)
+    for shard, receipt in zip(plan.shards, _receipts(plan), strict=True):
+        try:
+            counts += Counts.from_json(receipt.counts, settings.bits)
+        except ValueError as error:
+            raise ValueError(f"{plan.out}: receipt of shard {shard.name}: {error}") from None
         clips += receipt.clips
         errors += len(receipt.errors)
         tokens += receipt.tokens

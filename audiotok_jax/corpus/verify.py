@@ -60,7 +60,7 @@ def _check_shard(corpus: Corpus, part: int, shard: Shard, receipt: Receipt) -> I
         counts = Counts.from_json(receipt.counts, plan.settings.bits)
         planned = [original.id for original in corpus.encoded(part)]
     except ValueError as error:
-        yield f"shard {shard.name}: {error}"
+        yield f"{plan.out}: shard {shard.name}: {error}"
         return
     if ids != planned:
         yield f"{plan.out}: shard {shard.name} has other clips than the plan"

@@ -61,6 +61,8 @@ CHECKED = Kind(checked=True)
 OPEN = Kind(marked=False)
 # Of Opus in it nothing is checked or counted but milliseconds: two frames may go unnoticed.
 WEBM = Kind(counted=lambda data: data[:600], slack=2 * 960)
+# Neither is anything of WMA.
+WMA = Kind(counted=lambda data: data[:600], slack=2 * 512)
 # Some writers count one frame less; then the silence at both ends is not taken off, either.
 MPEG = Kind(counted=lambda data: data[:500], slack=4 * 576)
 
@@ -96,7 +98,7 @@ PROGRAMS = (
     Format("mp3 without length", 100, OPEN, ("mp3", "-c:a", "libmp3lame", "-write_xing", "0")),
     Format("m4a", 90, Kind(counted=lambda data: data[data.index(b"moov") :]), ("ipod",)),
     Format("aac", 60, OPEN, ("adts",)),
-    Format("wma", 60, Kind(counted=lambda data: data[:600]), ("asf", "-c:a", "wmav2")),
+    Format("wma", 60, WMA, ("asf", "-c:a", "wmav2")),
     Format("webm", 60, WEBM, ("webm", "-c:a", "libopus")),
     Format("mka", 60, Kind(counted=lambda data: data[:600]), ("matroska", "-c:a", "flac")),
 )
