@@ -9,6 +9,8 @@
         'recipe.learning_rate=((0, 1e-4), (50, 6e-4))' recipe.steps=478
     audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
         --init runs/v9/b/model
+
+The README beside this file says what came of it.
 """
 
 from audiotok_jax.config import CodecConfig
