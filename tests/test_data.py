@@ -690,6 +690,15 @@ build.build(clips, Path({str(tmp_path)!r}, "speech", "1.0.0"), advance=kill)
     assert not (tmp_path / "speech").exists()
 
 
+def test_info_of_what_is_in_part_bad_ends_with_1(folder, tmp_path, capsys):
+    shutil.copytree(folder / "short", tmp_path / "in")
+    assert main(["data", "info", str(tmp_path / "in")]) == 0
+    (tmp_path / "in" / "bad.wav").write_bytes(b"RIFF")
+    assert main(["data", "info", str(tmp_path / "in")]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "bad.wav" in line
+
+
 def test_no_clip_that_can_be_read_gives_no_dataset(damaged, tmp_path):
     (tmp_path / "in").mkdir()
     shutil.copy(damaged / "nan.wav", tmp_path / "in")

@@ -408,3 +408,15 @@ def test_two_minutes_on_twenty_clips_lower_the_loss(tmp_path, speech):
     )
     mel = [line["mel"] for line in read(tmp_path / "run")]
     assert np.mean(mel[-10:]) < 0.6 * np.mean(mel[:10])
+
+
+def test_a_lost_terminal_stops_a_run_and_nohup_does_not():
+    for handler, expected in ((signal.SIG_DFL, [signal.SIGHUP]), (signal.SIG_IGN, [])):
+        before = signal.signal(signal.SIGHUP, handler)
+        try:
+            with loop._signals() as stopped:
+                os.kill(os.getpid(), signal.SIGHUP)
+                assert stopped == expected
+            assert signal.getsignal(signal.SIGHUP) == handler
+        finally:
+            signal.signal(signal.SIGHUP, before)

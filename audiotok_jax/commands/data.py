@@ -15,11 +15,13 @@ from audiotok_jax.jobs import progress, tell
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
-    if args.action == "build":
-        _build(args)
-    else:
-        _show(open_clips(args.inputs, SAMPLE_RATE))
+    """Builds or shows, and returns the exit code: 1 if audio is left out of what is shown.
+
+    A dataset that is built says itself, in `skipped.jsonl`, what it lacks.
+    """
+    if args.action == "info":
+        return _show(open_clips(args.inputs, SAMPLE_RATE))
+    _build(args)
     return 0
 
 
@@ -37,7 +39,7 @@ def _build(args: argparse.Namespace) -> None:
     print(f"train on it with --data tfds:{where}:{args.split}")
 
 
-def _show(clips: Clips) -> None:
+def _show(clips: Clips) -> int:
     weights = corpus_weights(clips, {})
     total = sum(weights.values())
     members: dict[str, list[Clip]] = defaultdict(list)
@@ -53,6 +55,7 @@ def _show(clips: Clips) -> None:
     for path, reason in clips.skipped:
         tell(f"left out: {path}: {reason}")
     show_table(rows)
+    return bool(clips.skipped)
 
 
 def _summary(clips: list[Clip], share: float) -> tuple[str, ...]:

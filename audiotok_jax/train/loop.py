@@ -38,7 +38,7 @@ GO_ON, SAVE, STOP = range(3)
 
 @pinned("default")
 def train(config: TrainConfig) -> Path:
-    """Trains until the last step, the limit of the session, SIGTERM or SIGINT, and saves.
+    """Trains until the last step, the limit of the session, SIGTERM, SIGINT or SIGHUP, and saves.
 
     The run's folder gets what `train.folder` and `train.metrics` say, `checkpoints/` and,
     whenever the session ends, `model/`: the averaged weights, ready for `from_pretrained`.
@@ -259,11 +259,15 @@ def _rows_of_this_process(recipe: Recipe, mesh: Mesh) -> np.ndarray:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """A list that is no longer empty once SIGTERM or SIGINT has come."""
+    """A list that is no longer empty once SIGTERM, SIGINT or SIGHUP has come.
+
+    One that is ignored, as under `nohup`, stays so.
+    """
     got: list[int] = []
     before = {
         number: signal.signal(number, lambda number, _: got.append(number))
-        for number in (signal.SIGTERM, signal.SIGINT)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
         yield got
