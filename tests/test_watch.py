@@ -405,6 +405,15 @@ def test_a_bad_clip_to_evaluate_on_is_named_at_once(tmp_path, speech, tiny):
         Evaluation(str(tmp_path), 1, config)
 
 
+def test_a_bad_clip_beside_good_ones_is_left_out_and_told(tmp_path, speech, tiny, caplog):
+    config, _ = tiny
+    audio.write(tmp_path / "a.wav", speech(16_000), 16000)
+    (tmp_path / "b.wav").write_bytes(b"RIFF")
+    Evaluation(str(tmp_path), 9, config)
+    [line] = caplog.messages
+    assert "left out" in line and "b.wav" in line
+
+
 def test_a_long_clip_is_cut(tmp_path, speech, tiny):
     config, params = tiny
     audio.write(tmp_path / "a.wav", speech(20 * 16000), 16000)

@@ -6,6 +6,7 @@ speakers; so is ESTOI, to which its library adds noise, and what is not installe
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -25,6 +26,8 @@ from audiotok_jax.evaluate.codecs.interface import at_rate
 from audiotok_jax.evaluate.metrics import RATE, Original
 from audiotok_jax.picture import FLOOR_DB, spectrogram
 from audiotok_jax.tokenizer import AudioTokenizer
+
+logger = logging.getLogger(__name__)
 
 METRICS = ("pesq_wb", "stoi", "mel_distance", "lsd", "si_sdr", "level_difference")
 MAX_SECONDS = 15.0
@@ -71,12 +74,14 @@ class Evaluation:
             codec: what is to be judged.
 
         Raises:
-            ValueError: there is no audio, or a clip is bad.
+            ValueError: no audio can be read, or a clip turns out bad.
             OSError: `data` or a file is not there.
         """
         found, unreadable = clips.find([data])
-        if unreadable:
+        if unreadable and not found:
             raise ValueError(f"evaluation: {unreadable[0]}")
+        for line in unreadable:
+            logger.warning("evaluation: left out: %s", line)
         chosen = _spread(found, count)
         self._codec = codec
         self._count = len(chosen)
