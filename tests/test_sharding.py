@@ -52,9 +52,9 @@ def create(stage: int) -> step.State:
 def batches(speech) -> list[step.Batch]:
     samples = step.crop_samples(CODEC, recipe(1))
     numbers = np.arange(STEPS * ROWS).reshape(STEPS, ROWS)
-    rows, wish = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
+    rows, stop_request = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
     waves = [np.stack([speech(samples, seed=seed) for seed in seeds]) for seeds in numbers]
-    return [step.Batch(wave, wave, 0.5 * wave, rows, wish) for wave in waves]
+    return [step.Batch(wave, wave, 0.5 * wave, rows, stop_request) for wave in waves]
 
 
 def train(batches: list[step.Batch], recipe: Recipe, mesh: Any) -> Trained:

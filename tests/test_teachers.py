@@ -258,7 +258,7 @@ def first_state(told: Recipe) -> step.State:
 def one_step(told: Recipe, speech, devices: int) -> tuple[step.State, dict]:
     """A step of some devices; the speech, which the teacher hears, is no target."""
     wave = crops(speech)
-    numbers, wish = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
+    numbers, stop_request = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
     mesh = parallel.make_mesh(jax.devices()[:devices])
     state = parallel.replicate(first_state(told), mesh)
     teacher = parallel.replicate(teachers.open_teacher(told, CODEC), mesh)
@@ -267,7 +267,7 @@ def one_step(told: Recipe, speech, devices: int) -> tuple[step.State, dict]:
     matrices = {np.shape(one) for one in teacher.weights.values() if one.ndim == 2}
     assert not matrices & {np.shape(const) for const in traced.jaxpr.consts}
     run = traced.lower().compile(compiler_options={"xla_backend_optimization_level": 0})
-    batch = parallel.shard(step.Batch(wave, wave, 0.5 * wave, numbers, wish), mesh)
+    batch = parallel.shard(step.Batch(wave, wave, 0.5 * wave, numbers, stop_request), mesh)
     return jax.tree.map(np.asarray, run(state, batch, teacher))
 
 
@@ -284,9 +284,9 @@ def test_a_step_with_a_teacher_and_flips_is_one_function_however_it_is_cut(folde
     np.testing.assert_allclose(results["loss"], expected, rtol=1e-5)
     cut = one_step(dataclasses.replace(told, accumulate=2), speech, devices=2)
     wave = crops(speech)
-    numbers, wish = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
+    numbers, stop_request = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
     twin = step.update_by_pmap(CODEC, told, jax.devices()[:2], teachers.open_teacher(told, CODEC))(
-        first_state(told), step.Batch(wave, wave, 0.5 * wave, numbers, wish)
+        first_state(told), step.Batch(wave, wave, 0.5 * wave, numbers, stop_request)
     )
     for again, same in (cut, twin):
         for name in ("loss", "teacher", "mel", "gradient_norm"):

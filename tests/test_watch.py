@@ -55,7 +55,7 @@ def clock(monkeypatch):
 def results(step: int, **more: Any) -> tuple[int, dict[str, Any]]:
     """What a step gives, as arrays of a device."""
     numbers = dict.fromkeys(("mel", "stft", "pitch", "gradient_norm", "learning_rate"), 0.1)
-    counts = {"skipped": 0, "skipped_in_a_row": 0, "wish": 0}
+    counts = {"skipped": 0, "skipped_in_a_row": 0, "stop_request": 0}
     found = numbers | {"loss": 1 / 3 + step, "bits": BITS} | counts | more
     return step, {
         name: jnp.asarray(value, jnp.int32 if name in counts else jnp.float32)
@@ -136,7 +136,7 @@ def test_a_line_for_each_step_is_written_and_the_wish_comes_back(session, tmp_pa
         assert told.write(None) == 0
         for step in range(41):
             with told.step(step):
-                assert told.write(results(step, wish=step % 3)) == step % 3
+                assert told.write(results(step, stop_request=step % 3)) == step % 3
             clock.seconds += 0.5
     found = lines(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in found] == list(range(41))
@@ -145,7 +145,7 @@ def test_a_line_for_each_step_is_written_and_the_wish_comes_back(session, tmp_pa
     assert found[1]["audio_seconds_per_second"] == 2.0 and found[1]["mfu"] == pytest.approx(0.6)
     assert [line["step"] for line in found if "bits" in line] == [0, 20, 40]
     np.testing.assert_array_equal(np.float32(found[20]["bits"]), BITS)
-    assert all("wish" not in line and "skipped_in_a_row" not in line for line in found)
+    assert all("stop_request" not in line and "skipped_in_a_row" not in line for line in found)
     first, devices, twenty, forty, *rest = capsys.readouterr().out.splitlines()
     assert "1.28 kbps; 5 clips, 0.00 h, 1 left out (skipped.jsonl); stage 1, step 0 of 1," in first
     assert devices == (
@@ -208,7 +208,7 @@ def test_other_processes_write_nothing_but_what_they_left_out(
     monkeypatch.setattr(jax, "process_index", lambda: 3)
     with session(profile=(0, 9)) as told, told.step(0):
         told._data.skipped.append(Skipped("z.wav", "is bad"))
-        assert told.write(results(0, wish=2)) == 2
+        assert told.write(results(0, stop_request=2)) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["skipped.3.jsonl"]
     assert capsys.readouterr().out == ""
 

@@ -1,8 +1,8 @@
 """A training run from start, or from where it stopped, to its end.
 
 Where many processes take part, all of them run this loop in step. What may come to one of them
-alone, a signal or the hour, travels with its rows of the batch: the step returns the largest
-wish, one step late, and so all processes save and stop at the same step.
+alone, a signal or the hour, travels with its rows of the batch: the step returns the highest
+request, one step late, and so all processes save and stop at the same step.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from audiotok_jax.train.metrics import Metrics
 from audiotok_jax.train.throughput import matmul_flops
 
 GO_ON, SAVE, STOP = range(3)
-"""What a process may wish for; the largest wish of all comes true."""
+"""What a process may request; all processes act on the highest request."""
 
 
 @pinned("default")
@@ -102,10 +102,10 @@ def train(config: TrainConfig) -> Path:
         clock = _Clock(session)
         pending = None
         for step in range(first, recipe.steps):
-            wish = STOP if stopped else clock.wish()
+            stop_request = STOP if stopped else clock.stop_request()
             drawn = next(data)
-            wishes = np.full(len(rows), wish, np.int32)
-            local = training.Batch(drawn.audio, drawn.speech, drawn.target, rows, wishes)
+            requests = np.full(len(rows), stop_request, np.int32)
+            local = training.Batch(drawn.audio, drawn.speech, drawn.target, rows, requests)
             with metrics.step(step):
                 state, results = update(state, parallel.from_processes(local, mesh), teacher)
             # Read a step late, so that the device never waits for the host.
@@ -180,7 +180,7 @@ class _Clock:
         self._session = session
         self._started = self._saved = time.monotonic()
 
-    def wish(self) -> int:
+    def stop_request(self) -> int:
         now = time.monotonic()
         limit = self._session.minutes
         if limit is not None and now - self._started > 60 * limit:

@@ -103,7 +103,7 @@ class Metrics:
             pending: step and what `step.update` returned beside the state; None is passed over.
 
         Returns:
-            The largest wish of all processes, see `train.loop`.
+            The highest request of all processes, see `train.loop`.
 
         Raises:
             FloatingPointError: too many gradients in a row were not finite.
@@ -114,7 +114,7 @@ class Metrics:
         values = {name: _plain(value) for name, value in jax.device_get(results).items()}
         if self._profile is not None:
             self._profile.ended(step)
-        wish: int = values.pop("wish")
+        stop_request: int = values.pop("stop_request")
         in_a_row: int = values.pop("skipped_in_a_row")
         if step % LINE_STEPS:
             del values["bits"]
@@ -129,7 +129,7 @@ class Metrics:
                 f"the gradient is not finite for {in_a_row} steps in a row, up to step {step}: "
                 "resume from the last save with a smaller learning rate, or look for broken audio"
             )
-        return wish
+        return stop_request
 
     def judge(self, done: int, evaluation: Evaluation, params: Params) -> float:
         """Evaluates and tells what was found.

@@ -80,15 +80,14 @@ class Batch(NamedTuple):
         speech: float32 (B, T * hop_length), `wave` without noise that was added.
         target: float32 (B, T * hop_length), what they are to sound like.
         row: int32 (B,), number of a crop in the batch; random numbers are drawn by it.
-        wish: int32 (B,), what the process that holds the row asks all processes to do next;
-            see `train.loop`.
+        stop_request: int32 (B,), what the process that holds the row asks of all; see `train.loop`.
     """
 
     wave: Any
     speech: Any
     target: Any
     row: Any
-    wish: Any
+    stop_request: Any
 
 
 @pinned("default")
@@ -130,7 +129,7 @@ def update(
 
     Returns:
         The next state, and of this step: the scalars `loss` and its parts, `gradient_norm`,
-        `learning_rate`, `skipped` (so far), `skipped_in_a_row` and `wish` (the largest), and
+        `learning_rate`, `skipped` (so far), `skipped_in_a_row`, `stop_request` (the highest) and
         `bits` (float32 (bits,), how often each bit is 1).
     """
     learnt = Learnt(state.step, state.params, state.critic, teacher)
@@ -358,7 +357,7 @@ def _apply(
         "learning_rate": learning_rate(recipe)(state.step),
         "skipped": state.skipped,
         "skipped_in_a_row": state.skipped_in_a_row,
-        "wish": jnp.max(batch.wish),
+        "stop_request": jnp.max(batch.stop_request),
     }
     return state._replace(step=state.step + 1), results
 
