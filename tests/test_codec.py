@@ -1,4 +1,4 @@
-"""The codec's functions: quantizer, spectra, sources, encoder and decoder."""
+"""The codec's functions: spectra, sources, encoder and decoder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audiotok_jax import PRESETS, preset
-from audiotok_jax.codec import decoder, encoder, model, quantizer, source, spectral
+from audiotok_jax.codec import decoder, encoder, model, quantizers, source, spectral
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.windows import cut
 
@@ -18,96 +18,6 @@ INIT = jax.jit(model.init, static_argnums=1)
 ENCODE = jax.jit(model.encode, static_argnums=1)
 DECODE = jax.jit(model.decode, static_argnums=1)
 RATES = [name for name in PRESETS if name.startswith("tiny")]
-
-
-def test_bit_k_is_worth_two_to_the_k():
-    latent = np.full((16, 16), -1.0, np.float32)
-    np.fill_diagonal(latent, 1.0)
-    assert quantizer.to_tokens(latent).tolist() == [1 << k for k in range(16)]
-
-
-def test_tokens_and_corners_are_inverse_over_the_whole_codebook():
-    tokens = np.arange(1 << 16, dtype=np.int32)
-    corners = quantizer.from_tokens(tokens, 16)
-    assert corners.shape == (1 << 16, 16)
-    np.testing.assert_array_equal(np.abs(corners), np.float32(0.25))
-    np.testing.assert_array_equal(quantizer.to_tokens(corners), tokens)
-    np.testing.assert_array_equal(quantizer.quantize(corners), corners)
-
-
-def test_no_token_is_the_origin():
-    assert not np.any(quantizer.from_tokens(np.array([-1]), 16))
-
-
-def test_bits_go_wrong_near_zero_and_now_and_then_anywhere():
-    unit = jnp.tile(jnp.array([0.0, 0.02, -0.1, 0.25, -0.9]), (100_000, 1))
-    draw = jax.random.uniform(jax.random.key(0), unit.shape)
-
-    def shares(near: float, anywhere: float) -> np.ndarray:
-        return np.mean(quantizer.flips(unit, draw, near, anywhere), axis=0)
-
-    slope = quantizer.INVERSE_TEMPERATURE * np.abs(unit[0])
-    fall = 2 / (1 + np.exp(slope))
-    np.testing.assert_allclose(shares(0.4, 0.0), 0.4 * fall, atol=5e-3)
-    np.testing.assert_allclose(shares(0.0, 0.03), 0.03, atol=3e-3)
-    np.testing.assert_allclose(shares(0.4, 0.03), 0.4 * fall + 0.03, atol=5e-3)
-    assert not shares(0.0, 0.0).any()
-
-
-def test_a_wrong_bit_is_the_other_corner_and_its_gradient_passes_straight_through():
-    unit = quantizer.normalize(jax.random.normal(jax.random.key(0), (5, 16)))
-    wrong = jax.random.bernoulli(jax.random.key(1), 0.3, unit.shape)
-    right = quantizer.quantize(unit)
-    found = quantizer.quantize(unit, wrong)
-    np.testing.assert_allclose(found, np.where(wrong, -right, right), atol=1e-6)
-    weights = jnp.arange(16.0)
-    grad = jax.grad(lambda x: jnp.sum(weights * quantizer.quantize(x, wrong)))(unit)
-    np.testing.assert_allclose(grad, jnp.broadcast_to(weights, unit.shape), rtol=1e-6)
-
-
-def test_gradient_passes_straight_through_the_quantizer():
-    unit = quantizer.normalize(jax.random.normal(jax.random.key(0), (5, 16)))
-    weights = jax.random.normal(jax.random.key(1), (5, 16))
-    grad = jax.grad(lambda x: jnp.sum(weights * quantizer.quantize(x)))(unit)
-    np.testing.assert_array_equal(grad, weights)
-
-
-def entropies(unit):
-    return quantizer.uncertainty(unit), quantizer.spread(quantizer.occupancy(unit))
-
-
-@pytest.mark.parametrize(
-    "unit",
-    [
-        np.zeros((2, 3, 16)),
-        np.eye(16)[None],
-        -np.eye(16)[None],
-        np.full((2, 3, 16), 0.25),
-        np.full((2, 3, 16), 1e6),
-    ],
-)
-def test_entropies_and_their_gradients_are_finite(unit):
-    def loss(x):
-        single, whole = entropies(x)
-        return single - whole, (single, whole)
-
-    unit = unit.astype(np.float32)
-    grad, found = jax.jit(jax.grad(loss, has_aux=True))(unit)
-    assert np.isfinite(grad).all()
-    assert all(-1e-5 <= entropy <= np.log(2) + 1e-5 for entropy in found)
-
-
-def test_entropies_of_known_codes():
-    every = quantizer.from_tokens(np.arange(1 << 16, dtype=np.int32), 16)[None]
-    single, whole = entropies(every)
-    chance = 1 / (1 + np.exp(quantizer.INVERSE_TEMPERATURE / 4))
-    expected = -chance * np.log(chance) - (1 - chance) * np.log(1 - chance)
-    assert single == pytest.approx(expected, rel=1e-4)
-    assert whole == pytest.approx(np.log(2), rel=1e-4)
-    # Balanced bits that all say the same: two groups of 8 hold one bit each.
-    alike = quantizer.from_tokens(np.array([[0, 65535]], np.int32), 16)
-    _, whole = entropies(alike)
-    assert whole == pytest.approx(0.5 * (np.log(2) + np.log(2) / 8 + expected), rel=1e-3)
 
 
 def test_overlap_add_is_the_adjoint_of_frame():
@@ -205,15 +115,15 @@ def test_gradients_are_finite_also_of_silence(tiny, speech):
     frames = 24
     wave = np.zeros((2, frames * config.hop_length + 2 * config.encoder_halo), np.float32)
     wave[1] = speech(wave.shape[1])
-    halo = config.decoder_halo
+    halo, quantizer = config.decoder_halo, quantizers.of(config)
 
     def loss(params, wave):
-        unit = model.latent(params, config, wave)
-        codes = jnp.pad(quantizer.quantize(unit), ((0, 0), (halo, halo), (0, 0)))
+        latent = model.latent(params, config, wave)
+        codes = jnp.pad(quantizer.quantize(latent), ((0, 0), (halo, halo), (0, 0)))
         parts, _ = decoder.prepare(params["decoder"], config, codes)
         out = decoder.render(parts, decoder.start(2), config)
-        single, whole = entropies(unit)
-        return jnp.mean(out**2) + jnp.mean(parts.controls.pitch**2) + single - whole
+        terms, _ = quantizer.regularizer(latent, quantizer.statistics(latent))
+        return jnp.mean(out**2) + jnp.mean(parts.controls.pitch**2) + terms["entropy"]
 
     grads = jax.jit(jax.grad(loss, argnums=(0, 1)))(params, wave)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(grads))

@@ -23,7 +23,7 @@ def test_rows_depend_on_what_makes_them():
     found = names([method._ROWS])
     assert {"config.py", "pretrained.py", "tokenfile.py", "parallel.py"} < found
     assert {"interchange.py", "tokenizer.py", "audio/reading.py", "windows.py", "files.py"} < found
-    assert {"entropy/coder.py", "codec/model.py", "codec/quantizer.py"} < found
+    assert {"entropy/coder.py", "codec/model.py", "codec/quantizers/binary_spherical.py"} < found
     assert {"evaluate/workers.py", "evaluate/align.py", "evaluate/codecs/mp3.py"} < found
     assert {path.name for path in (PACKAGE / "evaluate/metrics").glob("*.py")} == {
         name.removeprefix("evaluate/metrics/") for name in found if "/metrics/" in name

@@ -12,7 +12,7 @@ import scipy.signal
 import scipy.stats
 
 from audiotok_jax import audio
-from audiotok_jax.codec import quantizer
+from audiotok_jax.codec.quantizers.binary_spherical import BinarySpherical
 from audiotok_jax.train import perceptual
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -109,8 +109,13 @@ def test_short_crops_are_measured(samples, speech, noisy):
 def test_a_bit_that_is_constant_in_a_clip_is_told_though_the_batch_is_balanced():
     rng = np.random.default_rng(0)
     unit = rng.standard_normal((4, 500, 16)).astype(np.float32)
-    measured = jax.jit(quantizer.imbalance)
+    quantizer = BinarySpherical(16)
+
+    @jax.jit
+    def measured(unit):
+        return quantizer.regularizer(unit, quantizer.statistics(unit))[0]["balance"]
+
     assert measured(unit) == 0
-    unit[..., 3] = np.array([1, -1, 1, -1])[:, None]
+    unit[..., 3] = np.array([100, -100, 100, -100])[:, None]
     np.testing.assert_allclose(measured(unit), 0.25 / 16, rtol=1e-4)
-    np.testing.assert_allclose(quantizer.occupancy(jnp.asarray(unit)).ones[3], 0.5, atol=1e-4)
+    np.testing.assert_allclose(quantizer.statistics(jnp.asarray(unit)).ones[3], 0.5, atol=1e-4)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -19,7 +18,7 @@ import optax
 import pytest
 
 from audiotok_jax import AudioTokenizer, audio, preset
-from audiotok_jax.codec import model, pitch_tracker, quantizer
+from audiotok_jax.codec import model, pitch_tracker, quantizers
 from audiotok_jax.codec.pitch import pitch_frequencies
 from audiotok_jax.train import discriminators, folder, loop, losses, step
 from audiotok_jax.train.checkpoint import Checkpoints
@@ -130,12 +129,16 @@ def test_the_decoder_hears_what_the_quantizer_makes_of_latents(tiny, speech):
     wave = jnp.asarray(speech(8000))[None]
 
     @jax.jit
-    def decoded(wrong):
+    def decoded(anywhere):
         start = jnp.zeros(1, jnp.int32)
-        code = partial(quantizer.quantize, wrong=wrong)
-        return losses.forward(params, config, wave, wave, start, jnp.float32, code).wave
 
-    right, wrong = decoded(False), decoded(True)
+        def quantize(latent):
+            draw = jnp.full(latent.shape, 0.5)
+            return quantizers.of(config).quantize(latent, draw, anywhere=anywhere)
+
+        return losses.forward(params, config, wave, wave, start, jnp.float32, quantize).wave
+
+    right, wrong = decoded(0.0), decoded(1.0)
     assert np.max(np.abs(right - wrong)) > 1e-3
 
 

@@ -1,4 +1,4 @@
-"""Quantized latent to waveform: a source-filter synthesizer whose controls a network predicts.
+"""Codes to waveform: a source-filter synthesizer whose controls a network predicts.
 
 The network gives the fundamental frequency and, four times per filter window, the magnitudes of
 two filters, one for a source of harmonics and one for noise (harmonic-plus-noise model, Serra and
@@ -48,15 +48,15 @@ class Controls(NamedTuple):
 
 
 class Decoder(nn.Module):
-    """Latent with halo, (B, T + decoder_depth * (kernel_size - 1), bits) -> `Controls` of T."""
+    """Codes with halo, (B, T + decoder_depth * (kernel_size - 1), dim) -> `Controls` of T."""
 
     config: CodecConfig
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, latent: Array) -> Controls:
+    def __call__(self, codes: Array) -> Controls:
         c = self.config
-        x = Dense(c.decoder_dim, self.dtype)(latent)
+        x = Dense(c.decoder_dim, self.dtype)(codes)
         x = ConvNeXtStack(c.decoder_depth, c.kernel_size, c.expansion, self.dtype)(x)
         pitch = Dense(c.pitch_bins, self.dtype)(x)
         filters = Dense(
@@ -106,7 +106,7 @@ def prepare(
 
     Args:
         params: of `Decoder`.
-        codes: float32 (B, T + 2 * decoder_halo, bits), quantized latents.
+        codes: float32 (B, T + 2 * decoder_halo, dim), of `quantizers`.
         dtype: of the factors of the large matrix products.
 
     Returns:
@@ -168,7 +168,7 @@ def reconstruct(
 
     Args:
         params: of `Decoder`.
-        codes: float32 (B, T, bits), quantized latents of whole clips.
+        codes: float32 (B, T, dim), of whole clips.
         speech: float32 (B, T * hop_length), what the pitch is found in.
         first: int32 (B,), index of the first frame; the noise source depends on it.
         dtype: of the factors of the large matrix products.

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from audiotok_jax.codec import quantizers
 from audiotok_jax.codec.blocks import ConvNeXtStack, Dense
 from audiotok_jax.codec.pitch import periodicity
 from audiotok_jax.codec.spectral import frame, hann, magnitude
@@ -53,7 +54,7 @@ def of_tokens(parts: list[Array], config: CodecConfig) -> Array:
 
 
 class Encoder(nn.Module):
-    """Waveform with halo, float32 (B, T * hop_length + 2 * encoder_halo) -> (B, T, bits)."""
+    """Waveform with halo, float32 (B, T * hop_length + 2 * encoder_halo) -> latent (B, T, dim)."""
 
     config: CodecConfig
     dtype: Any = jnp.float32
@@ -63,4 +64,4 @@ class Encoder(nn.Module):
         c = self.config
         x = Dense(c.encoder_dim, self.dtype)(features(wave, c))
         x = ConvNeXtStack(c.encoder_depth, c.kernel_size, c.expansion, self.dtype)(x)
-        return Dense(c.bits)(x)
+        return Dense(quantizers.of(c).dim)(x)

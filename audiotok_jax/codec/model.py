@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from audiotok_jax.codec import decoder, quantizer
+from audiotok_jax.codec import decoder, quantizers
 from audiotok_jax.codec.decoder import Decoder
 from audiotok_jax.codec.encoder import Encoder
 from audiotok_jax.config import CodecConfig
@@ -31,24 +31,24 @@ def init(key: Array, config: CodecConfig) -> Params:
     """Fresh parameters: {"encoder": tree, "decoder": tree} of float32 arrays."""
     encoder_key, decoder_key = jax.random.split(key)
     wave = jnp.zeros((1, config.hop_length + 2 * config.encoder_halo))
-    frames = 1 + 2 * config.decoder_halo
+    codes = jnp.zeros((1, 1 + 2 * config.decoder_halo, quantizers.of(config).dim))
     return {
         "encoder": Encoder(config).init(encoder_key, wave)["params"],
-        "decoder": Decoder(config).init(decoder_key, jnp.zeros((1, frames, config.bits)))["params"],
+        "decoder": Decoder(config).init(decoder_key, codes)["params"],
     }
 
 
 @pinned()
 def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32) -> Array:
-    """Latents before quantization, on the unit sphere.
+    """Latents before quantization.
 
     Args:
         wave: float32 (B, T * hop_length + 2 * encoder_halo).
 
     Returns:
-        float32 (B, T, bits).
+        float32 (B, T, dim of the quantizer).
     """
-    return quantizer.normalize(Encoder(config, dtype).apply({"params": params["encoder"]}, wave))
+    return Encoder(config, dtype).apply({"params": params["encoder"]}, wave)
 
 
 @pinned()
@@ -63,7 +63,7 @@ def encode_window(
     Returns:
         int32 (B, T) in [0, codebook_size).
     """
-    return quantizer.to_tokens(latent(params, config, wave, dtype))
+    return quantizers.of(config).encode(latent(params, config, wave, dtype))
 
 
 @pinned()
@@ -78,7 +78,7 @@ def prepare(
     Returns:
         As `decoder.prepare`.
     """
-    codes = quantizer.from_tokens(tokens, config.bits)
+    codes = quantizers.of(config).decode(tokens)
     return decoder.prepare(params["decoder"], config, codes, dtype)
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from audiotok_jax.codec import decoder, model, quantizer
+from audiotok_jax.codec import decoder, model
 from audiotok_jax.codec.spectral import frame, hann, magnitude, mel_filters
 from audiotok_jax.config import CodecConfig
 
@@ -25,12 +25,12 @@ class Forward(NamedTuple):
 
     Attributes:
         wave: float32 (B, T * hop_length), the reconstruction.
-        unit: float32 (B, T, bits), the latents before quantization.
+        latent: float32 (B, T, dim), before quantization.
         pitch_loss: scalar, cross entropy of the predicted fundamental frequency.
     """
 
     wave: Array
-    unit: Array
+    latent: Array
     pitch_loss: Array
 
 
@@ -41,7 +41,7 @@ def forward(
     speech: Array,
     start: Array,
     dtype: Any,
-    quantize: Callable[[Array], Array] = quantizer.quantize,
+    quantize: Callable[[Array], Array],
 ) -> Forward:
     """Encodes, quantizes and decodes clips, as `encode` and `decode` do.
 
@@ -51,14 +51,14 @@ def forward(
         wave: float32 (B, T * hop_length).
         speech: float32 (B, T * hop_length), `wave` without noise that was added; has the pitch.
         start: int32 (B,), frame index that the noise source starts from.
-        quantize: makes of latents what the decoder is given.
+        quantize: makes codes of latents.
     """
     halo = ((0, 0), (config.encoder_halo, config.encoder_halo))
-    unit = model.latent(params, config, jnp.pad(wave, halo), dtype)
+    latent = model.latent(params, config, jnp.pad(wave, halo), dtype)
     decoded, pitch_loss = decoder.reconstruct(
-        params["decoder"], config, quantize(unit), speech, start, dtype
+        params["decoder"], config, quantize(latent), speech, start, dtype
     )
-    return Forward(decoded, unit, pitch_loss)
+    return Forward(decoded, latent, pitch_loss)
 
 
 def reconstruction(decoded: Array, wave: Array, sample_rate: int) -> tuple[Array, Array]:

@@ -1,6 +1,6 @@
 """The state of a run and the step that advances it.
 
-Every loss is a mean over examples, or a function of such means (`quantizer.occupancy`), so that
+Every loss is a mean over examples, or a function of such means (`Quantizer.statistics`), so that
 the gradient of a batch is the mean of the gradients of its parts: gradient accumulation, sharding
 by `jax.jit` and the twin by `jax.pmap` all give the step of the whole batch.
 """
@@ -18,7 +18,7 @@ import optax
 from jax import Array
 from jax.sharding import Mesh
 
-from audiotok_jax.codec import model, quantizer
+from audiotok_jax.codec import model, quantizers
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.parallel import AXES, ROWS
 from audiotok_jax.settings import pinned
@@ -227,14 +227,14 @@ def _gradient(
     first = jax.tree.map(lambda x: x[0], parts)
     if recipe.accumulate == 1:
         return average(_of_part(learnt, first, codec, recipe, None, average))
-    occupied = None
+    whole = None
     if recipe.stage == 1:
-        # The entropy of the whole batch is no mean over its parts: first, what it is made of.
-        found = jax.lax.map(lambda part: _occupancy(learnt.params, part, codec, recipe), parts)
-        occupied = average(jax.tree.map(lambda x: jnp.mean(x, axis=0), found))
+        # The regularizer of the whole batch is no mean over its parts: first, what it is made of.
+        found = jax.lax.map(lambda part: _statistics(learnt.params, part, codec, recipe), parts)
+        whole = average(jax.tree.map(lambda x: jnp.mean(x, axis=0), found))
 
     def of_part(part: Batch) -> Gradient:
-        return _of_part(learnt, part, codec, recipe, occupied, average)
+        return _of_part(learnt, part, codec, recipe, whole, average)
 
     zero = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(of_part, first))
     total, _ = jax.lax.scan(
@@ -248,10 +248,10 @@ def _of_part(
     batch: Batch,
     codec: CodecConfig,
     recipe: Recipe,
-    occupied: quantizer.Occupancy | None,
+    whole: Any,
     average: Callable[[Any], Any],
 ) -> Gradient:
-    """Gradient of some rows of a batch; `occupied` is that of all, if it was found before."""
+    """Gradient of some rows of a batch; `whole` are the statistics of all, if found before."""
     key = jax.random.fold_in(jax.random.key(recipe.seed), learnt.step)
     starts = jax.vmap(lambda row: jax.random.randint(jax.random.fold_in(key, row), (), 0, 1 << 20))
     start = starts(batch.row)
@@ -264,16 +264,17 @@ def _of_part(
 
     real = critic.apply(learnt.critic, heard(target)) if recipe.stage == 2 else []
 
-    def code(unit: Array) -> Array:
+    quantizer = quantizers.of(codec)
+
+    def quantize(latent: Array) -> Array:
         if not recipe.flip_near and not recipe.flip_anywhere:
-            return quantizer.quantize(unit)
-        draws = jax.vmap(lambda row: jax.random.uniform(_of_row(key, row, 1), unit.shape[1:]))
-        wrong = quantizer.flips(unit, draws(batch.row), recipe.flip_near, recipe.flip_anywhere)
-        return quantizer.quantize(unit, wrong)
+            return quantizer.quantize(latent)
+        draws = jax.vmap(lambda row: jax.random.uniform(_of_row(key, row, 1), latent.shape[1:]))
+        return quantizer.quantize(latent, draws(batch.row), recipe.flip_near, recipe.flip_anywhere)
 
     def total(trained: model.Params) -> tuple[Array, tuple[Array, dict[str, Array]]]:
         params = learnt.params | trained
-        passed = losses.forward(params, codec, wave, batch.speech, start, dtype, code)
+        passed = losses.forward(params, codec, wave, batch.speech, start, dtype, quantize)
         mel, stft = losses.reconstruction(passed.wave, target, codec.sample_rate)
         terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss}
         for measure in perceptual.MEASURES:
@@ -289,18 +290,20 @@ def _of_part(
             )
         loss = mel + sum(weight(name) * terms[name] for name in terms if name != "mel")
         if recipe.stage == 1:
-            sure = quantizer.uncertainty(passed.unit)
-            spread = quantizer.spread(_of_whole(passed.unit, occupied, average))
-            imbalance = quantizer.imbalance(passed.unit)
-            loss += weight("entropy") * (sure - spread) + weight("balance") * imbalance
-            terms |= {"entropy_of_one": sure, "entropy_of_all": spread, "imbalance": imbalance}
+            own = quantizer.statistics(passed.latent)
+            regularizers, told = quantizer.regularizer(
+                passed.latent, _of_whole(own, whole, average)
+            )
+            loss += sum(weight(name) * value for name, value in regularizers.items())
+            terms |= regularizers | told
         else:
             fake = critic.apply(learnt.critic, heard(passed.wave))
             adversarial = discriminators.adversarial_loss(fake)
             matching = discriminators.matching_loss(jax.lax.stop_gradient(real), fake)
             loss += weight("adversarial") * adversarial + weight("matching") * matching
             terms |= {"adversarial": adversarial, "matching": matching}
-        terms |= {"loss": loss, "bits": jnp.mean(passed.unit > 0, axis=(0, 1))}
+        bits = quantizer.encode(passed.latent)[..., None] >> np.arange(codec.bits) & 1
+        terms |= {"loss": loss, "bits": jnp.mean(bits, axis=(0, 1))}
         return loss, (passed.wave, terms)
 
     def weight(name: str) -> Array:
@@ -367,21 +370,17 @@ def _of_row(key: Array, row: Array, use: int) -> Array:
     return jax.random.fold_in(jax.random.fold_in(key, row), use)
 
 
-def _occupancy(
-    params: model.Params, batch: Batch, codec: CodecConfig, recipe: Recipe
-) -> quantizer.Occupancy:
+def _statistics(params: model.Params, batch: Batch, codec: CodecConfig, recipe: Recipe) -> Any:
     halo = ((0, 0), (codec.encoder_halo, codec.encoder_halo))
     wave = jnp.pad(batch.wave, halo)
-    return quantizer.occupancy(model.latent(params, codec, wave, jnp.dtype(recipe.precision)))
+    latent = model.latent(params, codec, wave, jnp.dtype(recipe.precision))
+    return quantizers.of(codec).statistics(latent)
 
 
-def _of_whole(
-    unit: Array, occupied: quantizer.Occupancy | None, average: Callable[[Any], Any]
-) -> quantizer.Occupancy:
-    """Occupancy of the whole batch, with the gradient of a part: the gradients' mean is right."""
-    own = quantizer.occupancy(unit)
+def _of_whole(own: Any, whole: Any, average: Callable[[Any], Any]) -> Any:
+    """Statistics of the whole batch, with the gradient of a part: the gradients' mean is right."""
     still = jax.lax.stop_gradient(own)
-    whole = average(still) if occupied is None else occupied
+    whole = average(still) if whole is None else whole
     return jax.tree.map(lambda whole, own, still: whole + (own - still), whole, own, still)
 
 

@@ -26,6 +26,7 @@ from jax import Array
 
 from audiotok_jax import audio, pretrained
 from audiotok_jax.codec import decoder, model, pitch_tracker
+from audiotok_jax.codec.quantizers.binary_spherical import normalize
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.evaluate import clips, metrics, report
 from audiotok_jax.train import losses, perceptual
@@ -97,7 +98,7 @@ def decodings(
     }
     if tuned is not None:
         halo = (config.encoder_halo,) * 2
-        unit = model.latent(params, config, jnp.pad(wave[None], ((0, 0), halo)))
+        unit = normalize(model.latent(params, config, jnp.pad(wave[None], ((0, 0), halo))))
         outside = ((0, 0), (config.decoder_halo,) * 2, (0, 0))
         parts, _ = decoder.prepare(tuned["decoder"], config, jnp.pad(unit, outside))
         heard["latents, a decoder tuned to them"] = decoder.render(parts, decoder.start(1), config)[

@@ -16,9 +16,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from audiotok_jax import cli
-from audiotok_jax.codec import blocks, encoder, quantizer
+from audiotok_jax.codec import blocks, encoder
 from audiotok_jax.codec.encoder import logs, of_tokens, spectra
 from audiotok_jax.codec.pitch import periodicity
+from audiotok_jax.codec.quantizers.binary_spherical import BinarySpherical, normalize
 from audiotok_jax.codec.spectral import frame, hann, mel_filters
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.train import losses
@@ -85,9 +86,9 @@ def phase_features(wave: Array, config: CodecConfig) -> Array:
     return of_tokens(parts, config)
 
 
-def unquantized(unit: Array, wrong: Array | bool = False) -> Array:
+def unquantized(_: BinarySpherical, latent: Array, *__: object) -> Array:
     """Latents as they are: of what all bits together say, none is lost."""
-    return unit
+    return normalize(latent)
 
 
 # Of each, a module, the name of what is exchanged in it, and what takes its place.
@@ -96,10 +97,8 @@ VARIANTS = {
     "mel": (encoder, "features", mel_features),
     "magnitude": (encoder, "features", magnitude_features),
     "phase": (encoder, "features", phase_features),
-    "cold": (quantizer, "INVERSE_TEMPERATURE", 40.0),
-    "warm": (quantizer, "INVERSE_TEMPERATURE", 10.0),
     "long_mels": (losses, "MEL_SCALES", ((512, 80), (1024, 160), (2048, 320))),
-    "latents": (quantizer, "quantize", unquantized),
+    "latents": (BinarySpherical, "quantize", unquantized),
     "one_mel": (losses, "MEL_SCALES", ((1024, 100),)),
 }
 
