@@ -332,13 +332,13 @@ class AudioTokenizer:
                 yield batch, found
 
         def render() -> Iterator[tuple[list[Window], Array]]:
-            carry = decoder.start(1)
+            carry = decoder.start(self.config, 1)
             for batch, (parts, advances) in ahead(prepare()):
                 advances = jax.tree.map(_fetch, advances)
-                carries = decoder.start(self._placed.rows)
+                carries = decoder.start(self.config, self._placed.rows)
                 for i, window in enumerate(batch):
                     if window.first:
-                        carry = decoder.start(1)
+                        carry = decoder.start(self.config, 1)
                     for own, value, gained in zip(carries, carry, advances, strict=True):
                         own[i] = value[0]
                         value += gained[i : i + 1]
@@ -453,7 +453,7 @@ def _prepare_windows(params: Params, tokens: Array, config: CodecConfig, mesh: M
 def _render_windows(windows: Any, config: CodecConfig, mesh: Mesh) -> Array:
     def render(_: None, window: Any) -> Array:
         parts, carry = window
-        return decoder.render(parts, carry, config)
+        return decoder.render(config, parts, carry)
 
     return parallel.over_devices(_on_each_device(render, mesh), mesh)(None, windows)
 

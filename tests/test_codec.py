@@ -121,7 +121,7 @@ def test_gradients_are_finite_also_of_silence(tiny, speech):
         latent = model.latent(params, config, wave)
         codes = jnp.pad(quantizer.quantize(latent), ((0, 0), (halo, halo), (0, 0)))
         parts, _ = decoder.prepare(params["decoder"], config, codes)
-        out = decoder.render(parts, decoder.start(2), config)
+        out = decoder.render(config, parts, decoder.start(config, 2))
         terms, _ = quantizer.regularizer(latent, quantizer.statistics(latent))
         return jnp.mean(out**2) + jnp.mean(parts.controls.pitch**2) + terms["entropy"]
 

@@ -130,13 +130,13 @@ def test_the_decoder_hears_what_the_quantizer_makes_of_latents(tiny, speech):
 
     @jax.jit
     def decoded(anywhere):
-        start = jnp.zeros(1, jnp.int32)
+        keys = jax.random.split(jax.random.key(0), 1)
 
         def quantize(latent):
             draw = jnp.full(latent.shape, 0.5)
             return quantizers.of(config).quantize(latent, draw, anywhere=anywhere)
 
-        return losses.forward(params, config, wave, wave, start, jnp.float32, quantize).wave
+        return losses.forward(params, config, wave, wave, keys, jnp.float32, quantize).wave
 
     right, wrong = decoded(0.0), decoded(1.0)
     assert np.max(np.abs(right - wrong)) > 1e-3

@@ -69,7 +69,7 @@ def encode_window(
 @pinned()
 def prepare(
     params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.float32
-) -> tuple[decoder.Parts, decoder.Carry]:
+) -> tuple[Any, Any]:
     """First phase of decoding a window given with its halo; `decoder.render` is the second.
 
     Args:
@@ -113,4 +113,4 @@ def decode(params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.
     halo = config.decoder_halo
     tokens = jnp.pad(tokens.astype(jnp.int32), ((0, 0), (halo, halo)), constant_values=-1)
     parts, _ = prepare(params, config, tokens, dtype)
-    return decoder.render(parts, decoder.start(len(tokens)), config)
+    return decoder.render(config, parts, decoder.start(config, len(tokens)))

@@ -26,12 +26,12 @@ class Forward(NamedTuple):
     Attributes:
         wave: float32 (B, T * hop_length), the reconstruction.
         latent: float32 (B, T, dim), before quantization.
-        pitch_loss: scalar, cross entropy of the predicted fundamental frequency.
+        terms: named loss terms of the decoder, scalars.
     """
 
     wave: Array
     latent: Array
-    pitch_loss: Array
+    terms: dict[str, Array]
 
 
 def forward(
@@ -39,7 +39,7 @@ def forward(
     config: CodecConfig,
     wave: Array,
     speech: Array,
-    start: Array,
+    keys: Array,
     dtype: Any,
     quantize: Callable[[Array], Array],
 ) -> Forward:
@@ -49,16 +49,16 @@ def forward(
 
     Args:
         wave: float32 (B, T * hop_length).
-        speech: float32 (B, T * hop_length), `wave` without noise that was added; has the pitch.
-        start: int32 (B,), frame index that the noise source starts from.
+        speech: float32 (B, T * hop_length), `wave` without noise that was added.
+        keys: (B,), of random numbers for the decoder.
         quantize: makes codes of latents.
     """
     halo = ((0, 0), (config.encoder_halo, config.encoder_halo))
     latent = model.latent(params, config, jnp.pad(wave, halo), dtype)
-    decoded, pitch_loss = decoder.reconstruct(
-        params["decoder"], config, quantize(latent), speech, start, dtype
+    decoded, terms = decoder.reconstruct(
+        params["decoder"], config, quantize(latent), speech, keys, dtype
     )
-    return Forward(decoded, latent, pitch_loss)
+    return Forward(decoded, latent, terms)
 
 
 def reconstruction(decoded: Array, wave: Array, sample_rate: int) -> tuple[Array, Array]:

@@ -253,8 +253,7 @@ def _of_part(
 ) -> Gradient:
     """Gradient of some rows of a batch; `whole` are the statistics of all, if found before."""
     key = jax.random.fold_in(jax.random.key(recipe.seed), learnt.step)
-    starts = jax.vmap(lambda row: jax.random.randint(jax.random.fold_in(key, row), (), 0, 1 << 20))
-    start = starts(batch.row)
+    keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(batch.row)
     wave, target, dtype = batch.wave, batch.target, jnp.dtype(recipe.precision)
     critic = discriminators.Discriminators(dtype)
 
@@ -274,9 +273,9 @@ def _of_part(
 
     def total(trained: model.Params) -> tuple[Array, tuple[Array, dict[str, Array]]]:
         params = learnt.params | trained
-        passed = losses.forward(params, codec, wave, batch.speech, start, dtype, quantize)
+        passed = losses.forward(params, codec, wave, batch.speech, keys, dtype, quantize)
         mel, stft = losses.reconstruction(passed.wave, target, codec.sample_rate)
-        terms = {"mel": mel, "stft": stft, "pitch": passed.pitch_loss}
+        terms = {"mel": mel, "stft": stft} | passed.terms
         for measure in perceptual.MEASURES:
             # What a target lacks of the speech itself is to be understood all the same.
             reference = batch.speech if measure is perceptual.intelligibility else target
@@ -366,7 +365,7 @@ def _apply(
 
 
 def _of_row(key: Array, row: Array, use: int) -> Array:
-    """The key of one use that a row makes of random numbers beside where its noise starts."""
+    """The key of one use that a row makes of random numbers beside that of the decoder."""
     return jax.random.fold_in(jax.random.fold_in(key, row), use)
 
 

@@ -18,7 +18,7 @@ from jax import Array
 
 from audiotok_jax import audio, pretrained
 from audiotok_jax.codec import decoder, model
-from audiotok_jax.codec.decoder import Controls
+from audiotok_jax.codec.heads.source_filter import Controls
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.evaluate import clips, metrics
 from audiotok_jax.evaluate.align import align
@@ -72,7 +72,9 @@ def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[st
     parts, _ = model.prepare(params, config, tokens)
 
     def play(controls: Controls) -> Array:
-        return decoder.render(parts._replace(controls=controls), decoder.start(1), config)[0]
+        return decoder.render(config, parts._replace(controls=controls), decoder.start(config, 1))[
+            0
+        ]
 
     return {name: play(change(parts.controls)) for name, change in CHANGES.items()}
 

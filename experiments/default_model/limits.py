@@ -26,6 +26,7 @@ from jax import Array
 
 from audiotok_jax import audio, pretrained
 from audiotok_jax.codec import decoder, model, pitch_tracker
+from audiotok_jax.codec.heads.source_filter import Controls, Parts
 from audiotok_jax.codec.quantizers.binary_spherical import normalize
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.evaluate import clips, metrics, report
@@ -38,13 +39,13 @@ JUDGES = {"per": 1, "wer": 1, "speaker_similarity": 3, "pesq_wb": 2, "stoi": 3}
 """Metrics of `audiotok_jax.evaluate`, and decimals."""
 
 Filters = tuple[Array, Array]
-"""Log-magnitudes for harmonics and for noise; see `decoder.Controls`."""
+"""Log-magnitudes for harmonics and for noise; see `source_filter.Controls`."""
 
 
 def play(filters: Filters, pitch: Array, config: CodecConfig) -> Array:
     """Filters and pitch of one clip, with their halos, to float32 (1, S)."""
-    parts = decoder.Parts(decoder.Controls(jnp.zeros(()), *filters), pitch)
-    return decoder.render(parts, decoder.start(1), config)
+    parts = Parts(Controls(jnp.zeros(()), *filters), pitch)
+    return decoder.render(config, parts, decoder.start(config, 1))
 
 
 def voiced_as(filters: Filters, periodic: Array) -> Filters:
@@ -101,9 +102,9 @@ def decodings(
         unit = normalize(model.latent(params, config, jnp.pad(wave[None], ((0, 0), halo))))
         outside = ((0, 0), (config.decoder_halo,) * 2, (0, 0))
         parts, _ = decoder.prepare(tuned["decoder"], config, jnp.pad(unit, outside))
-        heard["latents, a decoder tuned to them"] = decoder.render(parts, decoder.start(1), config)[
-            0
-        ]
+        heard["latents, a decoder tuned to them"] = decoder.render(
+            config, parts, decoder.start(config, 1)
+        )[0]
     return heard
 
 
