@@ -21,9 +21,6 @@ SIZES = {
 # Token hop and synthesis hop in samples, by frame rate in Hz at 16 kHz.
 RATES = {25: (640, 80), 40: (400, 100), 50: (320, 80), 80: (200, 100), 100: (160, 80)}
 
-LATER = frozenset({"short_n_fft"})
-"""Fields that models were released without; the ids of these must not change."""
-
 # Far beyond what is of use, and within what can be built; both ends are allowed.
 _BOUNDS: dict[str, tuple[float, float]] = {
     "sample_rate": (1, 768_000),
@@ -48,6 +45,8 @@ _PARTS, _OCTAVES = 256, 24
 @dataclasses.dataclass(frozen=True)
 class CodecConfig:
     """Shape of one codec; hashable, so that it can be a static argument of `jax.jit`.
+
+    A default is also what a model was saved with before its field was there, and must stay.
 
     Attributes:
         sample_rate: rate of the waveform in Hz.
@@ -186,20 +185,14 @@ class CodecConfig:
         return -(-samples // self.hop_length)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, ready for JSON; one of `LATER` is left out while it says nothing."""
-        values = dataclasses.asdict(self)
-        return {name: value for name, value in values.items() if value or name not in LATER}
+        """The fields, ready for JSON."""
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> CodecConfig:
-        """The inverse of `to_dict`; ValueError if a field is missing, unknown or out of bounds."""
-        names = {field.name for field in dataclasses.fields(cls)}
-        lacking = names - found.keys() - LATER
-        if lacking or found.keys() - names:
-            raise ValueError(
-                f"codec config lacks {sorted(lacking)}, "
-                f"does not know {sorted(found.keys() - names)}"
-            )
+        """The inverse of `to_dict`; ValueError if a field is unknown or out of bounds."""
+        if unknown := found.keys() - {field.name for field in dataclasses.fields(cls)}:
+            raise ValueError(f"codec config does not know {sorted(unknown)}; update audiotok_jax")
         return cls(**found)
 
 

@@ -1,4 +1,8 @@
-"""Released models: a folder that holds `model.safetensors` (float16) and `config.json`."""
+"""Released models: a folder that holds `model.safetensors` (float16) and `config.json`.
+
+The config says the id that the model was given when it was first saved, and a checksum of id, codec
+and weights, so that an id stays when fields or layers are renamed, and nothing else can have it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ from audiotok_jax.config import CodecConfig
 from audiotok_jax.files import replacing
 
 DEFAULT = "small-80hz-8"
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of a model's folder."""
 
 MODELS = Path(__file__).parent / "models"
@@ -39,7 +43,7 @@ class Model(NamedTuple):
     Attributes:
         params: {"encoder": tree, "decoder": tree} of float32 NumPy arrays.
         config: shape of the codec.
-        model_id: 16 hexadecimal digits; see `identity`.
+        model_id: 16 hexadecimal digits, those of `identity` when it was first saved.
         card: what was said about the model when it was saved.
     """
 
@@ -50,11 +54,11 @@ class Model(NamedTuple):
 
 
 def identity(params: Params, config: CodecConfig) -> str:
-    """Names a model by what it is made of.
+    """Names a new model by what it is made of.
 
     Returns:
         The first 16 hexadecimal digits of the SHA-256 of the config and of the names, shapes,
-        dtypes and bytes of all arrays. A released model is named by its float16 arrays.
+        dtypes and bytes of all arrays. A saved model is named by its float16 arrays.
     """
     digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
     for name, array in sorted(_flatten(params).items()):
@@ -90,12 +94,24 @@ def save(
     _check_finite(weights)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    about = {"format": FORMAT, "codec": config.to_dict(), "card": card or {}}
+    about: dict[str, Any] = {"format": FORMAT}
+    about["id"] = identity(unflatten_dict(weights, sep="/"), config)
+    about["codec"] = config.to_dict()
     with replacing(target / WEIGHTS) as path:
         path.write_bytes(to_bytes(weights))  # `save_file` would let nobody else read it
+        about["checksum"] = checksum(about, path)
+    about["card"] = card or {}
     with replacing(target / CONFIG) as path:
         path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    return identity(unflatten_dict(weights, sep="/"), config)
+    return about["id"]
+
+
+def checksum(about: dict[str, Any], weights: Path) -> str:
+    """SHA-256 of "id" and "codec" of a config and the SHA-256 of a file of weights, as JSON."""
+    with open(weights, "rb") as file:
+        whole = {"id": about["id"], "codec": about["codec"]}
+        whole["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def names() -> list[str]:
@@ -135,34 +151,33 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
         ValueError: the folder holds something else than a whole model.
     """
     folder = locate(path_or_name)
-    config, card = _read_config(folder / CONFIG)
+    about, config = _read_config(folder / CONFIG)
     try:
         weights = _read_weights(folder / WEIGHTS, config)
+        if checksum(about, folder / WEIGHTS) != about["checksum"]:
+            raise ValueError(f"it and {CONFIG} are not as they were saved; copy both again")
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{folder / WEIGHTS}: damaged: {error}") from None
-    model_id = identity(unflatten_dict(weights, sep="/"), config)
     params = {name: array.astype(np.float32) for name, array in weights.items()}
-    return Model(unflatten_dict(params, sep="/"), config, model_id, card)
+    return Model(unflatten_dict(params, sep="/"), config, about["id"], about["card"])
 
 
 def _flatten(params: Params) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(leaf) for name, leaf in flatten_dict(params, sep="/").items()}
 
 
-def _read_config(path: Path) -> tuple[CodecConfig, dict[str, Any]]:
+def _read_config(path: Path) -> tuple[dict[str, Any], CodecConfig]:
     try:
         about = jsonfile.load(path)
-        lacking = {"format", "codec", "card"} - about.keys()
-        if lacking:
-            raise ValueError(f"lacks {', '.join(sorted(lacking))}")
-        if type(about["format"]) is not int or about["format"] != FORMAT:
+        found = about.get("format")
+        if type(found) is not int or found != FORMAT:
             raise ValueError(
-                f"format {reprlib.repr(about['format'])} is not {FORMAT}; update audiotok_jax"
+                f"format {reprlib.repr(found)} is not {FORMAT}: of another version of audiotok_jax"
             )
-        for name in ("codec", "card"):
-            if not isinstance(about[name], dict):
-                raise ValueError(f"{name} is no object")
-        return CodecConfig.from_dict(about["codec"]), about["card"]
+        for name, kind in (("id", str), ("codec", dict), ("checksum", str), ("card", dict)):
+            if not isinstance(about.get(name), kind):
+                raise ValueError(f"{name} is missing, or no {kind.__name__}")
+        return about, CodecConfig.from_dict(about["codec"])
     except ValueError as error:
         raise ValueError(f"{path}: not the config of a model: {error}") from None
 

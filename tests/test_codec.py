@@ -153,10 +153,9 @@ def test_windows_of_an_odd_number_of_samples(speech):
     assert encoder.features(wave, two).shape == (1, 4, 3 * (388 + 256 + 188))
 
 
-def test_a_field_of_later_is_written_where_it_says_something():
+def test_a_config_is_read_as_it_was_written():
     one = preset("tiny-80hz")
     two = dataclasses.replace(one, short_n_fft=400)
-    assert "short_n_fft" not in one.to_dict() and two.to_dict()["short_n_fft"] == 400
     assert [CodecConfig.from_dict(c.to_dict()) for c in (one, two)] == [one, two]
 
 

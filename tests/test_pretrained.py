@@ -69,6 +69,18 @@ def test_from_pretrained_computes_with_the_released_weights(folder, speech):
     np.testing.assert_array_equal(tokens, other.encode(speech(9000), 16000))
 
 
+def test_an_id_stays_when_fields_and_layers_are_renamed(folder, monkeypatch):
+    """What is stored is true, and not what `identity` makes of names that came later."""
+    before = pretrained.load(folder)
+    monkeypatch.setattr(pretrained, "identity", None)
+    path, about = folder / "config.json", json.loads((folder / "config.json").read_text())
+    del about["codec"]["short_n_fft"]  # as of a version that did not have the field
+    about["checksum"] = pretrained.checksum(about, folder / "model.safetensors")
+    path.write_text(json.dumps(about))
+    after = pretrained.load(folder)
+    assert (after.model_id, after.config) == (before.model_id, before.config)
+
+
 def test_released_models_are_known_by_name(tiny, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "MODELS", tmp_path)
     assert pretrained.names() == ["model"]
@@ -100,6 +112,30 @@ def change(folder, **fields):
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
+def change_codec(folder, **fields):
+    codec = json.loads((folder / "config.json").read_text())["codec"]
+    change(folder, codec=codec | fields)
+
+
+def rewrite(folder, change):
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    save_file(change(weights), path)
+
+
+def with_value(value):
+    def change(weights):
+        name = max(weights, key=lambda name: weights[name].size)
+        weights[name].reshape(-1)[7] = value
+        return weights
+
+    return change
+
+
+def backwards(weights):
+    return {name: np.ascontiguousarray(weight[::-1]) for name, weight in weights.items()}
+
+
 @pytest.mark.parametrize(
     "harm, message",
     [
@@ -108,8 +144,17 @@ def change(folder, **fields):
         (lambda folder: (folder / "config.json").write_text("{"), "not the config of a model"),
         (lambda folder: (folder / "config.json").write_text("[]"), "not the config of a model"),
         (lambda folder: (folder / "config.json").write_bytes(b"\xff"), "not the config of a model"),
-        (lambda folder: change(folder, format=2), "format 2"),
-        (lambda folder: change(folder, codec={"bits": 16}), "lacks"),
+        (lambda folder: change(folder, format=1), "format 1 is not 2"),
+        (lambda folder: change(folder, codec={"bits": 16}), "does not fit"),
+        (lambda folder: change(folder, codec={"colour": 1}), "does not know"),
+        (lambda folder: change(folder, id=None), "id is missing"),
+        (lambda folder: change(folder, checksum=7), "checksum is missing"),
+        # What fits, and is not what was saved.
+        (lambda folder: change(folder, id="0123456789abcdef"), "damaged: .*copy both again"),
+        (lambda folder: change(folder, checksum="0" * 64), "damaged: .*copy both again"),
+        (lambda folder: change_codec(folder, pitch_min=61.0), "damaged: .*copy both again"),
+        (lambda folder: rewrite(folder, with_value(0.5)), "damaged: .*copy both again"),
+        (lambda folder: rewrite(folder, backwards), "damaged: .*copy both again"),
         (lambda folder: change(folder, codec=None), "not the config of a model"),
         (lambda folder: change(folder, codec=preset("tiny-40hz").to_dict()), "does not fit"),
         (lambda folder: change(folder, codec=preset("small-80hz").to_dict()), "does not fit"),
@@ -121,13 +166,6 @@ def test_a_damaged_model(folder, harm, message):
         pretrained.load(folder)
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
-
-
-def change_codec(folder, **fields):
-    path = folder / "config.json"
-    about = json.loads(path.read_text())
-    about["codec"].update(fields)
-    path.write_text(json.dumps(about))
 
 
 @pytest.mark.parametrize(
@@ -178,13 +216,13 @@ def test_each_field_of_a_config_has_a_type_and_bounds(folder, field, value, monk
         "[" * 200_000,
         '{"format": ' + '{"a": ' * 100_000,
         '{"format": ' + "9" * 5000 + "}",
-        '{"format": true, "codec": {}, "card": {}}',
-        '{"format": 1.0, "codec": {}, "card": {}}',
-        '{"format": "1", "codec": {}, "card": {}}',
-        '{"format": 1, "codec": [], "card": {}}',
-        '{"format": 1, "codec": {}, "card": null}',
-        '{"format": 1, "card": {}}',
-        '{"format": 1, "codec": {}, "card": {"a": 1, "a": 2}}',
+        '{"format": true, "id": "", "checksum": "", "codec": {}, "card": {}}',
+        '{"format": 2.0, "id": "", "checksum": "", "codec": {}, "card": {}}',
+        '{"format": "2", "id": "", "checksum": "", "codec": {}, "card": {}}',
+        '{"format": 2, "id": "", "checksum": "", "codec": [], "card": {}}',
+        '{"format": 2, "id": "", "checksum": "", "codec": {}, "card": null}',
+        '{"format": 2, "id": "", "checksum": "", "card": {}}',
+        '{"format": 2, "id": "", "checksum": "", "codec": {}, "card": {"a": 1, "a": 2}}',
         "1",
         "",
     ],
@@ -201,21 +239,6 @@ def test_a_config_without_end_is_not_read(folder):
         file.truncate(20 * 2**30)
     with pytest.raises(ValueError, match="longer than 1048576 bytes"):
         pretrained.load(folder)
-
-
-def rewrite(folder, change):
-    path = folder / "model.safetensors"
-    weights = load_file(path)
-    save_file(change(weights), path)
-
-
-def with_value(value):
-    def change(weights):
-        name = max(weights, key=lambda name: weights[name].size)
-        weights[name].reshape(-1)[7] = value
-        return weights
-
-    return change
 
 
 @pytest.mark.parametrize(
