@@ -156,10 +156,11 @@ class CodecConfig:
         return self.filter_length // 2 + 1
 
     @property
-    def encoder_halo(self) -> int:
-        """Samples on either side of a frame that its token depends on."""
+    def encoder_halo(self) -> tuple[int, int]:
+        """Samples before and after a frame that its token depends on."""
         frames = self.encoder_depth * (self.kernel_size // 2)
-        return frames * self.hop_length + (self.n_fft - self.subframe_length) // 2
+        side = frames * self.hop_length + (self.n_fft - self.subframe_length) // 2
+        return side, side
 
     @property
     def synthesis_halo(self) -> int:
@@ -176,9 +177,10 @@ class CodecConfig:
         return self.synthesis_halo + 2
 
     @property
-    def decoder_halo(self) -> int:
-        """Tokens on either side of a frame that its samples depend on."""
-        return self.decoder_depth * (self.kernel_size // 2) + self.control_halo
+    def decoder_halo(self) -> tuple[int, int]:
+        """Tokens before and after a frame that its samples depend on."""
+        side = self.decoder_depth * (self.kernel_size // 2) + self.control_halo
+        return side, side
 
     def frames(self, samples: int) -> int:
         """Number of tokens of a clip of `samples` samples."""

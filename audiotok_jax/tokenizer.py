@@ -33,7 +33,11 @@ from audiotok_jax.settings import pinned
 from audiotok_jax.windows import cut
 
 WINDOW = 256
-"""Tokens per window. Each window of encoding and decoding has the halo on top of it."""
+"""Tokens per window, unless told. Each has the halo on top of it, which is computed anew."""
+
+ENCODED, DECODED = 8, 16
+"""Tokens per window of streams, unless told: for each the least power of two at which two cores are
+ten times faster than speech, at 80 Hz."""
 
 WINDOWS_PER_BATCH = 32
 """Windows that an accelerator runs at once, unless told; a CPU is busy with one."""
@@ -45,7 +49,7 @@ class Window(NamedTuple):
     Attributes:
         clip: index of its clip.
         data: samples or tokens with the halo.
-        valid: how many of the `WINDOW` tokens, or their samples, lie within the clip.
+        valid: how many of its tokens, without the halo, lie within the clip.
         first: whether its clip starts with it.
     """
 
@@ -86,6 +90,7 @@ class AudioTokenizer:
         hop_length: samples per token.
         frame_rate: tokens per second.
         bitrate: bits per second.
+        window: tokens per window.
     """
 
     _params: Params  # on the host, of a pickled one that has no name or path
@@ -97,6 +102,7 @@ class AudioTokenizer:
         model_id: str | None = None,
         windows_per_batch: int | None = None,
         devices: Sequence[jax.Device] | None = None,
+        window: int = WINDOW,
     ) -> None:
         """Puts the parameters on the devices.
 
@@ -107,10 +113,14 @@ class AudioTokenizer:
             windows_per_batch: windows that one device takes at once; None is 1 on a CPU and
                 `WINDOWS_PER_BATCH` elsewhere.
             devices: that share a batch; None is all devices of this process.
+            window: tokens per window, of all but the streams. Windows of other lengths give the
+                same tokens and speech but for rounding, which turns over a bit that is as good as
+                undecided (in 1 of 130,000 tokens of `small-80hz-8`).
 
         Raises:
-            ValueError: windows_per_batch is less than 1, or devices is empty.
+            ValueError: windows_per_batch or window is less than 1, or devices is empty.
         """
+        self.window = _positive("window", window)
         self._placed = _place(params, windows_per_batch, devices)
         names = None if devices is None else tuple((one.platform, one.id) for one in devices)
         self._arguments = (windows_per_batch, names)
@@ -130,10 +140,11 @@ class AudioTokenizer:
         path_or_name: str | os.PathLike[str] | None = None,
         windows_per_batch: int | None = None,
         devices: Sequence[jax.Device] | None = None,
+        window: int = WINDOW,
     ) -> Self:
         """Loads a released model; see `pretrained.load` for the names, and `__init__`."""
         params, config, model_id, _ = pretrained.load(path_or_name)
-        tokenizer = cls(params, config, model_id, windows_per_batch, devices)
+        tokenizer = cls(params, config, model_id, windows_per_batch, devices, window)
         folder = pretrained.locate(path_or_name)
         released = folder.parent == pretrained.MODELS  # found by its name, wherever that lies
         tokenizer._source = folder.name if released else os.path.abspath(folder)
@@ -189,21 +200,23 @@ class AudioTokenizer:
         return _gather(self.encode_clips(([audio], sample_rate) for audio in audios))
 
     def encode_stream(
-        self, chunks: Iterable[ArrayLike], sample_rate: int
+        self, chunks: Iterable[ArrayLike], sample_rate: int, window: int = ENCODED
     ) -> Iterator[NDArray[np.uint16]]:
         """Tokens of one clip that comes in chunks, as soon as their window is complete.
 
         Args:
             chunks: as `encode` takes them, of any lengths, also 0.
             sample_rate: in Hz.
+            window: tokens per window: the shorter, the sooner, and the more is computed anew.
 
         Yields:
-            uint16 (n,), n >= 1; together what `encode` gives for the whole clip.
+            uint16 (n,), n >= 1; together what `encode` gives for the whole clip with this window.
 
         Raises:
             AudioError: as `encode`, at the chunk.
+            ValueError: window is less than 1.
         """
-        windows = self._cut_audio([(chunks, sample_rate)])
+        windows = self._cut_audio([(chunks, sample_rate)], _positive("window", window))
         for _, tokens in self._encode(windows, live=True):
             yield tokens
 
@@ -222,14 +235,14 @@ class AudioTokenizer:
         Raises:
             AudioError: as `encode`; whatever else the iterators raise comes through, too.
         """
-        return self.encode_windows(self._cut_audio(clips))
+        return self.encode_windows(self._cut_audio(clips, self.window))
 
     def encode_windows(self, windows: Iterable[Window]) -> Iterator[tuple[int, NDArray[np.uint16]]]:
         """Tokens of windows that were cut elsewhere, as in a process that decodes audio.
 
         Args:
-            windows: of any clips, each of `WINDOW * hop_length` samples with `config.encoder_halo`
-                on either side.
+            windows: of any clips, each of `window * hop_length` samples and the halo,
+                `config.encoder_halo`.
 
         Yields:
             `Window.clip` and the tokens, uint16 (valid,), of each window in its turn.
@@ -258,19 +271,24 @@ class AudioTokenizer:
         """Speech of several streams of tokens, each as `decode` gives it."""
         return _gather(self.decode_clips([tokens] for tokens in clips))
 
-    def decode_stream(self, chunks: Iterable[ArrayLike]) -> Iterator[NDArray[np.float32]]:
+    def decode_stream(
+        self, chunks: Iterable[ArrayLike], window: int = DECODED
+    ) -> Iterator[NDArray[np.float32]]:
         """Speech of one stream of tokens that comes in chunks, as soon as its window is complete.
 
         Args:
             chunks: as `decode` takes them, of any lengths, also 0.
+            window: tokens per window: the shorter, the sooner, and the more is computed anew.
 
         Yields:
-            float32 (n,), n >= 1; together what `decode` gives for all tokens.
+            float32 (n,), n >= 1; together what `decode` gives for all tokens with this window.
 
         Raises:
-            ValueError: a chunk is bad, or there is no token in all chunks together.
+            ValueError: a chunk is bad, there is no token in all chunks together, or window is less
+                than 1.
         """
-        for _, wave in self._decode(self._cut_tokens([chunks]), live=True):
+        windows = self._cut_tokens([chunks], _positive("window", window))
+        for _, wave in self._decode(windows, live=True):
             yield wave
 
     def decode_clips(
@@ -288,22 +306,24 @@ class AudioTokenizer:
         Raises:
             ValueError: as `decode_stream`; whatever else the iterators raise comes through, too.
         """
-        return self._decode(self._cut_tokens(clips), live=False)
+        return self._decode(self._cut_tokens(clips, self.window), live=False)
 
-    def _cut_audio(self, clips: Iterable[tuple[Iterable[ArrayLike], int]]) -> Iterator[Window]:
+    def _cut_audio(
+        self, clips: Iterable[tuple[Iterable[ArrayLike], int]], window: int
+    ) -> Iterator[Window]:
         for clip, (chunks, rate) in enumerate(clips):
             wave = resample_stream(chunks, rate, self.sample_rate)
-            size = WINDOW * self.hop_length
+            size = window * self.hop_length
             first = True
             for data, valid in cut(wave, size, self.config.encoder_halo, 0.0):
                 yield Window(clip, data, self.config.frames(valid), first)
                 first = False
 
-    def _cut_tokens(self, clips: Iterable[Iterable[ArrayLike]]) -> Iterator[Window]:
+    def _cut_tokens(self, clips: Iterable[Iterable[ArrayLike]], window: int) -> Iterator[Window]:
         for clip, chunks in enumerate(clips):
             tokens = (_check_tokens(chunk, self.codebook_size) for chunk in chunks)
             empty = True
-            for data, valid in cut(tokens, WINDOW, self.config.decoder_halo, -1):
+            for data, valid in cut(tokens, window, self.config.decoder_halo, -1):
                 yield Window(clip, data, valid, first=empty)
                 empty = False
             if empty:
@@ -312,10 +332,12 @@ class AudioTokenizer:
     def _encode(
         self, windows: Iterator[Window], live: bool
     ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+        rows = self._rows(live)
+
         def run() -> Iterator[tuple[list[Window], Array]]:
-            for batch in _batches(windows, 1 if live else self._placed.rows):
+            for batch in _batches(windows, 1 if live else rows):
                 with self._computing() as (params, *static):
-                    tokens = _encode_windows(params, self._stack(batch), *static)
+                    tokens = _encode_windows(params, self._stack(batch, rows), *static)
                 yield batch, tokens
 
         for batch, tokens in run() if live else _ahead(run()):
@@ -325,17 +347,19 @@ class AudioTokenizer:
     def _decode(
         self, windows: Iterator[Window], live: bool
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        rows = self._rows(live)
+
         def prepare() -> Iterator[tuple[list[Window], Any]]:
-            for batch in _batches(windows, 1 if live else self._placed.rows):
+            for batch in _batches(windows, 1 if live else rows):
                 with self._computing() as (params, *static):
-                    found = _prepare_windows(params, self._stack(batch), *static)
+                    found = _prepare_windows(params, self._stack(batch, rows), *static)
                 yield batch, found
 
         def render() -> Iterator[tuple[list[Window], Array]]:
             carry = decoder.start(self.config, 1)
             for batch, (parts, advances) in ahead(prepare()):
                 advances = jax.tree.map(_fetch, advances)
-                carries = decoder.start(self.config, self._placed.rows)
+                carries = decoder.start(self.config, rows)
                 for i, window in enumerate(batch):
                     if window.first:
                         carry = decoder.start(self.config, 1)
@@ -358,9 +382,13 @@ class AudioTokenizer:
         with pinned(), jax.set_mesh(self._placed.mesh):
             yield self._placed.params, self.config, self._placed.mesh
 
-    def _stack(self, batch: list[Window]) -> Array:
+    def _rows(self, live: bool) -> int:
+        """Windows of a batch; a live one has a single window, and each device must have one."""
+        return self._placed.mesh.devices.size if live else self._placed.rows
+
+    def _stack(self, batch: list[Window], rows: int) -> Array:
         """Fills the batch up with empty windows and puts it on the devices."""
-        data = np.zeros((self._placed.rows, len(batch[0].data)), batch[0].data.dtype)
+        data = np.zeros((rows, len(batch[0].data)), batch[0].data.dtype)
         for i, window in enumerate(batch):
             data[i] = window.data
         return parallel.shard(data, self._placed.mesh)
@@ -373,9 +401,8 @@ def _place(
     mesh = parallel.make_mesh(devices)
     if windows_per_batch is None:
         windows_per_batch = 1 if _on_cpu(mesh) else WINDOWS_PER_BATCH
-    if operator.index(windows_per_batch) < 1:
-        raise ValueError(f"windows_per_batch must be at least 1, not {windows_per_batch}")
-    return _Placed(parallel.replicate(params, mesh), mesh, windows_per_batch * mesh.devices.size)
+    rows = _positive("windows_per_batch", windows_per_batch) * mesh.devices.size
+    return _Placed(parallel.replicate(params, mesh), mesh, rows)
 
 
 @functools.lru_cache(maxsize=2)  # a pool sends the tokenizer with each task
@@ -405,6 +432,12 @@ def _find_devices(names: tuple[tuple[str, int], ...] | None) -> list[jax.Device]
             f"a pickled tokenizer names devices that are not here: {', '.join(missing)}"
         )
     return [here[name] for name in names]
+
+
+def _positive(name: str, value: int) -> int:
+    if operator.index(value) < 1:
+        raise ValueError(f"{name} must be at least 1, not {value}")
+    return value
 
 
 @pinned()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def cut(
-    chunks: Iterable[NDArray[Any]], size: int, halo: int, fill: float
+    chunks: Iterable[NDArray[Any]], size: int, halo: tuple[int, int], fill: float
 ) -> Iterator[tuple[NDArray[Any], int]]:
     """Cuts a stream into windows that overlap by a halo, on a grid that starts with the stream.
 
@@ -20,20 +20,21 @@ def cut(
     Args:
         chunks: arrays (n,) of one dtype, n >= 0; they may be of any lengths.
         size: units (samples or tokens) in the middle of a window, at least 1.
-        halo: units before and after the middle, at least 0.
+        halo: units before and after the middle, at least 0 each.
         fill: what the stream holds before its start and after its end.
 
     Yields:
-        An array (halo + size + halo,) of its own and the number of units of the stream in its
+        An array (size + sum(halo),) of its own and the number of units of the stream in its
         middle: `size`, in the last window 1 to `size`. Nothing if the stream is empty.
     """
-    length = halo + size + halo
+    left, right = halo
+    length = left + size + right
     window = np.zeros(0)
     filled = 0  # of `window`, the halo before the stream included
     for chunk in chunks:
         if not filled:
             window = np.full(length, fill, chunk.dtype)
-            filled = halo
+            filled = left
         while len(chunk):
             taken = chunk[: length - filled]
             window[filled : filled + len(taken)] = taken
@@ -43,7 +44,7 @@ def cut(
                 yield window, size
                 window = np.concatenate([window[size:], np.full(size, fill, window.dtype)])
                 filled -= size
-    while filled > halo:
-        yield window, min(size, filled - halo)
+    while filled > left:
+        yield window, min(size, filled - left)
         window = np.concatenate([window[size:], np.full(size, fill, window.dtype)])
         filled -= size

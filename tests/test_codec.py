@@ -79,7 +79,7 @@ def test_carries_add_up_however_the_clip_is_cut(tiny):
     _, whole = prepare(params, config, tokens)
     edges = [0, 50, 75, 100]
     parts = [
-        prepare(params, config, tokens[:, a : b + 2 * halo])[1]
+        prepare(params, config, tokens[:, a : b + sum(halo)])[1]
         for a, b in zip(edges, edges[1:], strict=False)
     ]
     total = [sum(int(value[0]) for value in values) for values in zip(*parts, strict=True)]
@@ -113,13 +113,13 @@ def test_shapes_of_all_rates(name):
 def test_gradients_are_finite_also_of_silence(tiny, speech):
     config, params = tiny
     frames = 24
-    wave = np.zeros((2, frames * config.hop_length + 2 * config.encoder_halo), np.float32)
+    wave = np.zeros((2, frames * config.hop_length + sum(config.encoder_halo)), np.float32)
     wave[1] = speech(wave.shape[1])
     halo, quantizer = config.decoder_halo, quantizers.of(config)
 
     def loss(params, wave):
         latent = model.latent(params, config, wave)
-        codes = jnp.pad(quantizer.quantize(latent), ((0, 0), (halo, halo), (0, 0)))
+        codes = jnp.pad(quantizer.quantize(latent), ((0, 0), halo, (0, 0)))
         parts, _ = decoder.prepare(params["decoder"], config, codes)
         out = decoder.render(config, parts, decoder.start(config, 2))
         terms, _ = quantizer.regularizer(latent, quantizer.statistics(latent))
@@ -171,10 +171,10 @@ def test_vmap_is_the_batch(tiny, speech):
 def test_encoding_in_windows_is_encoding_the_whole(tiny, tokenizer, speech):
     config, params = tiny
     wave = speech(120_001)
-    halo, rest = config.encoder_halo, -len(wave) % config.hop_length
+    (left, right), rest = config.encoder_halo, -len(wave) % config.hop_length
     latent = jax.jit(model.latent, static_argnums=1)
-    unit = np.asarray(latent(params, config, np.pad(wave, (halo, halo + rest))[None]))[0]
-    windows = cut([wave], 64 * config.hop_length, halo, 0.0)
+    unit = np.asarray(latent(params, config, np.pad(wave, (left, right + rest))[None]))[0]
+    windows = cut([wave], 64 * config.hop_length, (left, right), 0.0)
     parts = [latent(params, config, window[None])[0] for window, _ in windows]
     # Products of matrices with other numbers of rows round differently: a few units of the last
     # place of coordinates below 1, layer by layer.

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from audiotok_jax import AudioError, AudioTokenizer, parallel
 from audiotok_jax import tokenizer as module
 from audiotok_jax.codec import model
-from audiotok_jax.tokenizer import WINDOW
+from audiotok_jax.tokenizer import DECODED, ENCODED, WINDOW
 
 HOP = 200  # of the tiny codec, as its 16 kHz and 16 bits
 SIZE = WINDOW * HOP
@@ -73,7 +73,7 @@ def test_tokens_do_not_depend_on_how_a_clip_comes_in(
     order = np.random.default_rng(seed).permutation(len(clips))
     for i, tokens in zip(order, other.encode_batch([clips[i] for i in order], rate), strict=True):
         assert_same(tokens, alone[i])
-    streamed = other.encode_stream(split(clips[0], seed), rate)
+    streamed = other.encode_stream(split(clips[0], seed), rate, WINDOW)
     assert_same(np.concatenate(list(streamed)), alone[0])
 
 
@@ -97,8 +97,34 @@ def test_speech_does_not_depend_on_how_the_tokens_come_in(build, tokenizer, leng
     order = rng.permutation(len(clips))
     for i, wave in zip(order, other.decode_batch([clips[i] for i in order]), strict=True):
         assert_same(wave, alone[i])
-    streamed = other.decode_stream(split(clips[0], seed))
+    streamed = other.decode_stream(split(clips[0], seed), WINDOW)
     assert_same(np.concatenate(list(streamed)), alone[0])
+
+
+@pytest.mark.parametrize("window", [ENCODED, 37])
+def test_windows_of_any_length_give_the_same(tiny, tokenizer, speech, window):
+    config, params = tiny
+    wave = speech(3 * 16000)
+    tokens = tokenizer.encode(wave, 16000)
+    decoded = tokenizer.decode(tokens)
+    other = AudioTokenizer(params, config, devices=jax.devices()[:1], window=window)
+    encoded = [*tokenizer.encode_stream(split(wave, 0), 16000, window)]
+    assert [len(piece) for piece in encoded[:-1]] == [window] * (len(encoded) - 1)
+    assert_same(np.concatenate(encoded), tokens)
+    assert_same(other.encode(wave, 16000), tokens)
+    streamed = np.concatenate([*tokenizer.decode_stream(split(tokens, 0), window)])
+    np.testing.assert_allclose(streamed, decoded, atol=1e-4)
+    assert_same(other.decode(tokens), streamed)
+
+
+@pytest.mark.parametrize("window", [0, -16])
+def test_a_window_has_a_length(tiny, tokenizer, window):
+    with pytest.raises(ValueError, match="window must be at least 1, not"):
+        AudioTokenizer(*tiny[::-1], window=window)
+    with pytest.raises(ValueError, match="window must be at least 1, not"):
+        next(tokenizer.encode_stream([np.ones(9)], 16000, window))
+    with pytest.raises(ValueError, match="window must be at least 1, not"):
+        next(tokenizer.decode_stream([[1]], window))
 
 
 def test_the_test_signals_say_something(tokenizer, speech):
@@ -114,7 +140,7 @@ def test_tokens_depend_on_their_surroundings_alone(tokenizer, speech):
     """Two files that share a stretch on the same grid share its tokens, but for the halo."""
     a, b = speech(2 * SIZE, 0), speech(2 * SIZE, 1)
     b[SIZE // 2 :] = a[SIZE // 2 :]
-    halo = -(-tokenizer.config.encoder_halo // HOP)
+    halo = -(-tokenizer.config.encoder_halo[0] // HOP)
     same = tokenizer.encode(a, 16000) == tokenizer.encode(b, 16000)
     assert same[WINDOW // 2 + halo :].all()
     assert not same[: WINDOW // 2].all()
@@ -303,9 +329,10 @@ def test_a_stream_gives_tokens_as_soon_as_their_halo_is_there(build, speech):
 
     tokenizer = build(3, 1)
     done = 0
-    for tokens in itertools.islice(tokenizer.encode_stream(chunks(), 16000), 2):
+    for tokens in itertools.islice(tokenizer.encode_stream(chunks(), 16000), 5):
+        assert len(tokens) == ENCODED
         done += len(tokens)
-        needed = done * HOP + tokenizer.config.encoder_halo
+        needed = done * HOP + tokenizer.config.encoder_halo[1]
         assert needed <= taken < needed + 100
 
 
@@ -320,9 +347,10 @@ def test_a_stream_gives_speech_as_soon_as_its_halo_is_there(build):
 
     tokenizer = build(3, 1)
     done = 0
-    for wave in itertools.islice(tokenizer.decode_stream(chunks()), 2):
+    for wave in itertools.islice(tokenizer.decode_stream(chunks()), 5):
+        assert len(wave) == DECODED * HOP
         done += len(wave) // HOP
-        assert taken == done + tokenizer.config.decoder_halo
+        assert taken == done + tokenizer.config.decoder_halo[1]
 
 
 def test_clips_are_read_as_their_turn_comes(build, speech):
@@ -360,15 +388,16 @@ def test_nothing_is_compiled_after_the_first_window(tiny, speech, traces):
     params = model.init(jax.random.key(0), config)
     tokenizer = AudioTokenizer(params, config, windows_per_batch=2)
     tokenizer.decode(tokenizer.encode(speech(1), 16000))
+    list(tokenizer.decode_stream(tokenizer.encode_stream([speech(1)], 16000)))
     for name in ("_encode_windows", "_prepare_windows", "_render_windows"):
-        assert sum(name in trace for trace in traces) == 1
+        assert sum(name in trace for trace in traces) == 2  # windows of files and of streams
     traces.clear()
     for samples, rate in ((HOP, 16000), (4 * SIZE + 3, 16000), (SIZE, 48000)):
         wave = speech(samples)
         tokens = tokenizer.encode(wave, rate)
         tokenizer.decode(tokens)
         list(tokenizer.encode_stream(split(wave, 0), rate))
-        list(tokenizer.decode_stream(split(tokens, 0)))
+        list(tokenizer.decode_stream(split(tokens, 1)))
     batch = [speech(n) for n in (3, SIZE, 5 * SIZE)]
     tokenizer.decode_batch(tokenizer.encode_batch(batch, 16000))
     # Nor by another tokenizer of the same shape.
@@ -386,10 +415,10 @@ def test_streams_take_constant_memory(tokenizer, speech, minutes):
     tokens = samples = 0
     tracemalloc.start()
     try:
-        for piece in tokenizer.encode_stream(itertools.repeat(wave, count), 16000):
+        for piece in tokenizer.encode_stream(itertools.repeat(wave, count), 16000, WINDOW):
             tokens += len(piece)
             assert len(jax.live_arrays()) < before + 20
-        for piece in tokenizer.decode_stream(itertools.repeat(one, count)):
+        for piece in tokenizer.decode_stream(itertools.repeat(one, count), WINDOW):
             samples += len(piece)
             assert len(jax.live_arrays()) < before + 20
         _, peak = tracemalloc.get_traced_memory()
@@ -404,8 +433,8 @@ def test_matrix_products_are_of_full_precision(tiny):
     """Accelerators round the factors of float32 products unless told otherwise."""
     config, params = tiny
     mesh = parallel.make_mesh(jax.devices()[:1])
-    wave = np.zeros((1, SIZE + 2 * config.encoder_halo), np.float32)
-    tokens = np.zeros((1, WINDOW + 2 * config.decoder_halo), np.int32)
+    wave = np.zeros((1, SIZE + sum(config.encoder_halo)), np.float32)
+    tokens = np.zeros((1, WINDOW + sum(config.decoder_halo)), np.int32)
     for function, rows in ((module._encode_windows, wave), (module._prepare_windows, tokens)):
         text = function.trace(params, rows, config, mesh).lower().as_text()
         products = [line for line in text.splitlines() if "dot_general" in line]
@@ -417,7 +446,7 @@ def test_pmap_gives_the_same_tokens(tiny, speech):
     config, params = tiny
     mesh = parallel.make_mesh()
     assert mesh.devices.size == 8
-    waves = speech(16 * (SIZE + 2 * config.encoder_halo)).reshape(16, -1)
+    waves = speech(16 * (SIZE + sum(config.encoder_halo))).reshape(16, -1)
 
     def encode(params, waves):
         return model.encode_window(params, config, waves)

@@ -18,7 +18,7 @@ from audiotok_jax.settings import pinned
 
 
 class Decoder(nn.Module):
-    """Codes with halo, (B, T + 2 * decoder_halo, dim) -> controls of the head."""
+    """Codes with halo, (B, T + sum(decoder_halo), dim) -> controls of the head."""
 
     config: CodecConfig
     dtype: Any = jnp.float32
@@ -44,7 +44,7 @@ def prepare(
 
     Args:
         params: of `Decoder`.
-        codes: float32 (B, T + 2 * decoder_halo, dim), of `quantizers`.
+        codes: float32 (B, T + sum(decoder_halo), dim), of `quantizers`.
         dtype: of the factors of the large matrix products.
 
     Returns:
@@ -82,6 +82,6 @@ def reconstruct(
     Returns:
         float32 (B, T * hop_length), and the head's named loss terms, scalars.
     """
-    outside = ((0, 0), (config.decoder_halo, config.decoder_halo), (0, 0))
+    outside = ((0, 0), config.decoder_halo, (0, 0))
     controls = Decoder(config, dtype).apply({"params": params}, jnp.pad(codes, outside))
     return heads.of(config).teach(controls, speech, keys)

@@ -54,7 +54,7 @@ def of_tokens(parts: list[Array], config: CodecConfig) -> Array:
 
 
 class Encoder(nn.Module):
-    """Waveform with halo, float32 (B, T * hop_length + 2 * encoder_halo) -> latent (B, T, dim)."""
+    """Waveform with halo, float32 (B, T * hop_length + sum(encoder_halo)) -> latent (B, T, dim)."""
 
     config: CodecConfig
     dtype: Any = jnp.float32

@@ -30,8 +30,8 @@ Params = dict[str, Any]
 def init(key: Array, config: CodecConfig) -> Params:
     """Fresh parameters: {"encoder": tree, "decoder": tree} of float32 arrays."""
     encoder_key, decoder_key = jax.random.split(key)
-    wave = jnp.zeros((1, config.hop_length + 2 * config.encoder_halo))
-    codes = jnp.zeros((1, 1 + 2 * config.decoder_halo, quantizers.of(config).dim))
+    wave = jnp.zeros((1, config.hop_length + sum(config.encoder_halo)))
+    codes = jnp.zeros((1, 1 + sum(config.decoder_halo), quantizers.of(config).dim))
     return {
         "encoder": Encoder(config).init(encoder_key, wave)["params"],
         "decoder": Decoder(config).init(decoder_key, codes)["params"],
@@ -43,7 +43,7 @@ def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.fl
     """Latents before quantization.
 
     Args:
-        wave: float32 (B, T * hop_length + 2 * encoder_halo).
+        wave: float32 (B, T * hop_length + sum(encoder_halo)).
 
     Returns:
         float32 (B, T, dim of the quantizer).
@@ -58,7 +58,7 @@ def encode_window(
     """Tokens of a window given with its halo.
 
     Args:
-        wave: float32 (B, T * hop_length + 2 * encoder_halo).
+        wave: float32 (B, T * hop_length + sum(encoder_halo)).
 
     Returns:
         int32 (B, T) in [0, codebook_size).
@@ -73,7 +73,7 @@ def prepare(
     """First phase of decoding a window given with its halo; `decoder.render` is the second.
 
     Args:
-        tokens: int32 (B, T + 2 * decoder_halo); -1 outside the clip.
+        tokens: int32 (B, T + sum(decoder_halo)); -1 outside the clip.
 
     Returns:
         As `decoder.prepare`.
@@ -93,9 +93,9 @@ def encode(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.fl
     Returns:
         int32 (B, T) in [0, codebook_size), T = ceil(S / hop_length).
     """
-    halo = config.encoder_halo
+    left, right = config.encoder_halo
     rest = -wave.shape[1] % config.hop_length
-    wave = jnp.pad(wave.astype(jnp.float32), ((0, 0), (halo, halo + rest)))
+    wave = jnp.pad(wave.astype(jnp.float32), ((0, 0), (left, right + rest)))
     return encode_window(params, config, wave, dtype)
 
 
@@ -110,7 +110,7 @@ def decode(params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.
     Returns:
         float32 (B, T * hop_length) at `config.sample_rate`.
     """
-    halo = config.decoder_halo
-    tokens = jnp.pad(tokens.astype(jnp.int32), ((0, 0), (halo, halo)), constant_values=-1)
+    outside = ((0, 0), config.decoder_halo)
+    tokens = jnp.pad(tokens.astype(jnp.int32), outside, constant_values=-1)
     parts, _ = prepare(params, config, tokens, dtype)
     return decoder.render(config, parts, decoder.start(config, len(tokens)))

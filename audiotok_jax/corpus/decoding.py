@@ -44,19 +44,19 @@ class Shape(NamedTuple):
     Attributes:
         sample_rate: in Hz.
         size: samples in the middle of a window.
-        halo: samples before and after them.
+        halo: samples before and after it.
         reading: how audio is read.
     """
 
     sample_rate: int
     size: int
-    halo: int
+    halo: tuple[int, int]
     reading: audio.Reading = audio.PLAIN
 
     @property
     def length(self) -> int:
         """Samples of a window."""
-        return self.halo + self.size + self.halo
+        return self.size + sum(self.halo)
 
 
 def shape_of(config: CodecConfig, window: int, reading: audio.Reading = audio.PLAIN) -> Shape:

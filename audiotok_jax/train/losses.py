@@ -53,8 +53,7 @@ def forward(
         keys: (B,), of random numbers for the decoder.
         quantize: makes codes of latents.
     """
-    halo = ((0, 0), (config.encoder_halo, config.encoder_halo))
-    latent = model.latent(params, config, jnp.pad(wave, halo), dtype)
+    latent = model.latent(params, config, jnp.pad(wave, ((0, 0), config.encoder_halo)), dtype)
     decoded, terms = decoder.reconstruct(
         params["decoder"], config, quantize(latent), speech, keys, dtype
     )

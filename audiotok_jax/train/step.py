@@ -370,8 +370,7 @@ def _of_row(key: Array, row: Array, use: int) -> Array:
 
 
 def _statistics(params: model.Params, batch: Batch, codec: CodecConfig, recipe: Recipe) -> Any:
-    halo = ((0, 0), (codec.encoder_halo, codec.encoder_halo))
-    wave = jnp.pad(batch.wave, halo)
+    wave = jnp.pad(batch.wave, ((0, 0), codec.encoder_halo))
     latent = model.latent(params, codec, wave, jnp.dtype(recipe.precision))
     return quantizers.of(codec).statistics(latent)
 

@@ -68,7 +68,7 @@ CHANGES = {
 def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[str, Array]:
     """Speech (S,) by what was changed; to be jitted."""
     tokens = model.encode(params, config, wave[None])
-    tokens = jnp.pad(tokens, ((0, 0), (config.decoder_halo,) * 2), constant_values=-1)
+    tokens = jnp.pad(tokens, ((0, 0), config.decoder_halo), constant_values=-1)
     parts, _ = model.prepare(params, config, tokens)
 
     def play(controls: Controls) -> Array:

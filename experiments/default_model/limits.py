@@ -68,7 +68,7 @@ def decodings(
         tuned: with a decoder for latents before they are quantized.
     """
     tokens = model.encode(params, config, wave[None])
-    tokens = jnp.pad(tokens, ((0, 0), (config.decoder_halo,) * 2), constant_values=-1)
+    tokens = jnp.pad(tokens, ((0, 0), config.decoder_halo), constant_values=-1)
     (found, pitch), _ = model.prepare(params, config, tokens)
     filters = found.harmonic, found.noise
     original, periodic = (
@@ -98,9 +98,9 @@ def decodings(
         "fitted filters, pitch of the original": play(fitted, original, config)[0],
     }
     if tuned is not None:
-        halo = (config.encoder_halo,) * 2
+        halo = config.encoder_halo
         unit = normalize(model.latent(params, config, jnp.pad(wave[None], ((0, 0), halo))))
-        outside = ((0, 0), (config.decoder_halo,) * 2, (0, 0))
+        outside = ((0, 0), config.decoder_halo, (0, 0))
         parts, _ = decoder.prepare(tuned["decoder"], config, jnp.pad(unit, outside))
         heard["latents, a decoder tuned to them"] = decoder.render(
             config, parts, decoder.start(config, 1)
