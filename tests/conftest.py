@@ -86,15 +86,15 @@ def tiny() -> tuple[CodecConfig, model.Params]:
     config = preset("tiny-80hz")
     params = jax.jit(model.init, static_argnums=1)(jax.random.key(0), config)
     # Each bit is 1 in half of the frames of speech.
-    head = params["encoder"]["Dense_1"]
+    head = params["encoder"]["to_latent"]
     wave = np.pad(make_speech(32000), config.encoder_halo)[None]
     latent = model.Encoder(config).apply({"params": params["encoder"]}, wave)
     head["bias"] = -np.median(np.asarray(latent), axis=(0, 1))
     # Pitch and filters follow the tokens and can be heard.
     heads = params["decoder"]
-    heads["Dense_1"]["kernel"] *= 100
-    heads["Dense_2"]["kernel"] *= 10
-    heads["Dense_2"]["bias"] += 2
+    heads["to_pitch"]["kernel"] *= 100
+    heads["to_filters"]["kernel"] *= 10
+    heads["to_filters"]["bias"] += 2
     return config, params
 
 

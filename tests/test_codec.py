@@ -74,10 +74,10 @@ def test_harmonics_are_the_sum_of_cosines():
 def test_carries_add_up_however_the_clip_is_cut(tiny):
     config, params = tiny
     halo = config.decoder_halo
-    tokens = np.pad(np.arange(0, 6553600, 65536, np.int32) % 65521, halo, constant_values=-1)[None]
+    tokens = np.pad(np.arange(0, 13107200, 65536, np.int32) % 65521, halo, constant_values=-1)[None]
     prepare = jax.jit(model.prepare, static_argnums=1)
     _, whole = prepare(params, config, tokens)
-    edges = [0, 50, 75, 100]
+    edges = [0, 50, 75, 100, 150, 175, 200]
     parts = [
         prepare(params, config, tokens[:, a : b + sum(halo)])[1]
         for a, b in zip(edges, edges[1:], strict=False)

@@ -52,7 +52,7 @@ def test_what_was_added_learns():
         return model.latent(params, new, wave)[..., 0].sum()
 
     gradient = jax.grad(total)(params)["encoder"]
-    added = gradient["ConvNeXtStack_0"]["ConvNeXtBlock_2"]["Dense_1"]["kernel"]
+    added = gradient["stack"]["block_2"]["mlp_out"]["kernel"]
     assert np.abs(added).max() > 0
-    seen = gradient["Dense_0"]["kernel"].reshape(old.subframes, -1, old.encoder_dim)
+    seen = gradient["from_features"]["kernel"].reshape(old.subframes, -1, old.encoder_dim)
     assert np.abs(seen[:, -201:]).max(axis=(1, 2)).min() > 0

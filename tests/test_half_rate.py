@@ -35,12 +35,12 @@ def test_what_changes_slowly_is_taken_in_and_given_as_before():
     random = np.random.default_rng(0)
     kernel = random.standard_normal((2 * 5, 3)).astype(np.float32)
     frame = random.standard_normal((2, 5)).astype(np.float32)
-    into = half_rate.halve("encoder/Dense_0/kernel", kernel, 2)
+    into = half_rate.halve("encoder/from_features/kernel", kernel, 2)
     slow = np.repeat(frame, 2, axis=0)
     np.testing.assert_allclose(slow.ravel() @ into, frame.ravel() @ kernel, rtol=1e-5, atol=1e-6)
     for shape in ((3, 2 * 5), (2 * 5,)):
         weight = random.standard_normal(shape).astype(np.float32)
-        out = half_rate.halve("decoder/Dense_2/x", weight, 2)
+        out = half_rate.halve("decoder/to_filters/x", weight, 2)
         parts = out.reshape(*shape[:-1], 4, 5)
         np.testing.assert_array_equal(parts[..., ::2, :], parts[..., 1::2, :])
         np.testing.assert_array_equal(parts[..., ::2, :].reshape(shape), weight)
@@ -49,7 +49,7 @@ def test_what_changes_slowly_is_taken_in_and_given_as_before():
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_taps_move_to_half_their_distance(size):
     taps = np.eye(size, dtype=np.float32)
-    moved = half_rate.halve("x/DepthwiseConv_0/kernel", taps, 2)
+    moved = half_rate.halve("x/depthwise/kernel", taps, 2)
     np.testing.assert_allclose(moved.sum(axis=0), 1)
     distance = np.arange(size) - size // 2
     np.testing.assert_allclose(distance @ moved, distance / 2)

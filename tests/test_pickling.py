@@ -80,7 +80,7 @@ def test_a_model_that_changed_is_told_at_use(folder, speech, change):
         shutil.rmtree(folder)
     else:
         released = pretrained.load(folder)
-        released.params["encoder"]["Dense_1"]["bias"] += 1
+        released.params["encoder"]["to_latent"]["bias"] += 1
         pretrained.save(folder, released.params, released.config)
     with pytest.raises((ValueError, FileNotFoundError), match=f"{folder}"):
         again.encode(speech(3000), 16000)

@@ -295,13 +295,6 @@ def test_what_was_measured_is_what_is_shipped():
     ("name", "model_id"),
     [
         ("small-40hz", "284d7559bbd4a7a4"),
-        ("small-80hz", "003fa928a77b36b7"),
-        ("small-80hz-2", "c33578ec98781ae8"),
-        ("small-80hz-3", "1d5acf7ecc3145ac"),
-        ("small-80hz-4", "e0dc6c4d5ac5060f"),
-        ("small-80hz-5", "7fff6411e0553805"),
-        ("small-80hz-6", "45d4eac7fa257d0d"),
-        ("small-80hz-7", "5f132f7fd9c6abc8"),
         ("small-80hz-8", "47e15fc7245b6840"),
     ],
 )

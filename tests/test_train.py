@@ -28,8 +28,8 @@ from audiotok_jax.train.trackers import jsonl
 pytestmark = pytest.mark.usefixtures("compiled_quickly", "few_discriminators")
 
 TINY = preset("tiny-80hz")
-DEEPER = dataclasses.replace(preset("small-80hz"), encoder_depth=7, decoder_depth=11)
-TWO_WINDOWS = dataclasses.replace(preset("small-80hz"), short_n_fft=400)
+DEEPER = dataclasses.replace(preset("small-40hz"), encoder_depth=7, decoder_depth=11)
+TWO_WINDOWS = dataclasses.replace(preset("small-40hz"), short_n_fft=400)
 RECIPE = Recipe(batch_size=8, seconds=0.25, steps=12)
 SESSION = Session(save_minutes=1e-9, tensorboard=False)
 # Of a step: how long it took, which no two runs share.
@@ -103,7 +103,7 @@ def test_training_decodes_as_decoding_does(tiny, speech, monkeypatch):
     """Where both have the same pitch, `forward` and `decode` are the same function."""
     config, params = tiny
     params = jax.tree.map(jnp.copy, params)
-    head = params["decoder"]["Dense_1"]
+    head = params["decoder"]["to_pitch"]
     head["kernel"], head["bias"] = 0 * head["kernel"], head["bias"].at[77].set(1.0)
     monkeypatch.setattr(
         pitch_tracker, "track", lambda *_: (jnp.full((1, 40), 77), jnp.ones((1, 40), jnp.float32))
@@ -332,13 +332,13 @@ def test_gradients_that_stay_infinite_end_the_run_and_name_the_step(corpus, tmp_
         ),
         (
             lambda: loop.train(
-                TrainConfig(data=("x",), init="small-80hz", codec=DEEPER, recipe=RECIPE)
+                TrainConfig(data=("x",), init="small-40hz", codec=DEEPER, recipe=RECIPE)
             ),
             "it would be theirs with --set codec.encoder_depth=5 --set codec.decoder_depth=7",
         ),
         (
             lambda: loop.train(
-                TrainConfig(data=("x",), init="small-80hz", codec=TWO_WINDOWS, recipe=RECIPE)
+                TrainConfig(data=("x",), init="small-40hz", codec=TWO_WINDOWS, recipe=RECIPE)
             ),
             "it would be theirs with --set codec.short_n_fft=0",
         ),

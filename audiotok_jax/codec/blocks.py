@@ -99,9 +99,10 @@ class ConvNeXtBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         dim, cut = x.shape[-1], self.size // 2
-        h = nn.LayerNorm(epsilon=1e-6)(DepthwiseConv(self.size)(x))
-        h = nn.gelu(Dense(self.expansion * dim, self.dtype)(h))
-        h = Dense(dim, self.dtype)(h)
+        h = DepthwiseConv(self.size, name="depthwise")(x)
+        h = nn.LayerNorm(epsilon=1e-6, name="norm")(h)
+        h = nn.gelu(Dense(self.expansion * dim, self.dtype, name="mlp_in")(h))
+        h = Dense(dim, self.dtype, name="mlp_out")(h)
         scale = self.param("scale", nn.initializers.constant(self.scale_init), (dim,))
         return x[..., cut : x.shape[-2] - cut, :] + scale * h
 
@@ -116,7 +117,8 @@ class ConvNeXtStack(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        x = nn.LayerNorm(epsilon=1e-6)(x)
-        for _ in range(self.depth):
-            x = ConvNeXtBlock(self.size, self.expansion, 1.0 / self.depth, self.dtype)(x)
-        return nn.LayerNorm(epsilon=1e-6)(x)
+        x = nn.LayerNorm(epsilon=1e-6, name="norm_in")(x)
+        for i in range(self.depth):
+            scale = 1.0 / self.depth
+            x = ConvNeXtBlock(self.size, self.expansion, scale, self.dtype, name=f"block_{i}")(x)
+        return nn.LayerNorm(epsilon=1e-6, name="norm_out")(x)

@@ -26,9 +26,9 @@ class Decoder(nn.Module):
     @nn.compact
     def __call__(self, codes: Array) -> Any:
         c = self.config
-        x = Dense(c.decoder_dim, self.dtype)(codes)
-        x = ConvNeXtStack(c.decoder_depth, c.kernel_size, c.expansion, self.dtype)(x)
-        return heads.of(c).controls(x, self.dtype)
+        x = Dense(c.decoder_dim, self.dtype, name="from_codes")(codes)
+        stack = ConvNeXtStack(c.decoder_depth, c.kernel_size, c.expansion, self.dtype, name="stack")
+        return heads.of(c).controls(stack(x), self.dtype)
 
 
 def start(config: CodecConfig, batch: int) -> Any:

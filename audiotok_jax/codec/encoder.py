@@ -62,6 +62,6 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, wave: Array) -> Array:
         c = self.config
-        x = Dense(c.encoder_dim, self.dtype)(features(wave, c))
-        x = ConvNeXtStack(c.encoder_depth, c.kernel_size, c.expansion, self.dtype)(x)
-        return Dense(quantizers.of(c).dim)(x)
+        x = Dense(c.encoder_dim, self.dtype, name="from_features")(features(wave, c))
+        stack = ConvNeXtStack(c.encoder_depth, c.kernel_size, c.expansion, self.dtype, name="stack")
+        return Dense(quantizers.of(c).dim, name="to_latent")(stack(x))

@@ -13,8 +13,8 @@ from jax.sharding import Mesh, NamedSharding
 # the first layer by columns, the second by rows, so that one sum per block joins the parts.
 # The moments of the optimizer lie at paths that end like those of the parameters.
 TENSOR_RULES = (
-    (re.compile(r"ConvNeXtBlock_\d+/Dense_0/(kernel|bias)$"), -1),
-    (re.compile(r"ConvNeXtBlock_\d+/Dense_1/kernel$"), 0),
+    (re.compile(r"block_\d+/mlp_in/(kernel|bias)$"), -1),
+    (re.compile(r"block_\d+/mlp_out/kernel$"), 0),
 )
 # An array of fewer elements is cheaper to keep whole than to gather.
 FSDP_SIZE = 1 << 14

@@ -22,7 +22,7 @@ from audiotok_jax.codec import model
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 
-SEEN = "encoder/Dense_0/kernel"
+SEEN = "encoder/from_features/kernel"
 """What takes the features of the front end in."""
 
 
@@ -31,7 +31,7 @@ def grow(params: Params, config: CodecConfig) -> Params:
     old = flatten_dict(params, sep="/")
     new = flatten_dict(model.init(jax.random.key(0), config), sep="/")
     silent = {
-        name: np.zeros_like(weight) if name.endswith("Dense_1/kernel") else weight
+        name: np.zeros_like(weight) if name.endswith("mlp_out/kernel") else weight
         for name, weight in new.items()
         if name not in old
     }

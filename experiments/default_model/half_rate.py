@@ -23,11 +23,11 @@ Weights = NDArray[np.float32]
 
 def halve(name: str, weight: Weights, subframes: int) -> Weights:
     """A parameter of the new model from that of the old one with the same name."""
-    if name == "encoder/Dense_0/kernel":
+    if name == "encoder/from_features/kernel":
         return _twice(weight, subframes, axis=0) / 2
-    if name.startswith("decoder/Dense_2/"):
+    if name.startswith("decoder/to_filters/"):
         return _twice(weight, subframes, axis=-1)
-    if name.endswith("DepthwiseConv_0/kernel"):
+    if name.endswith("depthwise/kernel"):
         return _closer(weight)
     return weight
 

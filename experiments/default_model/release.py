@@ -41,9 +41,9 @@ def summary(run: Path) -> list[dict[str, float | str]]:
 
 def louder(params: Params, db: float) -> Params:
     """Weights of a codec whose decoder gives `db` decibels more; its tokens stay."""
-    filters = params["decoder"]["Dense_2"]
+    filters = params["decoder"]["to_filters"]
     raised = {**filters, "bias": filters["bias"] + db * np.log(10) / 20}
-    return {**params, "decoder": {**params["decoder"], "Dense_2": raised}}
+    return {**params, "decoder": {**params["decoder"], "to_filters": raised}}
 
 
 def main() -> None:

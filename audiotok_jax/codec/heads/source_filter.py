@@ -76,8 +76,9 @@ class SourceFilter:
     def controls(self, x: Array, dtype: Any) -> Controls:
         """The last layers of the decoder: float32 (B, T, decoder_dim) to controls."""
         c = self.config
-        pitch = Dense(c.pitch_bins, dtype)(x)
-        filters = Dense(2 * c.subframes * c.filter_bins, dtype, nn.initializers.constant(-5.0))(x)
+        pitch = Dense(c.pitch_bins, dtype, name="to_pitch")(x)
+        size, quiet = 2 * c.subframes * c.filter_bins, nn.initializers.constant(-5.0)
+        filters = Dense(size, dtype, quiet, name="to_filters")(x)
         # Bounded, so that no stray token can make the output overflow.
         filters = jnp.clip(filters, -14.0, 5.0)
         filters = filters.reshape(*x.shape[:2], c.subframes, 2, c.filter_bins)
