@@ -514,7 +514,7 @@ def _page(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "page",
         "make a page to listen to clips and to what their tokens give",
         "audiotok page clips/ --out page/",
-        "audiotok page talk.flac --out page/ --model small-40hz --model runs/a/model",
+        "audiotok page talk.flac --out page/ --model speech-40hz-v1 --model runs/a/model",
         about="""\
 Writes a folder with index.html, to be opened in a browser from where it is or put on any web
 server: for each clip the original, its tokens, the speech made from them, spectrograms and

@@ -27,7 +27,7 @@ from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.files import replacing
 
-DEFAULT = "small-80hz-8"
+DEFAULT = "speech-80hz-v9"
 FORMAT = 2
 """Version of the layout of a model's folder."""
 

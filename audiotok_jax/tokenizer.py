@@ -115,7 +115,7 @@ class AudioTokenizer:
             devices: that share a batch; None is all devices of this process.
             window: tokens per window, of all but the streams. Windows of other lengths give the
                 same tokens and speech but for rounding, which turns over a bit that is as good as
-                undecided (in 1 of 130,000 tokens of `small-80hz-8`).
+                undecided (in 1 of 130,000 tokens of `small-80hz-8`, the default before).
 
         Raises:
             ValueError: windows_per_batch or window is less than 1, or devices is empty.

@@ -309,6 +309,6 @@ def test_decode_by_id(corpora, tokens, model, tmp_path, capsys):
     assert "--force replaces it" in capsys.readouterr().err
     assert main(["corpus", "decode", source, "nope", "--out", str(tmp_path)]) == 1
     assert "there is no clip with the id 'nope'" in capsys.readouterr().err
-    assert main([*arguments, "--force", "--model", "small-40hz"]) == 1
+    assert main([*arguments, "--force", "--model", "speech-40hz-v1"]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert "prior" in line or "made by model" in line

@@ -287,15 +287,15 @@ def test_what_was_measured_is_what_is_shipped():
     results = Path(__file__).parent.parent / "experiments" / "bitrates" / "results"
     summary = json.loads((results / "summary.json").read_text())
     assert summary["codecs"]["audiotok"] == shipped.model_id
-    assert summary["codecs"]["audiotok:small-40hz"] == pretrained.load("small-40hz").model_id
+    assert summary["codecs"]["audiotok:speech-40hz-v1"] == pretrained.load("speech-40hz-v1").model_id
     assert shipped.model_id in (pretrained.MODELS / pretrained.DEFAULT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("name", "model_id"),
     [
-        ("small-40hz", "284d7559bbd4a7a4"),
-        ("small-80hz-8", "47e15fc7245b6840"),
+        ("speech-40hz-v1", "284d7559bbd4a7a4"),
+        ("speech-80hz-v9", "dd8f18698fbbae5e"),
     ],
 )
 def test_a_released_model_stays_as_it_is(name, model_id):

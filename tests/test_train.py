@@ -332,13 +332,13 @@ def test_gradients_that_stay_infinite_end_the_run_and_name_the_step(corpus, tmp_
         ),
         (
             lambda: loop.train(
-                TrainConfig(data=("x",), init="small-40hz", codec=DEEPER, recipe=RECIPE)
+                TrainConfig(data=("x",), init="speech-40hz-v1", codec=DEEPER, recipe=RECIPE)
             ),
             "it would be theirs with --set codec.encoder_depth=5 --set codec.decoder_depth=7",
         ),
         (
             lambda: loop.train(
-                TrainConfig(data=("x",), init="small-40hz", codec=TWO_WINDOWS, recipe=RECIPE)
+                TrainConfig(data=("x",), init="speech-40hz-v1", codec=TWO_WINDOWS, recipe=RECIPE)
             ),
             "it would be theirs with --set codec.short_n_fft=0",
         ),

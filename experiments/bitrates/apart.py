@@ -1,6 +1,6 @@
 """Tells in which sets a model's 95% intervals are better than those of classical codecs.
 
-    python experiments/bitrates/apart.py [--model audiotok:small-40hz]
+    python experiments/bitrates/apart.py [--model audiotok:speech-40hz-v1]
 
 Prints the lines of which that is not true, and the nearest of the others.
 """

@@ -1,6 +1,6 @@
 """Is there a click or a comb at the boundaries of frames or windows, and does silence stay silent?
 
-python experiments/robustness/seams.py ../shared/speech/eval OUT.json [--model small-40hz]
+python experiments/robustness/seams.py ../shared/speech/eval OUT.json [--model speech-40hz-v1]
 """
 
 from __future__ import annotations
