@@ -1,0 +1,1 @@
+"""The integer encoder: the same tokens on every machine; `reference` defines them."""

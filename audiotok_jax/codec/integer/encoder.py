@@ -1,0 +1,313 @@
+"""The integer encoder in JAX: bit for bit what `reference` defines, on any backend and setting.
+
+Pure functions over batches. Products of matrices are exact: their factors are integers of at most
+8 bits and no sum reaches 2**24, so that float32, bfloat16 with float32 sums (and TensorFloat-32)
+and int8 with int32 sums give the same integers in any order. All else is int32 arithmetic and
+tables. What a line makes, and within which bounds, is said there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from audiotok_jax.codec.integer import tables
+from audiotok_jax.codec.integer.config import IntegerConfig
+from audiotok_jax.codec.integer.params import Block, Linear, Params
+
+Product = Literal["float32", "bfloat16", "int8"]
+"""Type of the factors of products."""
+
+WIDEST = 1040
+"""Inputs of an exact sum: 127 * 127 * 1040 < 2**24."""
+
+
+def to_int16(wave: np.ndarray) -> np.ndarray:
+    """Samples from -1 to 1 rounded to int16; what is louder is clipped."""
+    return np.clip(np.rint(np.asarray(wave, np.float32) * 32768), -32768, 32767).astype(np.int16)
+
+
+def default_product() -> Product:
+    """The product that the default backend is fastest at."""
+    return "float32" if jax.default_backend() == "cpu" else "bfloat16"
+
+
+def encode(
+    params: Params, config: IntegerConfig, wave: Array, product: Product | None = None
+) -> Array:
+    """Tokens of whole clips, which count as zero outside of their samples.
+
+    Args:
+        wave: int16 (B, samples).
+        product: by default `default_product()`.
+
+    Returns:
+        uint16 (B, config.frames(samples)).
+    """
+    left, right = config.halo
+    rest = -wave.shape[1] % config.hop_length
+    return encode_window(params, config, jnp.pad(wave, ((0, 0), (left, right + rest))), product)
+
+
+def encode_window(
+    params: Params, config: IntegerConfig, wave: Array, product: Product | None = None
+) -> Array:
+    """Tokens of a window given with its halo.
+
+    Args:
+        wave: int16 (B, left + T * hop_length + right), `config.halo` being (left, right).
+        product: by default `default_product()`.
+
+    Returns:
+        uint16 (B, T).
+    """
+    dot = _Dot(product or default_product())
+    x = _front(params, config, wave, dot)
+    for i, block in enumerate(params.blocks):
+        x = _residual(x, block, config.left[i], dot)
+    return _tokens(x, params.head, dot)
+
+
+class State(NamedTuple):
+    """What a stream remembers; the first axis is that of streams.
+
+    Attributes:
+        samples: int16 (B, 2 * margin), the last ones.
+        frames: for each block, int16 (B, left + right, dim), its last inputs.
+    """
+
+    samples: Array
+    frames: tuple[Array, ...]
+
+
+def init_state(
+    params: Params, config: IntegerConfig, batch: int, product: Product | None = None
+) -> State:
+    """The state of streams before their first sample, after endless silence.
+
+    A row of it takes the place of that of a stream that has ended.
+    """
+    dot = _Dot(product or default_product())
+    samples = jnp.zeros((1, 2 * config.margin + config.hop_length), jnp.int16)
+    x = _front(params, config, samples, dot)
+    frames = []
+    for block, left, right in zip(params.blocks, config.left, config.right, strict=True):
+        past = jnp.repeat(x, left + 1 + right, axis=1)
+        frames.append(past[:, 1:])
+        x = _residual(past, block, left, dot)
+    state = State(samples[:, config.hop_length :], tuple(f.astype(jnp.int16) for f in frames))
+    return jax.tree.map(lambda a: jnp.repeat(a, batch, axis=0), state)
+
+
+def encode_step(
+    params: Params,
+    config: IntegerConfig,
+    state: State,
+    samples: Array,
+    product: Product | None = None,
+) -> tuple[State, Array]:
+    """Tokens of a stream as its samples come, equal to those of `encode`.
+
+    A stream begins with `config.lead` zeros. The first `config.delay` tokens are of silence before
+    its first frame; at its end, zeros bring out the last ones.
+
+    Args:
+        samples: int16 (B, k * hop_length), the next ones.
+
+    Returns:
+        state: before the next samples.
+        tokens: uint16 (B, k).
+    """
+    dot = _Dot(product or default_product())
+    heard = jnp.concatenate([state.samples, samples], axis=1)
+    x = _front(params, config, heard, dot)
+    frames = []
+    for block, left, past in zip(params.blocks, config.left, state.frames, strict=True):
+        x = jnp.concatenate([past.astype(jnp.int32), x], axis=1)
+        frames.append(x[:, x.shape[1] - past.shape[1] :].astype(jnp.int16))
+        x = _residual(x, block, left, dot)
+    rest = heard[:, heard.shape[1] - 2 * config.margin :]
+    return State(rest, tuple(frames)), _tokens(x, params.head, dot)
+
+
+class _Dot:
+    """Exact products of integers, int32 (..., inputs) and (inputs, outputs) -> int32."""
+
+    def __init__(self, product: Product) -> None:
+        self.product = product
+        self.factor = jnp.dtype(product)
+        self.sum = jnp.int32 if self.factor == jnp.int8 else jnp.float32
+
+    def __call__(self, x: Array, kernel: Array) -> Array:
+        pieces = -(-len(kernel) // WIDEST)
+        cuts = [len(kernel) * i // pieces for i in range(pieces + 1)]
+        parts = [
+            lax.dot_general(
+                lax.slice_in_dim(x, a, b, axis=x.ndim - 1).astype(self.factor),
+                kernel[a:b].astype(self.factor),
+                (((x.ndim - 1,), (0,)), ((), ())),
+                # Factors of 8 bits lose nothing by any of them, and this one is the fastest.
+                precision=lax.Precision.DEFAULT,
+                preferred_element_type=self.sum,
+            ).astype(jnp.int32)
+            for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+        ]
+        return sum(parts[1:], parts[0])
+
+
+def _front(params: Params, config: IntegerConfig, wave: Array, dot: _Dot) -> Array:
+    x = _norm(_linear(features(config, wave, dot.product), params.front, dot), 10)
+    return _clip(x, 32767)
+
+
+def _tokens(x: Array, head: Linear, dot: _Dot) -> Array:
+    signs = dot(_clip(_norm(x, 4), 127), head.kernel) + head.bias > 0
+    weights = np.int32(1) << np.arange(signs.shape[-1], dtype=np.int32)
+    return jnp.sum(jnp.where(signs, weights, 0), axis=-1, dtype=jnp.int32).astype(jnp.uint16)
+
+
+# --- front end ---
+
+
+def features(config: IntegerConfig, wave: Array, product: Product | None = None) -> Array:
+    """What the network is given: logarithms of power and periodicity, of each subframe.
+
+    Args:
+        wave: int16 (B, margin + T * hop_length + margin).
+        product: by default `default_product()`.
+
+    Returns:
+        int32 (B, T, config.features) within +-127.
+    """
+    dot = _Dot(product or default_product())
+    parts = []
+    of_blocks = _blocks(wave, config, dot)
+    for i, span in enumerate(config.spans):
+        log = _log_power(*_spectrum(*of_blocks, span, config))
+        parts.append(_clip(((3 * log + 64) >> 7) - tables.middle(span, config), 127))
+        if i == 0:
+            parts.append(_periodicity(log, config, dot))
+    both = jnp.concatenate(parts, axis=-1)
+    subframes = config.hop_length // config.subframe_length
+    return both.reshape(len(both), both.shape[1] // subframes, config.features)
+
+
+def _blocks(wave: Array, config: IntegerConfig, dot: _Dot) -> tuple[Array, Array]:
+    x = jnp.minimum(wave.astype(jnp.int32), 32639)
+    length = config.subframe_length
+    high, low = tables.split(x.reshape(len(x), x.shape[1] // length, length))
+    turn_high, turn_low = map(_table, tables.split(tables.twiddles(config)))
+    coarse = dot(high, turn_high)
+    fine = dot(
+        jnp.concatenate([high, low], axis=-1), jnp.concatenate([turn_low, turn_high], axis=0)
+    )
+    both = (coarse << 4) + ((fine + 8) >> 4)
+    bins = config.window // 2 + 1
+    return both[..., :bins], both[..., bins:]
+
+
+def _spectrum(re: Array, im: Array, span: int, config: IntegerConfig) -> tuple[Array, Array]:
+    outer, stride = (config.spans[0] - span) // 2, config.spans[0] // span
+    re, im = (x[:, outer : x.shape[1] - outer, ::stride] for x in (re, im))
+    bins = re.shape[-1]
+    parts = 2
+    while parts <= span:
+        step, rest = span // parts, re.shape[1] - span // parts
+        cos, sin = tables.signs(bins, parts)
+        turned_re = cos * re[:, step:] + sin * im[:, step:]
+        turned_im = cos * im[:, step:] - sin * re[:, step:]
+        if parts == 8:
+            eighth = np.arange(bins) % 2 == 1
+            turned_re = jnp.where(eighth, _by_root_half(turned_re), turned_re)
+            turned_im = jnp.where(eighth, _by_root_half(turned_im), turned_im)
+        re, im = re[:, :rest] + turned_re, im[:, :rest] + turned_im
+        parts *= 2
+    return _hann(re, 1), _hann(im, -1)
+
+
+def _by_root_half(x: Array) -> Array:
+    return (((x >> 12) * 46341) >> 4) + (((x & 4095) * 46341) >> 16)
+
+
+def _hann(x: Array, mirrored: int) -> Array:
+    edges = jnp.concatenate(
+        [mirrored * x[..., 1:2], x, mirrored * x[..., x.shape[-1] - 2 : x.shape[-1] - 1]], axis=-1
+    )
+    bins = x.shape[-1]
+    return 2 * x - edges[..., :bins] - edges[..., 2:]
+
+
+def _log_power(re: Array, im: Array) -> Array:
+    re, im = jnp.abs(re), jnp.abs(im)
+    cut = jnp.maximum(_bit_length(re | im) - 14, 0)
+    re, im = re >> cut, im >> cut
+    power = jnp.maximum(re * re + im * im, 1)
+    length = _bit_length(power)
+    part = ((power << (30 - length)) >> 14) - 2**15
+    part = part + (((part * (2**15 - part)) >> 15) * 11272 >> 15)
+    return ((length - 1 + 2 * cut) << 8) + (part >> 7)
+
+
+def _periodicity(log: Array, config: IntegerConfig, dot: _Dot) -> Array:
+    log = log[..., config.heard.start : config.heard.stop]
+    loudest = jnp.maximum(jnp.max(log, axis=-1, keepdims=True), 2**13)
+    below = jnp.minimum((loudest - log) >> 4, tables.DECAY - 1)
+    magnitude = _look_up(_table(tables.falling()), below)
+    total = jnp.sum(magnitude, axis=-1, keepdims=True, dtype=jnp.int32) + 128
+    cut = _bit_length(total) - 8
+    inverse = _look_up(_table(tables.reciprocals(), jnp.int32), (total >> cut) - 128)
+    sums = dot(magnitude, _table(tables.combs(config)))
+    return _clip(((sums >> cut) * inverse + 2**15) >> 16, 127)
+
+
+# --- network ---
+
+
+def _residual(x: Array, block: Block, left: int, dot: _Dot) -> Array:
+    taps = block.taps
+    length = x.shape[1] - len(taps) + 1
+    h = jnp.broadcast_to(block.bias, (*x.shape[:1], length, x.shape[2]))
+    for i in range(len(taps)):
+        h = h + x[:, i : i + length] * taps[i]
+    h = _linear(_clip(_norm(h, 4), 127), block.up, dot)
+    h = _look_up(block.gelu, jnp.clip(h, -512, 511) + 512)
+    return _clip(x[:, left : left + length] + _linear(h, block.down, dot), 32767)
+
+
+def _linear(x: Array, layer: Linear, dot: _Dot) -> Array:
+    half = (jnp.int32(1) << layer.shift) >> 1
+    return (dot(x, layer.kernel) + (layer.bias + half)) >> layer.shift
+
+
+def _norm(x: Array, bits: int) -> Array:
+    cut = jnp.maximum(_bit_length(jnp.max(jnp.abs(x), axis=-1, keepdims=True)) - 10, 0)
+    x = (x + ((1 << cut) >> 1)) >> cut
+    power = jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True, dtype=jnp.int32), 1)
+    half = (_bit_length(power) + 1) >> 1
+    leading = (power << jnp.maximum(10 - 2 * half, 0)) >> jnp.maximum(2 * half - 10, 0)
+    inverse = _look_up(_table(tables.roots(x.shape[-1]), jnp.int32), leading - 256)
+    shift = 13 + half - bits
+    return (x * inverse + ((1 << shift) >> 1)) >> shift
+
+
+# --- arithmetic ---
+
+
+def _table(values: np.ndarray, dtype: Any = jnp.int8) -> Array:
+    return jnp.asarray(values.astype(dtype))
+
+
+def _look_up(table: Array, places: Array) -> Array:
+    return jnp.asarray(table).at[places].get(mode="promise_in_bounds").astype(jnp.int32)
+
+
+def _clip(x: Array, limit: int) -> Array:
+    return jnp.clip(x, -limit, limit)
+
+
+def _bit_length(x: Array) -> Array:
+    return 32 - lax.clz(x)

@@ -1,0 +1,86 @@
+"""Tables of the integer encoder, NumPy.
+
+Those of trigonometric and exponential functions are rounded from float64. A test holds that none
+of their numbers lies near a tie, so that no mathematical library rounds it otherwise.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audiotok_jax.codec.integer.config import SAMPLE_RATE, IntegerConfig
+
+Array = NDArray[np.integer]
+
+AMPLITUDE = 127 * 256
+"""Of the twiddles."""
+
+DECAY = 256
+"""Entries of `falling`."""
+
+
+def split(values: Array) -> tuple[Array, Array]:
+    """Planes of integers up to 127.5 * 256: values = 256 * high + low, low in -128..127."""
+    high = (values + 128) >> 8
+    return high, values - (high << 8)
+
+
+@functools.cache
+def twiddles(config: IntegerConfig) -> Array:
+    """Cosines and negative sines of a block of samples, int32 (subframe_length, 2 * bins).
+
+    At the frequencies of the longest window, window // 2 + 1 bins.
+    """
+    bins = np.arange(config.window // 2 + 1)
+    # Whole turns are left out as integers.
+    turns = np.arange(config.subframe_length)[:, None] * bins % config.window
+    angles = 2 * np.pi * turns / config.window
+    return _rounded(AMPLITUDE * np.concatenate([np.cos(angles), -np.sin(angles)], axis=1))
+
+
+def signs(bins: int, parts: int) -> tuple[Array, Array]:
+    """Signs of cos and sin of 2 * pi * bin / parts, for parts of 2, 4 or 8: int32 (bins,) each."""
+    cos = np.array([1, 1, 0, -1, -1, -1, 0, 1], np.int32)
+    eighths = np.arange(bins) * (8 // parts) % 8
+    return cos[eighths], cos[(eighths - 2) % 8]
+
+
+def middle(span: int, config: IntegerConfig) -> int:
+    """What is taken off 12 * log2(magnitude), so that a square wave of full scale makes 127."""
+    return round(12 * math.log2(2**28 * span * config.subframe_length / 800)) - 127
+
+
+@functools.cache
+def combs(config: IntegerConfig) -> Array:
+    """Cosines of the bins `config.heard` at each lag, int32 (heard, pitch_bins) within +-127."""
+    steps = np.arange(config.pitch_bins) * config.pitch_cents / 1200
+    lags = SAMPLE_RATE / (config.pitch_min * 2.0**steps)
+    angles = 2 * np.pi * np.array(config.heard)[:, None] * lags / config.window
+    return _rounded(127 * np.cos(angles))
+
+
+@functools.cache
+def falling() -> Array:
+    """Magnitudes by steps of 1 / 16 in log2 of power, below 127 at step 0: int32 (DECAY,)."""
+    return _rounded(127 * 2.0 ** (-np.arange(DECAY) / 32))
+
+
+@functools.cache
+def reciprocals() -> Array:
+    """2 ** 16 / (u + 1 / 2) for u in 128..255, int32 (128,)."""
+    return (2**17 // (2 * np.arange(128, 256) + 1)).astype(np.int32)
+
+
+@functools.cache
+def roots(dim: int) -> Array:
+    """2 ** 18 * sqrt(dim / (u + 1 / 2)) for u in 256..1023, int32 (768,), below 2 ** 19.1."""
+    squares = [8 * dim * 4**18 // (2 * u + 1) for u in range(256, 1024)]
+    return np.array([(math.isqrt(square) + 1) // 2 for square in squares], np.int32)
+
+
+def _rounded(values: NDArray[np.float64]) -> Array:
+    return np.floor(values + 0.5).astype(np.int32)
