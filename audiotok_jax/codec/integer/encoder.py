@@ -217,7 +217,7 @@ def _spectrum(re: Array, im: Array, span: int, config: IntegerConfig) -> tuple[A
     parts = 2
     while parts <= span:
         step, rest = span // parts, re.shape[1] - span // parts
-        cos, sin = tables.signs(bins, parts)
+        cos, sin = (_table(sign, jnp.int32) for sign in tables.signs(bins, parts))
         turned_re = cos * re[:, step:] + sin * im[:, step:]
         turned_im = cos * im[:, step:] - sin * re[:, step:]
         if parts == 8:
@@ -279,19 +279,18 @@ def _residual(x: Array, block: Block, left: int, dot: _Dot) -> Array:
 
 
 def _linear(x: Array, layer: Linear, dot: _Dot) -> Array:
-    half = (jnp.int32(1) << layer.shift) >> 1
-    return (dot(x, layer.kernel) + (layer.bias + half)) >> layer.shift
+    return _shift_right(dot(x, layer.kernel) + layer.bias, layer.shift)
 
 
 def _norm(x: Array, bits: int) -> Array:
-    cut = jnp.maximum(_bit_length(jnp.max(jnp.abs(x), axis=-1, keepdims=True)) - 10, 0)
-    x = (x + ((1 << cut) >> 1)) >> cut
-    power = jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True, dtype=jnp.int32), 1)
+    length = _bit_length(jnp.max(jnp.abs(x), axis=-1, keepdims=True))
+    cut, cut_more = jnp.maximum(length - 14, 0), jnp.maximum(length - 10, 0)
+    coarse = _shift_right(x, cut_more)
+    power = jnp.maximum(jnp.sum(coarse * coarse, axis=-1, keepdims=True, dtype=jnp.int32), 1)
     half = (_bit_length(power) + 1) >> 1
-    leading = (power << jnp.maximum(10 - 2 * half, 0)) >> jnp.maximum(2 * half - 10, 0)
-    inverse = _look_up(_table(tables.roots(x.shape[-1]), jnp.int32), leading - 256)
-    shift = 13 + half - bits
-    return (x * inverse + ((1 << shift) >> 1)) >> shift
+    leading = (power << jnp.maximum(12 - 2 * half, 0)) >> jnp.maximum(2 * half - 12, 0)
+    inverse = _look_up(_table(tables.roots(x.shape[-1]), jnp.int32), leading - 1024)
+    return _shift_right(_shift_right(x, cut) * inverse, 10 + half - bits + cut_more - cut)
 
 
 # --- arithmetic ---
@@ -303,6 +302,10 @@ def _table(values: np.ndarray, dtype: Any = jnp.int8) -> Array:
 
 def _look_up(table: Array, places: Array) -> Array:
     return jnp.asarray(table).at[places].get(mode="promise_in_bounds").astype(jnp.int32)
+
+
+def _shift_right(x: Array, bits: Array) -> Array:
+    return (x + ((jnp.int32(1) << bits) >> 1)) >> bits
 
 
 def _clip(x: Array, limit: int) -> Array:

@@ -110,16 +110,18 @@ def to_integer(params: FloatParams, config: IntegerConfig) -> Params:
     Raises:
         ValueError: as `check_ranges`.
     """
-    made = Params(
-        _linear(params["front"], FEATURE, None),
-        tuple(_block(block) for block in params["blocks"]),
-        _linear(params["head"], NORM, None),
-    )
-    # What follows is normalised, so that only the differences between channels count.
-    front = made.front._replace(shift=made.front.shift - made.front.shift.min())
-    made = made._replace(front=front)
+    made: Params = jax.tree.map(np.asarray, _to_integer(params))
     check_ranges(made, config)
     return made
+
+
+@jax.jit
+def _to_integer(params: FloatParams) -> Params:
+    front = _linear(params["front"], FEATURE, None)
+    # What follows is normalised, so that only the differences between channels count.
+    front = front._replace(shift=front.shift - jnp.min(front.shift))
+    blocks = tuple(_block(block) for block in params["blocks"])
+    return Params(front, blocks, _linear(params["head"], NORM, None))
 
 
 def _block(block: FloatParams) -> Block:
@@ -129,14 +131,14 @@ def _block(block: FloatParams) -> Block:
     table = jax.nn.gelu(jnp.ldexp(places, -BEFORE))
     table = jnp.clip(_round(jnp.ldexp(table, after)), _ZERO - 127, _ZERO + 127) - _ZERO
     up, down = _linear(block["up"], NORM, BEFORE), _linear(_down(block), after, RESIDUAL)
-    down = down._replace(bias=down.bias + _ZERO * down.kernel.sum(axis=0, dtype=np.int32))
-    return Block(_as(taps, np.int32), _as(bias, np.int32), up, _as(table, np.int8), down)
+    down = down._replace(bias=down.bias + _ZERO * down.kernel.sum(axis=0, dtype=jnp.int32))
+    return Block(taps.astype(jnp.int32), bias.astype(jnp.int32), up, table.astype(jnp.int8), down)
 
 
 def _linear(layer: FloatParams, before: int | Array, after: int | None) -> Linear:
     kernel, bias, bits = _of_linear(layer, before, after)
     shift = bits if after is None else bits + before - after
-    return Linear(_as(kernel, np.int8), _as(bias, np.int32), _as(shift, np.int32))
+    return Linear(kernel.astype(jnp.int8), bias.astype(jnp.int32), shift.astype(jnp.int32))
 
 
 def _of_linear(
@@ -206,7 +208,3 @@ def _passed(x: Array, rounded: Array) -> Array:
 
 def _round(x: Array) -> Array:
     return jnp.floor(x + 0.5)  # as a shift does
-
-
-def _as(values: Array, dtype: Any) -> np.ndarray:
-    return np.asarray(values).astype(dtype)

@@ -137,35 +137,35 @@ def residual(x: Ints, block: Block, left: int) -> Ints:
     length = len(x) - len(taps) + 1
     h = sum(taps[i] * x[i : i + length] for i in range(len(taps))) + block.bias  # within 2**30
     h = linear(clip(norm(h, 4), 127), block.up)
-    h = integers(block.gelu)[np.clip(h, -512, 511) + 512]  # within 127
-    return clip(x[left : left + length] + linear(h, block.down), 32767)
+    active = integers(block.gelu)[np.clip(h, -512, 511) + 512]  # within 127
+    return clip(x[left : left + length] + linear(active, block.down), 32767)
 
 
 def linear(x: Ints, layer: Linear) -> Ints:
     """(T, inputs) within +-127 -> (T, outputs), rounded; within 2**31 before it is shifted."""
-    shift = integers(layer.shift)
-    return (x @ integers(layer.kernel) + layer.bias + ((1 << shift) >> 1)) >> shift
+    return shift_right(x @ integers(layer.kernel) + layer.bias, integers(layer.shift))
 
 
 def norm(x: Ints, bits: int) -> Ints:
     """Rows over their root mean square, in units of 2**-bits: (T, dim) -> (T, dim).
 
     Args:
-        x: within 2**30; only its 10 leading bits count, those of the largest of a row.
+        x: within 2**30; of these, 14 bits count, and 10 in the mean.
         bits: up to 10.
 
     Returns:
         within 1.01 * sqrt(dim) * 2**bits + 1; 0 where all are.
     """
-    cut = np.maximum(bit_length(np.abs(x).max(axis=1, keepdims=True)) - 10, 0)  # 0 to 20
-    x = (x + ((1 << cut) >> 1)) >> cut  # within 2**10
-    power = np.maximum((x * x).sum(axis=1, keepdims=True), 1)  # 1 to dim * 2**20
+    length = bit_length(np.abs(x).max(axis=1, keepdims=True))
+    cut, cut_more = np.maximum(length - 14, 0), np.maximum(length - 10, 0)  # 0 to 21
+    coarse = shift_right(x, cut_more)  # within 2**10
+    power = np.maximum((coarse * coarse).sum(axis=1, keepdims=True), 1)  # 1 to dim * 2**20
     half = (bit_length(power) + 1) >> 1  # 1 to 16
-    # The leading bits of power, in pairs: 256 to 1023.
-    leading = (power << np.maximum(10 - 2 * half, 0)) >> np.maximum(2 * half - 10, 0)
-    inverse = integers(tables.roots(x.shape[1]))[leading - 256]  # below 2**20
-    shift = 13 + half - bits  # 4 to 29
-    return (x * inverse + ((1 << shift) >> 1)) >> shift  # within 2**31 before
+    # Leading bits of power, an even number of them left out: 1024 to 4095.
+    leading = (power << np.maximum(12 - 2 * half, 0)) >> np.maximum(2 * half - 12, 0)
+    inverse = integers(tables.roots(x.shape[1]))[leading - 1024]  # up to 2**16
+    # Within 2**30 before it is shifted, by 1 to 26.
+    return shift_right(shift_right(x, cut) * inverse, 10 + half - bits + cut_more - cut)
 
 
 # --- arithmetic ---
@@ -174,6 +174,11 @@ def norm(x: Ints, bits: int) -> Ints:
 def integers(array: np.ndarray) -> Ints:
     """As int64."""
     return np.asarray(array).astype(np.int64)
+
+
+def shift_right(x: Ints, bits: Ints) -> Ints:
+    """The nearest of x / 2**bits."""
+    return (x + ((1 << bits) >> 1)) >> bits
 
 
 def clip(x: Ints, limit: int) -> Ints:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ DECAY = 256
 """Entries of `falling`."""
 
 
-def split(values: Array) -> tuple[Array, Array]:
+def split(values: Any) -> tuple[Any, Any]:
     """Planes of integers up to 127.5 * 256: values = 256 * high + low, low in -128..127."""
     high = (values + 128) >> 8
     return high, values - (high << 8)
@@ -56,17 +57,17 @@ def middle(span: int, config: IntegerConfig) -> int:
 
 @functools.cache
 def combs(config: IntegerConfig) -> Array:
-    """Cosines of the bins `config.heard` at each lag, int32 (heard, pitch_bins) within +-127."""
+    """Cosines of the bins `config.heard` at each lag, int32 (heard, pitch_bins) within +-126."""
     steps = np.arange(config.pitch_bins) * config.pitch_cents / 1200
     lags = SAMPLE_RATE / (config.pitch_min * 2.0**steps)
     angles = 2 * np.pi * np.array(config.heard)[:, None] * lags / config.window
-    return _rounded(127 * np.cos(angles))
+    return _rounded(126 * np.cos(angles))  # no tie at one half
 
 
 @functools.cache
 def falling() -> Array:
-    """Magnitudes by steps of 1 / 16 in log2 of power, below 127 at step 0: int32 (DECAY,)."""
-    return _rounded(127 * 2.0 ** (-np.arange(DECAY) / 32))
+    """Magnitudes below one of 127, by steps of 1 / 16 in log2 of power: int32 (DECAY,)."""
+    return _rounded(127 * 2.0 ** (-(np.arange(DECAY) + 0.5) / 32))
 
 
 @functools.cache
@@ -77,8 +78,8 @@ def reciprocals() -> Array:
 
 @functools.cache
 def roots(dim: int) -> Array:
-    """2 ** 18 * sqrt(dim / (u + 1 / 2)) for u in 256..1023, int32 (768,), below 2 ** 19.1."""
-    squares = [8 * dim * 4**18 // (2 * u + 1) for u in range(256, 1024)]
+    """2 ** 16 * sqrt(dim / (u + 1 / 2)) for u in 1024..4095, int32 (3072,), up to 2 ** 16."""
+    squares = [8 * dim * 4**16 // (2 * u + 1) for u in range(1024, 4096)]
     return np.array([(math.isqrt(square) + 1) // 2 for square in squares], np.int32)
 
 
