@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from audiotok_jax.codec.spectral import aligned
+
 
 @jax.custom_vjp
 def matmul_bf16(x: Array, kernel: Array) -> Array:
@@ -64,7 +66,7 @@ class Dense(nn.Module):
         )
         bias = self.param("bias", self.bias_init, (self.features,))
         product = matmul_bf16 if self.dtype == jnp.bfloat16 else jnp.matmul
-        return product(x, kernel) + bias
+        return product(x, kernel) + aligned(bias, x)
 
 
 class DepthwiseConv(nn.Module):
@@ -82,7 +84,8 @@ class DepthwiseConv(nn.Module):
         )
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
         length = x.shape[-2] - self.size + 1
-        return bias + sum(x[..., i : i + length, :] * kernel[i] for i in range(self.size))
+        taps = (aligned(kernel[i], x) * x[..., i : i + length, :] for i in range(self.size))
+        return aligned(bias, x) + sum(taps)
 
 
 class ConvNeXtBlock(nn.Module):
@@ -104,7 +107,7 @@ class ConvNeXtBlock(nn.Module):
         h = nn.gelu(Dense(self.expansion * dim, self.dtype, name="mlp_in")(h))
         h = Dense(dim, self.dtype, name="mlp_out")(h)
         scale = self.param("scale", nn.initializers.constant(self.scale_init), (dim,))
-        return x[..., cut : x.shape[-2] - cut, :] + scale * h
+        return x[..., cut : x.shape[-2] - cut, :] + aligned(scale, h) * h
 
 
 class ConvNeXtStack(nn.Module):

@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from audiotok_jax.codec.pitch import periodicity, pitch_frequencies
-from audiotok_jax.codec.spectral import frame, hann, magnitude
+from audiotok_jax.codec.spectral import aligned, frame, hann, magnitude
 from audiotok_jax.config import CodecConfig
 
 # Praat's preference for higher candidates, and its price of a jump by an octave in 10 ms.
@@ -37,7 +37,9 @@ def track(wave: Array, config: CodecConfig) -> tuple[Array, Array]:
     frames = frame(jnp.pad(wave, ((0, 0), (half, half))), config.n_fft, hop)
     frames = frames[:, : -1 : config.subframes]
     strength = periodicity(magnitude(frames, hann(config.n_fft)) ** 2, config)
-    path = _best_path(strength - OCTAVE_COST * _octaves_below_top(config), config)
+    path = _best_path(
+        strength - aligned(OCTAVE_COST * _octaves_below_top(config), strength), config
+    )
     periodic = jnp.take_along_axis(strength, path[..., None], axis=-1)[..., 0]
     return path, jnp.clip(periodic, 0.0, 1.0)
 

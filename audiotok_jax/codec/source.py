@@ -58,7 +58,7 @@ def harmonics(steps: Array, phase: Array, config: CodecConfig) -> Array:
         float32 (B, T * hop_length).
     """
     hop = config.hop_length
-    n = jnp.arange(hop, dtype=jnp.uint32)
+    n = jnp.arange(hop, dtype=jnp.uint32)[None, None]
     step, slope = steps[:, :-1, None], _slopes(steps, hop)[:, :, None]
     gained = phase_advances(steps, config)
     start = phase[:, None] + jnp.cumsum(gained, axis=1, dtype=jnp.uint32) - gained
@@ -95,7 +95,7 @@ def noise(start: Array, frames: int, config: CodecConfig) -> Array:
         high, low = jnp.moveaxis(jax.random.key_data(words), -1, 0)
         return _normal(high ^ low)
 
-    index = (start[:, None] + jnp.arange(frames, dtype=jnp.int32)).astype(jnp.uint32)
+    index = (start[:, None] + jnp.arange(frames, dtype=jnp.int32)[None]).astype(jnp.uint32)
     return jax.vmap(jax.vmap(one))(index).reshape(start.shape[0], -1)
 
 

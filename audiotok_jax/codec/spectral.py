@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax.numpy as jnp
 import librosa
 import numpy as np
 from jax import Array
+
+
+def aligned(vector: Any, x: Array) -> Any:
+    """(D,) to (1, ..., 1, D), of as many axes as `x`: the package does not promote ranks."""
+    return vector.reshape((1,) * (x.ndim - 1) + vector.shape)
 
 
 @functools.cache
@@ -53,7 +59,7 @@ def magnitude(frames: Array, window: np.ndarray) -> Array:
 
     The square root is kept off zero, where the gradient of `abs` is not a number.
     """
-    spectrum = jnp.fft.rfft(frames * window)
+    spectrum = jnp.fft.rfft(frames * aligned(window, frames))
     return jnp.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-12)
 
 
@@ -81,4 +87,5 @@ def minimum_phase(log_magnitude: Array) -> Array:
     """
     half = log_magnitude.shape[-1] - 1
     fold = np.concatenate([[1.0], np.full(half - 1, 2.0), [1.0], np.zeros(half - 1)])
-    return jnp.exp(jnp.fft.rfft(jnp.fft.irfft(log_magnitude) * fold.astype(np.float32)))
+    cepstrum = jnp.fft.irfft(log_magnitude)
+    return jnp.exp(jnp.fft.rfft(cepstrum * aligned(fold.astype(np.float32), cepstrum)))

@@ -111,7 +111,7 @@ class SourceFilter:
         skip = c.control_halo * c.subframes - 1
         count = frames * c.subframes + 3
         first = halo * c.subframes - 3
-        window = np.sqrt(hann(c.filter_length))
+        window = np.sqrt(hann(c.filter_length))[None, None]
 
         def filtered(source: Array, response: Array) -> Array:
             source = source[:, first * sub : (first + count + 3) * sub]
@@ -125,7 +125,7 @@ class SourceFilter:
             harmonics(steps, carry.phase - before, c), minimum_phase(logs(controls.harmonic))
         )
         hiss = noise(carry.frame - halo, frames + 2 * halo, c)
-        wave = voiced + filtered(hiss, jnp.exp(logs(controls.noise)))
+        wave = voiced + filtered(hiss, jnp.exp(logs(controls.noise)).astype(jnp.complex64))
         # The squared windows of four overlapping frames add up to two.
         return wave[:, 3 * sub : -3 * sub] / 2
 

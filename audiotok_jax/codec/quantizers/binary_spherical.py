@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from audiotok_jax.codec.spectral import aligned
+
 _GROUP = 8
 """Bits that are counted jointly, so that correlated bits are seen; a softmax over all `2 ** bits`
 ids never arises."""
@@ -48,14 +50,15 @@ class BinarySpherical:
 
     def encode(self, latent: Array) -> Array:
         """Ids of latents: (..., dim) -> int32 (...). Only the signs count."""
-        weights = 1 << np.arange(self.dim, dtype=np.int32)
-        return jnp.sum((latent > 0) * weights, axis=-1, dtype=jnp.int32)
+        weights = aligned(1 << np.arange(self.dim, dtype=np.int32), latent)
+        return jnp.sum(jnp.where(latent > 0, weights, 0), axis=-1, dtype=jnp.int32)
 
     def decode(self, tokens: Array) -> Array:
         """Corners of ids: int (...) -> float32 (..., dim); -1, "no token", is the origin."""
-        ones = (tokens[..., None] >> np.arange(self.dim, dtype=np.int32)) & 1
-        corner = (2.0 * ones - 1.0) / np.sqrt(self.dim).astype(np.float32)
-        return jnp.where(tokens[..., None] < 0, 0.0, corner)
+        tokens = tokens[..., None]
+        ones = tokens >> aligned(np.arange(self.dim, dtype=np.int32), tokens) & 1
+        corner = jnp.where(ones > 0, 1.0, -1.0) / np.sqrt(self.dim).astype(np.float32)
+        return jnp.where(tokens < 0, 0.0, corner)
 
     def quantize(
         self, latent: Array, draw: Array | None = None, near: float = 0.0, anywhere: float = 0.0
