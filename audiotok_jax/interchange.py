@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import entropy, jsonfile, tokenfile
+from audiotok_jax.formats import TOKENS
 from audiotok_jax.tokenfile import Coders, OtherModelError, TokenFile, TokenFileError
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def dump_json(token_file: TokenFile) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-DUMPS = {".atok": tokenfile.dumps, ".npy": dump_npy, ".json": dump_json}
+DUMPS = dict(zip(TOKENS, (tokenfile.dumps, dump_npy, dump_json), strict=True))
 """What turns a token file into bytes, by suffix."""
 
 

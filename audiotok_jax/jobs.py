@@ -1,25 +1,19 @@
-"""Which files a command reads and writes, and what is told about them on standard error."""
+"""The files that a command reads, each with those that it writes."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiotok_jax import signals
-from audiotok_jax.files import final_names, find, fold, folds_case
+from audiotok_jax.files import find, fold, folds_case
+from audiotok_jax.formats import CORPUS
+from audiotok_jax.terminal import complain, tell
 
-TOKEN_SUFFIXES = (".atok", ".npy", ".json")
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 PIPE = Path("-")
-
-_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control, surrogates, ends of lines and paragraphs
 
 Targets = Callable[[Path, Path], tuple[Path, ...]]
 """Gives the outputs for a file, and for its path inside the input that named it."""
@@ -52,7 +46,7 @@ class Job:
         complain(error)
 
 
-class Plan:
+class JobList:
     """The jobs of one command, checked before any work is done.
 
     Attributes:
@@ -79,13 +73,7 @@ class Plan:
             ValueError: two inputs would have the same output, or an output is an input.
             OSError: an input does not exist.
         """
-        found: dict[Path, Path] = {}  # source, and its path inside the input that named it
-        for path in map(Path, inputs):
-            folder = path if path.is_dir() else path.parent
-            for source in find([path], suffixes):
-                inside = Path("stdin") if source == PIPE else source.relative_to(folder)
-                found.setdefault(source, inside)
-        jobs = _pair(found, targets)
+        jobs = _pair(find_sources(inputs, suffixes), targets)
         _check_outputs(jobs)
         self.jobs = [
             job
@@ -100,6 +88,28 @@ class Plan:
             total = self.kept + len(self.jobs)
             tell(f"kept the outputs that {self.kept} of {total} inputs have; --force replaces them")
         return int(any(job.error for job in self.jobs))
+
+
+def find_sources(inputs: Iterable[str], suffixes: tuple[str, ...]) -> dict[Path, Path]:
+    """The files that inputs name, each with its path inside the input; see `files.find`."""
+    found: dict[Path, Path] = {}
+    for path in map(Path, inputs):
+        folder = path if path.is_dir() else path.parent
+        for source in find([path], suffixes):
+            inside = Path("stdin") if source == PIPE else source.relative_to(folder)
+            found.setdefault(source, inside)
+    return found
+
+
+def refuse_corpora(paths: Iterable[str]) -> None:
+    """For commands that take token files and folders of them.
+
+    Raises:
+        ValueError: one of `paths` is a corpus.
+    """
+    for path in paths:
+        if os.path.exists(os.path.join(path, CORPUS)):
+            raise ValueError(f"{path}: a corpus; see audiotok corpus info, export and decode")
 
 
 def targets_at(inputs: list[str], out: str | None, suffixes: tuple[str, ...]) -> Targets:
@@ -176,62 +186,3 @@ def _check_outputs(jobs: list[Job]) -> None:
                     f"{owner} and {job.source} would both become {output}; give each an -o of its "
                     "own"
                 )
-
-
-@contextmanager
-def progress(verb: str, files: int) -> Iterator[Callable[[float, int], None]]:
-    """Shows a bar on standard error if that is a terminal.
-
-    Yields:
-        What takes the seconds of audio and the number of files that were done since the last call.
-    """
-    if not sys.stderr.isatty():
-        yield lambda seconds, files: signals.check()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    audio = TextColumn("{task.fields[seconds]:.0f} s of audio in")
-    columns = (TextColumn(verb), BarColumn(), MofNCompleteColumn(), audio, TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task(verb, total=files, seconds=0.0)
-
-        def advance(seconds: float, files: int) -> None:
-            signals.check()
-            bar.update(task, advance=files, seconds=bar.tasks[0].fields["seconds"] + seconds)
-
-        yield advance
-
-
-def complain(error: BaseException) -> None:
-    """Says on standard error, in one line, what went wrong."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        tell(f"{os.fsdecode(error.filename)}: {error.strerror}")
-    else:
-        tell(str(error) or type(error).__name__)
-
-
-class _Teller(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        tell(record.getMessage())
-
-
-def tell_warnings() -> None:
-    """Makes what this package warns of a line on standard error as all others."""
-    ours = logging.getLogger("audiotok_jax")
-    if not any(isinstance(handler, _Teller) for handler in ours.handlers):
-        ours.addHandler(_Teller())
-
-
-def tell(message: str) -> None:
-    """Prints one line on standard error."""
-    print("audiotok:", printable(final_names(message)), file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """The same text in one line: what moves a cursor or is no character shows as its escape."""
-    return "".join(
-        repr(letter)[1:-1] if unicodedata.category(letter) in _UNPRINTABLE else letter
-        for letter in text
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import io
 import json
 import os
@@ -22,9 +23,10 @@ from audiotok_jax import (
     AudioTokenizer,
     audio,
     cli,
+    commands,
     distributed,
+    formats,
     interchange,
-    jobs,
     picture,
     pretrained,
 )
@@ -157,7 +159,7 @@ def test_what_is_kept_of_cut_audio_is_said_in_a_line(run, here, saved, clip):
 
 
 @pytest.mark.parametrize("chosen", ["option", "name", "folder"])
-@pytest.mark.parametrize("suffix", jobs.TOKEN_SUFFIXES)
+@pytest.mark.parametrize("suffix", formats.TOKENS)
 def test_token_formats(run, clip, saved, suffix, chosen):
     wave = clip("talk.wav", 5100)
     out = Path("out") / f"talk{suffix}" if chosen != "option" else Path(f"talk{suffix}")
@@ -191,12 +193,12 @@ def test_token_formats(run, clip, saved, suffix, chosen):
 
 
 def test_suffixes_are_those_that_can_be_handled():
-    assert tuple(interchange.DUMPS) == jobs.TOKEN_SUFFIXES
-    for suffix in jobs.AUDIO_SUFFIXES:
+    assert tuple(interchange.DUMPS) == formats.TOKENS
+    for suffix in formats.AUDIO_WRITTEN:
         audio.Writer(f"x{suffix}", RATE)
 
 
-@pytest.mark.parametrize("suffix", jobs.AUDIO_SUFFIXES)
+@pytest.mark.parametrize("suffix", formats.AUDIO_WRITTEN)
 def test_audio_formats(run, clip, suffix):
     clip("talk.wav", 8000)
     run("encode", "talk.wav")
@@ -583,14 +585,58 @@ def test_a_reader_that_goes_away_is_no_error(here, clip, folder, args):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_the_command_line_imports_little():
+@pytest.mark.parametrize(
+    "args",
+    ["--help", "--version", "encode --help", "train --help", "corpus --help", "corpus run --help",
+     "sing", "decode a.wav --bits", "page"],
+)  # fmt: skip
+def test_help_and_wrong_arguments_import_nothing_but_the_standard_library(args):
     code = (
-        "import sys, audiotok_jax; before = set(sys.modules); import audiotok_jax.cli;"
-        "new = set(sys.modules) - before; top = {name.split('.')[0] for name in new};"
-        "print(top - sys.stdlib_module_names, 'audiotok_jax.commands' in new)"
+        "import atexit, sys; from audiotok_jax import cli;"
+        "atexit.register(lambda: print({m.split('.')[0] for m in sys.modules}"
+        " - sys.stdlib_module_names - before, file=sys.stderr));"
+        "before = {m.split('.')[0] for m in sys.modules} - {'audiotok_jax', 'jax', 'numpy'};"
+        f"cli.main({args.split()})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout == "{'audiotok_jax'} False\n", done.stderr
+    assert done.stderr.endswith("{'audiotok_jax'}\n"), done.stderr
+    assert done.returncode == (0 if args.startswith("--") or args.endswith("--help") else 2)
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    name, number = capsys.readouterr().out.split()
+    assert name == "audiotok_jax" and number == importlib.metadata.version("audiotok_jax")
+
+
+def test_a_module_in_commands_is_a_subcommand(tmp_path, monkeypatch, capsys):
+    (tmp_path / "sing.py").write_text(
+        '"""Sing a song.\n\nOf sixpence."""\nEXAMPLES = ("audiotok sing loud",)\n'
+        'def add_arguments(parser):\n    parser.add_argument("how")\n'
+        "def run(args):\n    print(args.how)\n    return 7\n"
+    )
+    (tmp_path / "_helper.py").write_text("raise AssertionError\n")
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
+    assert cli.main(["sing", "loud"]) == 7
+    assert capsys.readouterr().out == "loud\n"
+    for args, words in (["--help"], "sing a song"), (["sing", "--help"], "Of sixpence."):
+        with pytest.raises(SystemExit):
+            cli.main(args)
+        assert words in capsys.readouterr().out
+    monkeypatch.delitem(sys.modules, "audiotok_jax.commands.sing")
+
+
+def test_public_names_are_lazy_and_known():
+    code = (
+        "import sys, audiotok_jax as package; names = set(package.__all__);"
+        "print(names <= set(dir(package)), 'numpy' in sys.modules);"
+        "print(all(getattr(package, name) for name in names), package.audio.read.__name__);"
+        "print(package.preset is package.config.preset, hasattr(package, 'absent'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == ["True", "False", "True", "read", "True", "False"], done.stderr
 
 
 def options(parser: argparse.ArgumentParser, *verb: str) -> Iterator[tuple[list[str], str, str]]:

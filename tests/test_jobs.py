@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from audiotok_jax import jobs
-from audiotok_jax.jobs import Plan, printable, targets_at
+from audiotok_jax.jobs import JobList, targets_at
+from audiotok_jax.terminal import printable
 
 AUDIO, TOKENS = (".wav", ".flac"), (".atok", ".npy")
 
@@ -22,8 +23,8 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., di
         for name in names.split():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).touch()
-        plan = Plan(inputs, AUDIO, targets_at(list(inputs), out, TOKENS), force=False)
-        return {str(job.source): str(job.outputs[0]) for job in plan.jobs}
+        listed = JobList(inputs, AUDIO, targets_at(list(inputs), out, TOKENS), force=False)
+        return {str(job.source): str(job.outputs[0]) for job in listed.jobs}
 
     return outputs
 
@@ -93,8 +94,8 @@ def test_all_outputs_of_an_input_count(outputs):
     def targets(_: Path, inside: Path) -> tuple[Path, ...]:
         return tuple(Path("out", inside).with_suffix(suffix) for suffix in suffixes)
 
-    plan = Plan(["in"], AUDIO, targets, force=False)
-    assert {str(job.source): list(map(str, job.outputs)) for job in plan.jobs} == {
+    listed = JobList(["in"], AUDIO, targets, force=False)
+    assert {str(job.source): list(map(str, job.outputs)) for job in listed.jobs} == {
         "in/a.wav": ["out/a.wav.wav", "out/a.wav.original.wav"],
         "in/a.original.wav": ["out/a.original.wav.wav", "out/a.original.wav.original.wav"],
         "in/b.wav": ["out/b.wav", "out/b.original.wav"],

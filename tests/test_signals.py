@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from audiotok_jax import cli, files, jobs, signals
+from audiotok_jax import cli, files, signals, terminal
+from audiotok_jax.commands import info
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], int]:
     """Runs a command that does what it is given; returns the exit code."""
 
     def run(body: Callable[[], None]) -> int:
-        stand_in = types.SimpleNamespace(run=lambda _: body() or 0)
-        monkeypatch.setitem(sys.modules, "audiotok_jax.commands.info", stand_in)
+        monkeypatch.setattr(info, "run", lambda _: body() or 0)
         try:
             return cli.main(["info"])
         except SystemExit as stopped:
@@ -117,7 +116,7 @@ def test_what_a_destructor_swallows_ends_it_at_the_next_step(run, tmp_path, caps
     steps = []
 
     def body() -> None:
-        with jobs.progress("test", 9) as advance, files.replacing(tmp_path / "out") as path:
+        with terminal.progress("test", 9) as advance, files.replacing(tmp_path / "out") as path:
             path.write_text("half")
             for step in range(9):
                 steps.append(step)

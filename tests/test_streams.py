@@ -11,13 +11,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = """
-import pathlib, sys, types
+import pathlib, sys
 def run(args):
-    from audiotok_jax import files, jobs
+    from audiotok_jax import files, terminal
     {body}
     return 0
 from audiotok_jax import cli
-sys.modules["audiotok_jax.commands.info"] = types.SimpleNamespace(run=run)
+from audiotok_jax.commands import info
+info.run = run
 sys.exit(cli.main({arguments}))
 """
 
@@ -64,7 +65,9 @@ def test_a_reader_that_is_gone(name):
 
 @pytest.mark.parametrize("where", ["&-", "/dev/full"])
 def test_messages_that_nobody_reads_stop_nothing(where):
-    done = command('jobs.tell("x" * 10_000); jobs.complain(OSError("y")); print("z")', f"2>{where}")
+    done = command(
+        'terminal.tell("x" * 10_000); terminal.complain(OSError("y")); print("z")', f"2>{where}"
+    )
     assert (done.returncode, done.stdout) == (0, b"z\n")
     failed = command('raise ValueError("x")', f"2>{where}")
     assert (failed.returncode, failed.stdout) == (1, b"")
@@ -95,8 +98,8 @@ def test_standard_input_that_is_closed():
 def test_any_name_is_printed_in_one_line(env):
     body = (
         r'name = "caf\u00e9 \u8a9e \udcff \n\x1b[2J\u2028.wav";'
-        r"from audiotok_jax.commands.table import show_table;"
-        r'show_table([("a",), (name,)]); jobs.complain(OSError(2, "not there", name))'
+        r"from audiotok_jax.terminal import show_table;"
+        r'show_table([("a",), (name,)]); terminal.complain(OSError(2, "not there", name))'
     )
     done = command(body.replace("{", "{{"), env=env)
     assert done.returncode == 0, done.stderr

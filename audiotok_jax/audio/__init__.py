@@ -12,12 +12,6 @@ from audiotok_jax.audio.samples import (
 )
 from audiotok_jax.audio.writing import Writer, write
 
-SUFFIXES = (
-    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".webm"),
-    *(".aiff", ".aif", ".aifc", ".au", ".caf", ".w64", ".rf64", ".sph", ".amr", ".3gp", ".mka"),
-)
-"""What `find` takes for audio in a folder, in lower case."""
-
 __all__ = [
     "KEEP",
     "MAX_CHANNELS",
@@ -25,7 +19,6 @@ __all__ = [
     "PLAIN",
     "RATES",
     "REFUSE",
-    "SUFFIXES",
     "AudioError",
     "Reading",
     "Resampler",

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -20,14 +19,8 @@ from numpy.typing import ArrayLike
 from audiotok_jax.audio.samples import AudioError, check_rate, to_mono
 from audiotok_jax.audio.sndfile import SoundFile
 from audiotok_jax.files import replacing
+from audiotok_jax.formats import AUDIO_WRITTEN
 
-_FORMATS = {  # suffix: (format, subtype, highest rate in Hz or None), as libsndfile names them
-    ".wav": ("WAV", "PCM_16", None),
-    ".flac": ("FLAC", "PCM_16", None),
-    ".ogg": ("OGG", "VORBIS", 192_000),  # far above it libsndfile crashes instead of refusing
-    ".opus": ("OGG", "OPUS", None),
-    ".mp3": ("MP3", "MPEG_LAYER_III", None),
-}
 _WRITE_BLOCK = 1 << 16  # samples; libsndfile's Vorbis encoder overflows the stack on long writes
 _MAX_WAV = (2**32 - 2**16) // 2  # samples; a WAV header counts bytes in 32 bits
 
@@ -54,12 +47,12 @@ class Writer:
         """
         self._path = os.fspath(path)
         suffix = ".wav" if self._path == "-" else Path(path).suffix.lower()
-        if suffix not in _FORMATS:
+        if suffix not in AUDIO_WRITTEN:
             raise AudioError(
                 f"{self._path}: cannot write {suffix or 'a name without suffix'}; "
-                f"use one of {' '.join(_FORMATS)}"
+                f"use one of {' '.join(AUDIO_WRITTEN)}"
             )
-        self._format, self._subtype, most = _FORMATS[suffix]
+        self._format, self._subtype, most = AUDIO_WRITTEN[suffix]
         self._rate = check_rate(sample_rate)
         if most is not None and self._rate > most:
             raise AudioError(f"{self._path}: {suffix} takes at most {most} Hz, not {self._rate}")
@@ -104,14 +97,9 @@ class Writer:
             self._sound.write(pcm[start : start + _WRITE_BLOCK])
             self._sink.check(self._path)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         """Puts the file under its name, or removes it if the block raised."""
-        self._stack.__exit__(kind, error, traceback)
+        self._stack.__exit__(*error)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""`audiotok decode`: token files to audio files."""
+"""Turn tokens into speech."""
 
 from __future__ import annotations
 
@@ -7,36 +7,61 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from audiotok_jax import formats
+from audiotok_jax.commands import _options as options
+from audiotok_jax.jobs import PIPE, Job, JobList, refuse_corpora, targets_at
+from audiotok_jax.terminal import progress, tell
 
-from audiotok_jax import audio, entropy, interchange
-from audiotok_jax.corpus.plan import refuse
-from audiotok_jax.jobs import (
-    AUDIO_SUFFIXES,
-    PIPE,
-    TOKEN_SUFFIXES,
-    Job,
-    Plan,
-    progress,
-    targets_at,
-    tell,
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from audiotok_jax.tokenfile import TokenFile
+
+EXAMPLES = (
+    "audiotok decode talk.atok -o again.wav",
+    "audiotok decode tokens/ -o speech/ --suffix .flac",
 )
-from audiotok_jax.tokenfile import TokenFile
-from audiotok_jax.tokenizer import AudioTokenizer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok decode`."""
+    options.add_inputs(
+        parser, "token files (.atok, .npy, .json), folders of them, or - for standard input"
+    )
+    options.add_out(
+        parser, "an audio file for one input, a folder for many, or - for standard output (WAV)"
+    )
+    parser.add_argument(
+        "--suffix",
+        choices=tuple(formats.AUDIO_WRITTEN),
+        help="format of the audio; default: what the name of OUT says, else .wav",
+    )
+    parser.add_argument(
+        "--recover",
+        action="store_true",
+        help="decode what is left of damaged compact tokens, with silence for the rest",
+    )
+    options.add_model(parser)
+    options.add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
-    refuse(args.inputs)
-    suffixes = (args.suffix,) if args.suffix else AUDIO_SUFFIXES
+    """Writes an audio file for each token file; returns 1 if one fails."""
+    refuse_corpora(args.inputs)
+    suffixes = (args.suffix,) if args.suffix else tuple(formats.AUDIO_WRITTEN)
     targets = targets_at(args.inputs, args.out, suffixes)
-    plan = Plan(args.inputs, TOKEN_SUFFIXES, targets, args.force)
-    if suffixes[0] != ".wav" and any(PIPE in job.outputs for job in plan.jobs):
+    listed = JobList(args.inputs, formats.TOKENS, targets, args.force)
+    if suffixes[0] != ".wav" and any(PIPE in job.outputs for job in listed.jobs):
         raise ValueError(f"standard output is WAV; to get {suffixes[0]}, name a file with -o")
-    if not plan.jobs:
-        return plan.finish()
+    if not listed.jobs:
+        return listed.finish()
+
+    from audiotok_jax import audio, entropy, interchange
+    from audiotok_jax.tokenizer import AudioTokenizer
+
     tokenizer = AudioTokenizer.from_pretrained(args.model)
     find = functools.partial(entropy.find, path_or_name=args.model)
 
@@ -46,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
         return interchange.read(job.source, tokenizer, find), []
 
     readable: list[tuple[Job, list[range]]] = []
-    clips = _tokens(plan.jobs, read, readable)
-    with progress("decode", len(plan.jobs)) as advance:
+    clips = _tokens(listed.jobs, read, readable)
+    with progress("decode", len(listed.jobs)) as advance:
         for clip, pieces in groupby(tokenizer.decode_clips(clips), itemgetter(0)):
             job, lost = readable[clip]
             done = 0
@@ -68,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             except (audio.AudioError, OSError) as error:  # the writer's: decoding raises neither
                 job.fail(error)
             advance(0, 1)
-    return plan.finish()
+    return listed.finish()
 
 
 def _tokens(

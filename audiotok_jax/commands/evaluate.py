@@ -1,34 +1,95 @@
-"""`audiotok evaluate`: how good codecs are, and at which bitrate: CSV, JSON, Markdown, pictures."""
+"""Measure codecs: bitrate, quality, speed.
+
+Takes clips of speech through codecs and compares what comes out with what went in. Writes to OUT
+clips.csv (a row for each clip and codec), summary.json (means and intervals), table.md and plots/.
+Rows are kept in OUT/journal.jsonl as they come: the same command again measures only what is
+missing, or what a changed model, program or clip has made old.
+"""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 import json
+import os
 import shlex
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from audiotok_jax.commands.table import show_table
-from audiotok_jax.evaluate import clips, codecs, metrics, results, workers
-from audiotok_jax.evaluate.clips import Clip
-from audiotok_jax.evaluate.journal import Heard, Journal, Key
-from audiotok_jax.evaluate.method import libraries, method, reading
-from audiotok_jax.evaluate.metrics import words
-from audiotok_jax.evaluate.work import Work
-from audiotok_jax.jobs import complain, progress, tell
-from audiotok_jax.provenance import provenance
+from audiotok_jax.commands import _options as options
+from audiotok_jax.terminal import complain, progress, show_table, tell
 
-Keys = Mapping[tuple[Clip, str], Key]
-"""The keys of rows, by clip and codec."""
+if TYPE_CHECKING:
+    from audiotok_jax.evaluate import metrics
+    from audiotok_jax.evaluate.clips import Clip
+    from audiotok_jax.evaluate.journal import Journal, Key
+    from audiotok_jax.evaluate.work import Work
+
+    Keys = Mapping[tuple[Clip, str], Key]
+    """The keys of rows, by clip and codec."""
+
+EXAMPLES = ("audiotok evaluate --data speech/ --codecs audiotok,opus:6,codec2:1200 --out results/",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok evaluate`."""
+    parser.add_argument(
+        "--data",
+        type=options.path,
+        required=True,
+        nargs="+",
+        metavar="DATA",
+        help="folders or tables of audio; a table has the columns path and, where known, corpus, "
+        "language, speaker, and transcript, text or sentence",
+    )
+    parser.add_argument(
+        "--codecs",
+        required=True,
+        metavar="A,B,...",
+        help="such as audiotok, audiotok:MODEL, opus:KBPS, codec2:BPS, speex:KBPS, mp3:KBPS, "
+        "encodec:KBPS, dac:N, mimi:N, pcm",
+    )
+    parser.add_argument("--out", type=options.path, required=True, metavar="OUT", help="a folder")
+    parser.add_argument(
+        "--limit",
+        type=options.positive,
+        metavar="N",
+        help="take N clips of each set, spread over it",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=options.positive,
+        default=os.cpu_count(),
+        metavar="N",
+        help="processes side by side; default: one for each core",
+    )
+    parser.add_argument(
+        "--language",
+        default="",
+        metavar="CODE",
+        help="of clips for which no table says it, such as en; word errors need to know it",
+    )
+    parser.add_argument(
+        "--recogniser",
+        type=options.path,
+        metavar="FOLDER_OR_NAME",
+        help="Whisper model that counts word errors, in the format of CTranslate2, or its name at "
+        "the hub; default: the tiny one of the packages, which knows English alone",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
+    """Measures what is missing and writes the results; returns 1 if a clip or a row is missing."""
+    from audiotok_jax.evaluate import clips, codecs, metrics, results
+    from audiotok_jax.evaluate.journal import Journal
+    from audiotok_jax.evaluate.method import libraries, method
+    from audiotok_jax.evaluate.metrics import words
+    from audiotok_jax.provenance import provenance
+
     specs = dict.fromkeys(spec.strip() for spec in args.codecs.split(","))
     # Refused here, before any work, if a model or a program is not there.
     versions = {spec: codecs.parse(spec).version for spec in specs}
@@ -70,21 +131,28 @@ def run(args: argparse.Namespace) -> int:
 
 def _keys(found: Iterable[Clip], versions: dict[str, str], method: str) -> Keys:
     """Makes the keys; a clip that cannot be read is named and has none."""
+    from audiotok_jax.evaluate.clips import digest
+    from audiotok_jax.evaluate.journal import Key
+
     keys = {}
     for clip in found:
         try:
-            digest = clips.digest(clip.path)
+            content = digest(clip.path)
         except OSError as error:
             complain(error)
             continue
         said = hashlib.sha256(clip.transcript.encode()).hexdigest()[:16] if clip.transcript else ""
         for spec, version in versions.items():
-            keys[clip, spec] = Key(digest, clip.language, spec, version, method, said)
+            keys[clip, spec] = Key(content, clip.language, spec, version, method, said)
     return keys
 
 
 def _missing(keys: Keys, journal: Journal, recogniser: str | None) -> list[Work]:
     """What is to be measured; clips with the same content are one."""
+    from audiotok_jax.evaluate.journal import Heard
+    from audiotok_jax.evaluate.method import reading
+    from audiotok_jax.evaluate.work import Work
+
     listening = reading(recogniser)
     wanted: dict[tuple[str, str, str], tuple[Clip, dict[Key, None]]] = {}
     for (clip, _), key in keys.items():
@@ -108,6 +176,8 @@ def _measure(
     works: list[Work], usable: tuple[metrics.Metric, ...], jobs: int, journal: Journal
 ) -> None:
     """Adds rows to the journal, and names what could not be measured."""
+    from audiotok_jax.evaluate import workers
+
     measured = closing(workers.measure(works, usable, jobs))
     with progress("evaluate", len(works)) as advance, measured as finished:
         for done in finished:

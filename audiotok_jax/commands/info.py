@@ -1,20 +1,27 @@
-"""`audiotok info`: the headers of token files, or what this installation has."""
+"""Describe .atok files, or this installation."""
 
 from __future__ import annotations
 
 import argparse
 import functools
-import importlib.metadata
 import os
 
-import jax
+from audiotok_jax.commands import _options as options
+from audiotok_jax.terminal import complain, printable
 
-from audiotok_jax import config, entropy, pretrained, tokenfile
-from audiotok_jax.jobs import complain, printable
+EXAMPLES = ("audiotok info talk.atok", "audiotok info")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok info`."""
+    parser.add_argument("inputs", nargs="*", metavar="FILE", help=".atok files")
+    options.add_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
+    """Prints the headers of token files, or versions, devices and models; 1 if a file is bad."""
+    from audiotok_jax import entropy, tokenfile
+
     if not args.inputs:
         _show_installation()
     find = functools.partial(entropy.find, path_or_name=args.model)
@@ -39,7 +46,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show_installation() -> None:
-    print(f"audiotok_jax  {_version()}")
+    import jax
+
+    from audiotok_jax import config, pretrained
+    from audiotok_jax.provenance import version
+
+    print(f"audiotok_jax  {version('audiotok_jax') or 'not installed'}")
     print(f"jax           {jax.__version__}")
     print(f"devices       {', '.join(map(str, jax.devices()))}")
     for name in pretrained.names():
@@ -49,10 +61,3 @@ def _show_installation() -> None:
         codec = config.preset(name)
         rate = f"{codec.frame_rate:g} tokens/s of {codec.bits} bits, {codec.bitrate / 1000:g} kbps"
         print(f"preset        {name}: {rate}")
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("audiotok_jax")
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

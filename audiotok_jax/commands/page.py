@@ -1,24 +1,74 @@
-"""`audiotok page`: a page to listen to clips, their tokens and what the tokens give."""
+"""Make a page to listen to clips and to what their tokens give.
+
+Writes a folder with index.html, to be opened in a browser from where it is or put on any web
+server: for each clip the original, its tokens, the speech made from them, spectrograms and
+bitrates, with a column for each model.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from audiotok_jax import audio, pretrained
-from audiotok_jax.evaluate import metrics
-from audiotok_jax.files import find, replacing_folder
-from audiotok_jax.jobs import PIPE, complain, progress, tell
-from audiotok_jax.page import site
-from audiotok_jax.page.clip import ClipMaker, Model
-from audiotok_jax.tokenizer import AudioTokenizer
+from audiotok_jax import formats
+from audiotok_jax.commands import _options as options
+from audiotok_jax.files import replacing_folder
+from audiotok_jax.jobs import find_sources
+from audiotok_jax.terminal import complain, progress, tell
+
+if TYPE_CHECKING:
+    from audiotok_jax.evaluate import metrics
+
+EXAMPLES = (
+    "audiotok page clips/ --out page/",
+    "audiotok page talk.flac --out page/ --model speech-40hz-v1 --model runs/a/model",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok page`."""
+    options.add_inputs(parser, "audio files, folders of them, or - for standard input")
+    parser.add_argument(
+        "-o", "--out", type=options.path, required=True, metavar="DIR", help="folder of the page"
+    )
+    parser.add_argument(
+        "--model",
+        type=options.path,
+        action="append",
+        metavar="PATH_OR_NAME",
+        help="a column; repeat it for more; default: the model that comes with the package",
+    )
+    parser.add_argument("--title", default="Speech as tokens", help="default: %(default)s")
+    parser.add_argument(
+        "--intro",
+        metavar="TEXT",
+        default="""\
+Each clip was turned into a stream of integers, its tokens, and speech was made again from the \
+tokens alone. Listen to both.""",
+        help="shown below the title; an empty line starts a new paragraph",
+    )
+    parser.add_argument(
+        "--metrics",
+        default="pesq_wb,stoi",
+        metavar="NAMES",
+        help="shown with each clip of up to a minute, as `audiotok evaluate` names them; "
+        'default: %(default)s; "" for none',
+    )
+    options.add_reading(parser)
+    options.add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
+    """Writes the page; returns 1 if a clip is left out."""
+    from audiotok_jax import audio, pretrained
+    from audiotok_jax.page import site
+    from audiotok_jax.page.clip import ClipMaker, Model
+    from audiotok_jax.tokenizer import AudioTokenizer
+
     sources = _named(args.inputs)
     _check_out(args.out, sources, args.force)
     measured, left_out = _metrics(args.metrics)
@@ -45,23 +95,22 @@ def run(args: argparse.Namespace) -> int:
     return int(failed)
 
 
-def _named(inputs: Sequence[str]) -> dict[Path, str]:
+def _named(inputs: Iterable[str]) -> dict[Path, str]:
     """Finds the sources, and names each by its path inside the input that it was found in.
 
     Where two would have one name, it is the whole path.
     """
-    names: dict[Path, str] = {}
-    for path in map(Path, inputs):
-        top = path if path.is_dir() else path.parent
-        for source in find([path], audio.SUFFIXES):
-            name = "stdin" if source == PIPE else source.relative_to(top)
-            names.setdefault(source, str(name))
+    names = {
+        source: str(inside) for source, inside in find_sources(inputs, formats.AUDIO_READ).items()
+    }
     count = Counter(names.values())
     return {source: name if count[name] == 1 else str(source) for source, name in names.items()}
 
 
 def _check_out(out: str, sources: dict[Path, str], force: bool) -> None:
     """Raises if the page cannot take the place of what is at `out`."""
+    from audiotok_jax.page import site
+
     if not os.path.lexists(out):
         return
     if not os.path.isdir(out):
@@ -80,6 +129,8 @@ def _check_out(out: str, sources: dict[Path, str], force: bool) -> None:
 
 def _metrics(given: str) -> tuple[list[metrics.Metric], list[str]]:
     """Reads the option `--metrics`; also a line for each that cannot be measured here."""
+    from audiotok_jax.evaluate import metrics
+
     names = [name.strip() for name in given.split(",") if name.strip()]
     # Neither the language of the clips is known nor what is said.
     known = {metric.name: metric for metric in metrics.METRICS if not metric.needs}

@@ -1,38 +1,63 @@
-"""`audiotok roundtrip`: audio files to tokens and back, with pictures and a table."""
+"""Encode, decode, and show both.
+
+For each input NAME, writes NAME.wav (from the tokens), NAME.original.wav (the input as the model
+hears it), NAME.atok and NAME.png (spectrograms of both), and prints a row: kbps is that of the
+tokens, ratio compares them with samples of 16 bits, the speeds are multiples of real time.
+"""
 
 from __future__ import annotations
 
 import argparse
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from audiotok_jax import formats
+from audiotok_jax.commands import _options as options
+from audiotok_jax.jobs import Job, JobList
+from audiotok_jax.terminal import progress, show_table
 
-from audiotok_jax import audio, interchange, picture, tokenfile
-from audiotok_jax.commands.table import show_table
-from audiotok_jax.jobs import Job, Plan, progress
-from audiotok_jax.tokenizer import AudioTokenizer
+if TYPE_CHECKING:
+    from audiotok_jax.audio import Reading
+    from audiotok_jax.tokenizer import AudioTokenizer
+
+EXAMPLES = ("audiotok roundtrip talk.flac -o compare/",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok roundtrip`."""
+    options.add_inputs(parser, "audio files, folders of them, or - for standard input")
+    parser.add_argument("-o", "--out", type=options.path, required=True, help="a folder")
+    options.add_reading(parser)
+    options.add_model(parser)
+    options.add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
+    """Writes four files for each audio file and prints a table; returns 1 if one fails."""
 
     def targets(_: Path, inside: Path) -> tuple[Path, ...]:
         suffixes = (".wav", ".original.wav", ".atok", ".png")
         return tuple(Path(args.out, inside).with_suffix(suffix) for suffix in suffixes)
 
-    plan = Plan(args.inputs, audio.SUFFIXES, targets, args.force)
-    if not plan.jobs:
-        return plan.finish()
+    listed = JobList(args.inputs, formats.AUDIO_READ, targets, args.force)
+    if not listed.jobs:
+        return listed.finish()
+
+    import numpy as np
+
+    from audiotok_jax.audio import Reading
+    from audiotok_jax.tokenizer import AudioTokenizer
+
     tokenizer = AudioTokenizer.from_pretrained(args.model)
-    reading = audio.Reading(args.channel, args.truncated)
+    reading = Reading(args.channel, args.truncated)
     # Compiles both directions, so that the table shows the speed of the work alone.
     tokenizer.decode(tokenizer.encode(np.zeros(1, np.float32), tokenizer.sample_rate))
     rows: list[tuple[str, ...]] = [
         ("clip", "seconds", "tokens", "kbps", "ratio", "encode x", "decode x")
     ]
-    with progress("roundtrip", len(plan.jobs)) as advance:
-        for job in plan.jobs:
+    with progress("roundtrip", len(listed.jobs)) as advance:
+        for job in listed.jobs:
             try:
                 rows.append(_compare(job, tokenizer, reading))
             except (ValueError, OSError) as error:
@@ -40,11 +65,13 @@ def run(args: argparse.Namespace) -> int:
             advance(job.num_samples / tokenizer.sample_rate, 1)
     if rows[1:]:
         show_table(rows)
-    return plan.finish()
+    return listed.finish()
 
 
-def _compare(job: Job, tokenizer: AudioTokenizer, reading: audio.Reading) -> tuple[str, ...]:
+def _compare(job: Job, tokenizer: AudioTokenizer, reading: Reading) -> tuple[str, ...]:
     """Takes one clip through the codec, writes all four files and returns the row about it."""
+    from audiotok_jax import audio, interchange, picture, tokenfile
+
     rate = tokenizer.sample_rate
     job.make_folders()
     wave, _ = audio.read(job.source, rate, **reading._asdict())

@@ -1,4 +1,9 @@
-"""`audiotok stats`: how well tokens use their code: tables, JSON, a picture."""
+"""Tell how well tokens use their code.
+
+Takes all tokens together and prints how many ids occur, their entropy, and what the bits of a
+token and of neighbouring tokens have in common. Also reads text with whole tensors as PyTorch
+prints them, tensor([[ 9071, 22264]]), so that streams of other systems can be compared.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +12,55 @@ import functools
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from audiotok_jax import files, formats
+from audiotok_jax.commands import _options as options
+from audiotok_jax.jobs import refuse_corpora
+from audiotok_jax.terminal import complain, show_table
 
-from audiotok_jax import entropy, files, interchange
-from audiotok_jax.commands.table import show_table
-from audiotok_jax.corpus.plan import refuse
-from audiotok_jax.evaluate.stats import statistics, tables
-from audiotok_jax.jobs import TOKEN_SUFFIXES, complain
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+EXAMPLES = (
+    "audiotok stats tokens/ --plot usage.svg",
+    "audiotok stats printed.txt --json - | jq .usage",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok stats`."""
+    options.add_inputs(
+        parser, "token files (.atok, .npy, .json, text), folders of them, or - for stdin"
+    )
+    parser.add_argument(
+        "--bits",
+        type=int,
+        choices=range(1, 33),
+        default=16,
+        metavar="N",
+        help="per token; default: 16",
+    )
+    options.add_model(parser)
+    parser.add_argument(
+        "--json", type=options.path, metavar="FILE", help="write JSON; - prints it, and no table"
+    )
+    parser.add_argument(
+        "--plot", type=options.path, metavar="FILE", help="write a picture, .png or .svg"
+    )
+    options.add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
-    refuse(args.inputs)
-    sources = files.find(args.inputs, TOKEN_SUFFIXES)
+    """Prints or writes the statistics of all tokens; returns 1 if a file is bad."""
+    refuse_corpora(args.inputs)
+    sources = files.find(args.inputs, formats.TOKENS)
     _check_reports(args, sources)
+
+    from audiotok_jax import entropy, interchange
+    from audiotok_jax.evaluate.stats import statistics, tables
+
     find = functools.partial(entropy.find, path_or_name=args.model)
     streams: list[NDArray[np.int64]] = []
     failed = False

@@ -1,4 +1,8 @@
-"""`audiotok train`: trains a model."""
+"""Train a model.
+
+Trains a model, and goes on with it where it stopped. What no option is for, --set can say. A later
+one of these counts more than an earlier one: the defaults, CONFIG, the options, --set.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,19 @@ import argparse
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from audiotok_jax import distributed
-from audiotok_jax.config import preset
-from audiotok_jax.train import overrides
-from audiotok_jax.train.config import TrainConfig
+from audiotok_jax.commands import _options as options
+
+if TYPE_CHECKING:
+    from audiotok_jax.train.config import TrainConfig
+
+EXAMPLES = (
+    "audiotok train --preset small-50hz --data corpus/ --out runs/a --minutes 30",
+    "audiotok train --preset small-50hz --data corpus/ --out runs/a --minutes 30 --resume",
+    "audiotok train experiments/a/config.py --data corpus/ --set recipe.ema=0.9999",
+    "audiotok train experiments/a/config.py --print-config",
+)
 
 # The options that are settings, too.
 SETTINGS = {
@@ -33,8 +44,78 @@ SETTINGS = {
 }
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok train`."""
+    # What is not given stays out, so that the defaults live in TrainConfig alone.
+    parser.argument_default = argparse.SUPPRESS
+    parser.add_argument(
+        "config",
+        nargs="?",
+        metavar="CONFIG",
+        help="a Python file with a function config() that returns a TrainConfig; without one, "
+        "--preset, --data and --out are needed",
+    )
+    parser.add_argument("--preset", metavar="NAME", help="of the codec; see `audiotok info`")
+    parser.add_argument(
+        "--data",
+        type=options.path,
+        nargs="+",
+        metavar="DATA",
+        help="folders, tables, tars of audio, or tfds:NAME",
+    )
+    parser.add_argument("--out", type=options.path, metavar="RUN", help="folder of the run")
+    parser.add_argument("--minutes", type=float, metavar="M", help="stop after this time")
+    parser.add_argument("--steps", type=int, metavar="N", help="stop after this many steps")
+    parser.add_argument("--resume", action="store_true", help="go on from the last save in RUN")
+    parser.add_argument(
+        "--init", type=options.path, metavar="WEIGHTS", help="start from this model"
+    )
+    parser.add_argument(
+        "--stage", type=int, choices=(1, 2), help="1: everything; 2: the decoder, adversarially"
+    )
+    parser.add_argument("--batch-size", type=int, metavar="N", help="clips per step")
+    parser.add_argument("--seconds", type=float, metavar="S", help="length of a clip")
+    parser.add_argument("--learning-rate", type=float, metavar="LR", help="its highest value")
+    parser.add_argument(
+        "--precision", choices=("bfloat16", "float32"), help="of the large matrix products"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="of everything random")
+    parser.add_argument("--save-minutes", type=float, metavar="M", help="time between saves")
+    parser.add_argument(
+        "--eval-data", type=options.path, metavar="DATA", help="folder or table to evaluate on"
+    )
+    parser.add_argument(
+        "--profile", type=_range, metavar="A:B", help="trace steps A to B-1 into RUN/profile"
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        metavar="NAME=VALUE",
+        help="any settings, as --print-config shows them",
+    )
+    parser.add_argument(
+        "--print-config", action="store_true", help="print all settings, and do nothing else"
+    )
+    parser.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="of process 0, for a run of many processes"
+    )
+    parser.add_argument("--processes", type=options.positive, metavar="N", help="their number")
+    parser.add_argument("--process", type=int, metavar="I", help="which one this is, from 0")
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, colon, end = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError("must be A:B")
+    return int(first), int(end)
+
+
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
+    """Trains, or prints the settings; returns 0."""
+    from audiotok_jax import distributed
+    from audiotok_jax.train import overrides
+
     given = vars(args)
     printed = "print_config" in given
     config = _config(given, complete=not printed)
@@ -55,6 +136,10 @@ def _config(given: Mapping[str, Any], complete: bool) -> TrainConfig:
         ValueError: a setting is wrong, or, where all is to be `complete`, too little is said.
         OSError: there is no such file as CONFIG.
     """
+    from audiotok_jax.config import preset
+    from audiotok_jax.train import overrides
+    from audiotok_jax.train.config import TrainConfig
+
     if "config" in given:
         config = overrides.load(Path(given["config"]))
     else:

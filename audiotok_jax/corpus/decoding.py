@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from audiotok_jax import audio
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.corpus.inputs import REMOTE, Original
-from audiotok_jax.data import tars
 from audiotok_jax.files import irregular
+from audiotok_jax.formats import TAR
 from audiotok_jax.windows import cut
 
 BLOCK_SECONDS = 1.0
@@ -115,7 +115,7 @@ def opened(
     path, container = original.path, original.container
     if original.fault:
         raise audio.AudioError(original.fault)
-    if container.endswith(tars.SUFFIX):  # first, as a member may have the name of a URL
+    if container.endswith(TAR):  # first, as a member may have the name of a URL
         with _copied(_member(original)) as copy:
             yield audio.stream(copy, BLOCK_SECONDS, name=path, **reading._asdict())
     elif container:

@@ -31,7 +31,7 @@ def to_corpus(corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None)
     Args:
         corpus: the one to read.
         out: folder of the new one; it is made.
-        form: one of `formats.FORMATS`.
+        form: one of `formats.SHARDS`.
         coder: makes tokens compact.
 
     Yields:

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from audiotok_jax.audio import SUFFIXES
 from audiotok_jax.data import tables, tars, text
 from audiotok_jax.data.clips import Skipped
 from audiotok_jax.data.folders import corpus_of, inside
+from audiotok_jax.data.locations import Kind, locate
 from audiotok_jax.files import search
+from audiotok_jax.formats import AUDIO_READ, DATASET
 
-LIST = ".txt"
-DATASET = "tfds:"
 REMOTE = "://"
 """What a URL has in a list or table, and no path."""
 
@@ -97,29 +96,17 @@ def _name(location: str) -> str:
 
 
 def _list(location: str) -> Iterator[Original]:
-    if location.startswith(DATASET):
+    kind, path = locate(absolute(location), lists=True)
+    if kind is Kind.DATASET:
         return _in_dataset(location)
-    path = Path(absolute(location))
-    if tars.is_pattern(location) or path.suffix == tars.SUFFIX:
+    if kind is Kind.TARS:
         return _in_tars(str(path))
-    if path.is_dir():
-        if any(path.glob(f"*{tars.SUFFIX}")):
-            return _in_tars(str(path))
-        table = tables.beside(path)
-        return _in_folder(path) if table is None else _in_table(table)
-    if not path.exists():
-        raise FileNotFoundError(f"{location}: no such file or folder")
-    if path.suffix == LIST:
-        return _in_list(path)
-    if path.suffix in tables.SUFFIXES:
-        return _in_table(path)
-    kinds = " ".join((*tables.SUFFIXES, LIST, tars.SUFFIX))
-    raise ValueError(f"{location}: is no folder, and its name does not end in one of {kinds}")
+    return {Kind.FOLDER: _in_folder, Kind.TABLE: _in_table, Kind.LIST: _in_list}[kind](path)
 
 
 def _in_folder(folder: Path) -> Iterator[Original]:
     """All that `search` finds, folders and dangling links, too: nothing is passed over."""
-    for path in search(folder, SUFFIXES):
+    for path in search(folder, AUDIO_READ):
         inner = os.path.relpath(path, folder)
         columns = {"corpus": as_text(corpus_of(inner, folder.name))}
         yield Original(as_text(inner), str(path), columns, size=_size(str(path)))

@@ -20,11 +20,12 @@ import pyarrow.parquet
 
 from audiotok_jax import audio
 from audiotok_jax.corpus import records
-from audiotok_jax.corpus.formats import FORMATS
 from audiotok_jax.corpus.inputs import Original, as_text
 from audiotok_jax.files import replacing
+from audiotok_jax.formats import CORPUS as PLAN
+from audiotok_jax.formats import SHARDS
 
-PLAN, CLIPS = "plan.json", "plan.parquet"
+CLIPS = "plan.parquet"
 LAYOUT = 1
 """Version of the layout of a corpus on the disk."""
 
@@ -57,7 +58,7 @@ class Settings:
         sample_rate: of the model, in Hz.
         hop_length: samples per token.
         bits: per token.
-        format: one of `formats.FORMATS`.
+        format: one of `formats.SHARDS`.
         compact: whether tokens are entropy-coded.
         prior: `Prior.id` of what codes them, or "".
         shard_clips: clips in a shard.
@@ -86,8 +87,8 @@ class Settings:
         return audio.Reading(self.channel, self.truncated)
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise ValueError(f"no format {self.format!r}; there are {', '.join(FORMATS)}")
+        if self.format not in SHARDS:
+            raise ValueError(f"no format {self.format!r}; there are {', '.join(SHARDS)}")
         if not 1 <= self.bits <= 16:
             raise ValueError(f"bits must lie in 1..16, not {self.bits}")
         for name in ("sample_rate", "hop_length", "shard_clips"):
@@ -236,17 +237,6 @@ class Plan:
         """The columns of a clip, all that the corpus has; "" where nothing is said."""
         said = {_column(name): value for name, value in original.columns.items()}
         return {name: said.get(name, "") for name in self.columns}
-
-
-def refuse(paths: Iterable[str]) -> None:
-    """For commands that take token files and folders of them.
-
-    Raises:
-        ValueError: one of `paths` is a corpus.
-    """
-    for path in paths:
-        if os.path.exists(os.path.join(path, PLAN)):
-            raise ValueError(f"{path}: a corpus; see audiotok corpus info, export and decode")
 
 
 def digest(clips: Iterable[Original]) -> str:

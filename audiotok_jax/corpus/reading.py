@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from audiotok_jax import entropy
 from audiotok_jax.corpus import shards
 from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats import FORMATS, Layout, Reader
+from audiotok_jax.corpus.formats import Layout, Reader, reader
 from audiotok_jax.corpus.inputs import Original
 from audiotok_jax.corpus.plan import CLIPS, Plan
 
@@ -143,19 +143,19 @@ class Corpus:
         with self._lock:
             try:
                 if part in self._readers:
-                    reader = self._readers.pop(part)
+                    opened = self._readers.pop(part)
                 else:
                     files = shards.files(self.plan, shard)
                     for path, known in zip(files, receipt.files, strict=True):
                         if (size := path.stat().st_size) != known.bytes:
                             raise ValueError(f"{size} bytes, not {known.bytes} as when written")
-                    reader = FORMATS[self.plan.settings.format].reader(files, self._layout)
-                    if len(reader) != receipt.clips:
-                        raise ValueError(f"{len(reader)} clips, not {receipt.clips}")
-                self._readers[part] = reader
+                    opened = reader(self.plan.settings.format)(files, self._layout)
+                    if len(opened) != receipt.clips:
+                        raise ValueError(f"{len(opened)} clips, not {receipt.clips}")
+                self._readers[part] = opened
                 if len(self._readers) > OPEN_SHARDS:
                     del self._readers[next(iter(self._readers))]
-                yield reader
+                yield opened
             except entropy.UnknownPriorError:
                 raise
             except Exception as error:  # there is no end of what damaged files make readers raise

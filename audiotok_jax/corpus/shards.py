@@ -17,9 +17,10 @@ from audiotok_jax.corpus import inputs, records
 from audiotok_jax.corpus.counts import Counts
 from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats import FORMATS, Layout
+from audiotok_jax.corpus.formats import Layout, writer
 from audiotok_jax.corpus.plan import Plan, Shard
 from audiotok_jax.files import standing_in
+from audiotok_jax.formats import SHARDS
 
 FOLDER = "shards"
 
@@ -94,7 +95,7 @@ def receipt(plan: Plan, shard: Shard) -> Receipt | None:
 
 def files(plan: Plan, shard: Shard) -> list[Path]:
     """The files of a shard, beside its receipt."""
-    suffixes = FORMATS[plan.settings.format].suffixes
+    suffixes = SHARDS[plan.settings.format]
     return [plan.out / FOLDER / f"{shard.name}{suffix}" for suffix in suffixes]
 
 
@@ -134,7 +135,7 @@ def write(
     counts = Counts(plan.settings.bits)
     samples, rate = 0, plan.settings.sample_rate
     with _temporary(targets) as places:
-        with FORMATS[plan.settings.format].writer(places, layout) as writer:
+        with writer(plan.settings.format)(places, layout) as file:
             for number, original in enumerate(originals, shard.first):
                 done = next(clips)
                 if done.clip != number:
@@ -146,9 +147,7 @@ def write(
                     counts.add(done.tokens)
                     samples += done.num_samples
                     columns = plan.columns_of(original)
-                    writer.add(
-                        Entry(original.id, path, rate, done.num_samples, done.tokens, columns)
-                    )
+                    file.add(Entry(original.id, path, rate, done.num_samples, done.tokens, columns))
                 yield done
         about = tuple(
             _checksummed(place, target.name) for place, target in zip(places, targets, strict=True)

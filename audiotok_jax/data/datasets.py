@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from audiotok_jax import audio
 from audiotok_jax.data import decode
 from audiotok_jax.data.clips import SAMPLE_RATE, Clip, Skipped
+from audiotok_jax.formats import DATASET
 
-PREFIX = "tfds:"
 INDEX = pyarrow.schema(
     {
         "name": pyarrow.string(),
@@ -152,9 +152,9 @@ def texts(record: dict[str, Any]) -> dict[str, str]:
 
 def _parts(location: str) -> tuple[str, str]:
     """The name, and the split."""
-    match = _LOCATION.fullmatch(location.removeprefix(PREFIX))
+    match = _LOCATION.fullmatch(location.removeprefix(DATASET))
     if match is None:
-        raise ValueError(f"{location}: must be {PREFIX}NAME[/CONFIG][:SPLIT]")
+        raise ValueError(f"{location}: must be {DATASET}NAME[/CONFIG][:SPLIT]")
     return match[1], match[2] or "train"
 
 

@@ -15,6 +15,7 @@ from audiotok_jax import audio
 from audiotok_jax.data import decode, tables
 from audiotok_jax.data.clips import Clip, Skipped
 from audiotok_jax.files import irregular, search
+from audiotok_jax.formats import AUDIO_READ
 
 
 class Entry(NamedTuple):
@@ -33,9 +34,8 @@ class Folder:
         """Reads the headers of all files.
 
         Args:
-            location: a table, or a folder. The folder `DIR` is described by a table beside it, as
-                `DIR.tsv`, if there is one; otherwise `files.search` finds what is in it, and the
-                folders directly below it are the corpora.
+            location: a table, or a folder, in which `files.search` finds the audio; the folders
+                directly below it are the corpora.
             sample_rate: to read at, in Hz.
 
         Raises:
@@ -43,8 +43,7 @@ class Folder:
             OSError: there is no such place.
         """
         self._sample_rate = sample_rate
-        table = location if location.is_file() else tables.beside(location)
-        entries = _in_folder(location) if table is None else _in_table(table)
+        entries = _in_table(location) if location.is_file() else _in_folder(location)
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(self._measured, sorted(entries, key=lambda entry: entry.name)))
         self.clips = [one for one in found if isinstance(one, Clip)]
@@ -82,9 +81,9 @@ def corpus_of(name: str, place: str) -> str:
 
 def _in_folder(folder: Path) -> Iterator[Entry]:
     place = folder.resolve().name
-    found = [path for path in search(folder, audio.SUFFIXES) if not path.is_dir()]
+    found = [path for path in search(folder, AUDIO_READ) if not path.is_dir()]
     if not found:
-        suffixes = " ".join(audio.SUFFIXES)
+        suffixes = " ".join(AUDIO_READ)
         raise ValueError(f"{folder}: no file in this folder ends in {suffixes}")
     for path in found:
         name = path.relative_to(folder).as_posix()

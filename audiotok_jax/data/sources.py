@@ -7,17 +7,16 @@ import itertools
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
-from audiotok_jax.data import tables
 from audiotok_jax.data.clips import SAMPLE_RATE, Clip, Skipped, Source
 from audiotok_jax.data.folders import Folder
-from audiotok_jax.data.tars import Tars, is_pattern
+from audiotok_jax.data.locations import Kind, locate
+from audiotok_jax.data.tars import Tars
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +92,8 @@ def open_clips(locations: Sequence[str], sample_rate: int) -> Clips:
 
     Args:
         locations: each one of
-            - a folder, or a table of files (.tsv, .csv, .parquet, .jsonl): see `Folder`;
+            - a folder, or a table of files (.tsv, .csv, .parquet, .jsonl): see `Folder`. The folder
+              `DIR` is described by a table beside it, as `DIR.tsv`, if there is one;
             - a tar, a folder of tars or a pattern of their names: see `Tars`;
             - `tfds:NAME[/CONFIG][:SPLIT]`: see `Dataset`.
         sample_rate: to read at, in Hz.
@@ -119,7 +119,7 @@ def find_clips(locations: Sequence[str]) -> list[Clip]:
     """
     clips: list[Clip] = []
     for location in locations:
-        source = Folder(_existing(location), SAMPLE_RATE)
+        source = Folder(locate(location)[1], SAMPLE_RATE)
         for path, reason in source.skipped:
             logger.warning("left out: %s: %s", path, reason)
         _check_any(location, source)
@@ -128,25 +128,12 @@ def find_clips(locations: Sequence[str]) -> list[Clip]:
 
 
 def _open(location: str, sample_rate: int) -> Source:
-    if location.startswith("tfds:"):
+    kind, path = locate(location)
+    if kind is Kind.DATASET:
         from audiotok_jax.data.datasets import Dataset  # imports TFDS, which takes half a second
 
         return Dataset(location, sample_rate)
-    if is_pattern(location):
-        return Tars(location, sample_rate)
-    path = _existing(location)
-    if any(path.glob("*.tar")) if path.is_dir() else path.suffix == ".tar":
-        return Tars(location, sample_rate)
-    return Folder(path, sample_rate)
-
-
-def _existing(location: str) -> Path:
-    path = Path(location)
-    if not path.exists():
-        raise FileNotFoundError(f"{location}: no such file or folder")
-    if path.is_file() and path.suffix not in (*tables.SUFFIXES, ".tar"):
-        raise ValueError(f"{location}: is no table ({' '.join(tables.SUFFIXES)}), tar or folder")
-    return path
+    return Tars(location, sample_rate) if kind is Kind.TARS else Folder(path, sample_rate)
 
 
 def _check_any(location: str, source: Source) -> None:

@@ -15,8 +15,7 @@ import pyarrow.parquet
 from audiotok_jax import jsonfile
 from audiotok_jax.data import text
 from audiotok_jax.files import irregular
-
-SUFFIXES = (".tsv", ".csv", ".parquet", ".jsonl")
+from audiotok_jax.formats import TABLES
 
 _SEPARATORS = (",", ";", "\t")
 """Of `.csv`; spreadsheets of half of Europe write the second."""
@@ -33,7 +32,7 @@ class Row(NamedTuple):
 def beside(place: Path) -> Path | None:
     """The table of the same name beside a file or folder, if there is one."""
     place = place.resolve()
-    for suffix in SUFFIXES:
+    for suffix in TABLES:
         table = place.with_name(place.name + suffix)
         if table.is_file():
             return table
@@ -55,7 +54,7 @@ def read(table: Path) -> list[Row]:
         OSError: the disk does not give it.
     """
     if table.suffix not in _READERS:
-        raise ValueError(f"{table}: is no table ({' '.join(SUFFIXES)})")
+        raise ValueError(f"{table}: is no table ({' '.join(TABLES)})")
     if kind := irregular(table):
         raise ValueError(f"{table}: is {kind}, not a file")
     rows = []

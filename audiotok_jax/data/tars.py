@@ -22,8 +22,8 @@ from audiotok_jax.data import decode, tables
 from audiotok_jax.data.clips import Clip, Skipped
 from audiotok_jax.data.folders import corpus_of, inside
 from audiotok_jax.files import irregular, search
+from audiotok_jax.formats import AUDIO_READ, TAR
 
-SUFFIX = ".tar"
 _BLOCK = 512
 """Bytes that all in a tar is aligned to."""
 _MOST = 1 << 24
@@ -274,19 +274,19 @@ def _after(data: IO[bytes], end: int) -> int | None:
 
 def is_pattern(location: str) -> bool:
     """Whether this names tars by a pattern."""
-    return location.endswith(SUFFIX) and bool(_BRACES.search(location) or glob.has_magic(location))
+    return location.endswith(TAR) and bool(_BRACES.search(location) or glob.has_magic(location))
 
 
 def _is_audio(name: str) -> bool:
     last = name.rpartition("/")[2]
-    return last.lower().endswith(audio.SUFFIXES) and not last.startswith(".")
+    return last.lower().endswith(AUDIO_READ) and not last.startswith(".")
 
 
 def _place(location: str) -> Path:
     path = Path(location)
     if path.is_dir():
         return path.resolve()
-    stem = re.split(r"[{*?\[]", path.name.removesuffix(SUFFIX))[0]
+    stem = re.split(r"[{*?\[]", path.name.removesuffix(TAR))[0]
     return path.with_name(re.sub(r"[-_.]*\d*$", "", stem) or stem or "tar")
 
 
@@ -294,10 +294,10 @@ def _expanded(location: str) -> list[str]:
     """The tars that a location names, sorted."""
     path = Path(location)
     if path.is_dir():
-        beside = next(search(path, audio.SUFFIXES), None)
+        beside = next(search(path, AUDIO_READ), None)
         if beside is not None:
             raise ValueError(f"{location}: holds tars, and {beside.name} beside them; part them")
-        return sorted(map(str, path.glob(f"*{SUFFIX}")))
+        return sorted(map(str, path.glob(f"*{TAR}")))
     if path.exists():
         return [location]
     found: set[str] = set()

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from audiotok_jax import audio
 from audiotok_jax.files import find
+from audiotok_jax.formats import AUDIO_READ
 from audiotok_jax.provenance import provenance
 
 HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ RATE = 16000
 def join(folder: Path, samples: int, path: Path) -> None:
     """Writes clips below a folder to one file of the given length."""
     with audio.Writer(path, RATE) as writer:
-        for clip in itertools.cycle(find([folder], audio.SUFFIXES)):
+        for clip in itertools.cycle(find([folder], AUDIO_READ)):
             wave, _ = audio.read(clip, RATE)
             writer.write(wave[:samples])
             samples -= len(wave[:samples])

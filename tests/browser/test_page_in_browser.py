@@ -22,6 +22,7 @@ import pytest
 from audiotok_jax import AudioTokenizer, audio, cli, preset, pretrained
 from audiotok_jax.codec import model
 from audiotok_jax.files import find
+from audiotok_jax.formats import AUDIO_READ
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -123,7 +124,7 @@ def build(out: Path, inputs: list[Path], models: list[Path] | list[str]) -> Buil
     assert cli.main(["page", *map(str, inputs), "--out", str(out), *named, "--metrics", ""]) == 0
     tokenizers = [AudioTokenizer.from_pretrained(m, devices=jax.devices()[:1]) for m in models]
     seconds, tokens = [], []
-    for path in find(inputs, audio.SUFFIXES):
+    for path in find(inputs, AUDIO_READ):
         wave, rate = audio.read(path)
         seconds += [len(wave) / rate] * (1 + len(models))
         tokens += [tokenizer.encode(wave, rate).tolist() for tokenizer in tokenizers]

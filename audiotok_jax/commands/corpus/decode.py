@@ -1,4 +1,4 @@
-"""`audiotok corpus decode`: clips of a corpus to audio files."""
+"""Turn clips of a corpus into speech."""
 
 from __future__ import annotations
 
@@ -8,19 +8,43 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from audiotok_jax import audio
-from audiotok_jax.commands.corpus.opening import open_corpus
-from audiotok_jax.corpus.exporting import inside
-from audiotok_jax.corpus.names import names
-from audiotok_jax.jobs import printable
-from audiotok_jax.tokenfile import OtherModelError
-from audiotok_jax.tokenizer import AudioTokenizer
+from audiotok_jax import formats
+from audiotok_jax.commands import _options as options
+from audiotok_jax.commands.corpus import add_corpus, load_tokenizer, open_corpus
+from audiotok_jax.terminal import printable
+
+EXAMPLES = ("audiotok corpus decode tokens/ en/a.flac en/b.flac --out speech/",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok corpus decode`."""
+    add_corpus(parser)
+    parser.add_argument("ids", nargs="+", metavar="ID", help="ids of clips")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=options.path,
+        required=True,
+        metavar="DIR",
+        help="a folder, in which the id is the name",
+    )
+    parser.add_argument(
+        "--suffix",
+        choices=tuple(formats.AUDIO_WRITTEN),
+        default=".wav",
+        help="default: %(default)s",
+    )
+    options.add_model(parser)
+    options.add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
+    """Writes an audio file for each id and prints its path; returns 0."""
+    from audiotok_jax import audio
+    from audiotok_jax.corpus.exporting import inside
+    from audiotok_jax.corpus.names import names
+
     corpus = open_corpus(args.corpus, args.model)
-    settings = corpus.plan.settings
     entries = []
     for name in dict.fromkeys(args.ids):
         try:
@@ -32,12 +56,7 @@ def run(args: argparse.Namespace) -> int:
     for target in targets:
         if os.path.lexists(target) and not args.force:
             raise ValueError(f"{target} exists; --force replaces it")
-    tokenizer = AudioTokenizer.from_pretrained(args.model or settings.model)
-    if tokenizer.model_id != settings.model_id:
-        raise OtherModelError(
-            f"{args.corpus}: made by model {settings.model_id}, but this is model "
-            f"{tokenizer.model_id}; name the one that made it with --model"
-        )
+    tokenizer = load_tokenizer(args, corpus)
     clips = tokenizer.decode_clips([entry.tokens] for entry in entries)
     for clip, pieces in groupby(clips, itemgetter(0)):
         rest = entries[clip].num_samples

@@ -1,15 +1,22 @@
-"""`audiotok corpus info`: what a corpus holds."""
+"""Tell what is in a corpus, finished or not."""
 
 from __future__ import annotations
 
 import argparse
 
-from audiotok_jax.commands.corpus.opening import open_corpus
-from audiotok_jax.jobs import printable
+from audiotok_jax.commands.corpus import add_corpus, open_corpus
+from audiotok_jax.terminal import printable
+
+EXAMPLES = ("audiotok corpus info tokens/",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok corpus info`."""
+    add_corpus(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
+    """Prints what the receipts of the shards say; returns 0."""
     corpus = open_corpus(args.corpus)
     settings = corpus.plan.settings
     receipts = [receipt for _, receipt in corpus.done]

@@ -1,4 +1,8 @@
-"""`audiotok corpus run`: audio to a corpus of tokens."""
+"""Turn audio into a corpus of tokens.
+
+Plans which clips come into which shard, and then makes shard by shard. The same command again goes
+on where it was stopped, however that was. What cannot be read is listed in OUT/errors.jsonl.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,95 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from audiotok_jax import entropy, pretrained, provenance, signals
-from audiotok_jax.commands.corpus.progress import showing
-from audiotok_jax.corpus import decoding, inputs, make, reports, shards
-from audiotok_jax.corpus.engines import Coded, local
-from audiotok_jax.corpus.formats import Layout
-from audiotok_jax.corpus.lock import Lock
-from audiotok_jax.corpus.plan import Plan, Settings, Shard
-from audiotok_jax.jobs import tell
-from audiotok_jax.tokenizer import WINDOW, AudioTokenizer
+from audiotok_jax import formats, signals
+from audiotok_jax.commands import _options as options
+from audiotok_jax.commands.corpus import refuse_compact_flat
+from audiotok_jax.terminal import tell
+
+if TYPE_CHECKING:
+    from audiotok_jax import entropy, pretrained
+    from audiotok_jax.corpus.engines import Coded
+    from audiotok_jax.corpus.plan import Plan, Shard
+
+EXAMPLES = (
+    "audiotok corpus run speech/ --out tokens/",
+    "audiotok corpus run speech.tsv 'more-{000..012}.tar' --out tokens/ --format flat",
+    "audiotok corpus run urls.txt --out tokens/ --shard 3/16",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok corpus run`."""
+    options.add_inputs(
+        parser,
+        "folders, tables (.tsv .csv .parquet .jsonl), tars, tfds:NAME[/CONFIG][:SPLIT], or lists "
+        "of paths and URLs (.txt), a line each",
+    )
+    parser.add_argument(
+        "-o", "--out", type=options.path, required=True, metavar="OUT", help="folder of the corpus"
+    )
+    parser.add_argument(
+        "--format",
+        choices=tuple(formats.SHARDS),
+        default="parquet",
+        help="of the shards; flat is uint16 to be mapped into memory; default: %(default)s",
+    )
+    options.add_compact(parser)
+    parser.add_argument(
+        "--shard-clips",
+        type=options.positive,
+        default=1000,
+        metavar="N",
+        help="clips in a shard, and so what an interruption costs; default: %(default)s",
+    )
+    parser.add_argument(
+        "--workers",
+        type=options.non_negative,
+        default=os.cpu_count(),
+        metavar="N",
+        help="processes that decode audio; 0 decodes beside the model; default: one for each core",
+    )
+    parser.add_argument(
+        "--shard",
+        type=_part,
+        default=(0, 1),
+        metavar="I/N",
+        help="make part I of N, from 0, of the shards: for jobs that run side by side",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray spreads the work over a Ray cluster; default: %(default)s",
+    )
+    parser.add_argument(
+        "--max-errors",
+        type=options.non_negative,
+        metavar="N",
+        help="stop at more than N clips that cannot be read",
+    )
+    options.add_reading(parser)
+    options.add_model(parser)
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, slash, count = text.partition("/")
+    if not slash or not 0 <= int(number) < int(count):
+        raise argparse.ArgumentTypeError("must be I/N, I from 0 to N - 1")
+    return int(number), int(count)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code."""
-    if args.compact and args.format == "flat":
-        raise ValueError("--compact: flat shards hold plain tokens, to be mapped into memory")
+    """Makes the shards that are not done yet, or its part of them; returns 0."""
+    refuse_compact_flat(args)
+
+    from audiotok_jax import entropy, pretrained, provenance
+    from audiotok_jax.corpus import inputs, make, reports
+    from audiotok_jax.corpus.lock import Lock
+    from audiotok_jax.corpus.plan import Settings
+
     model = pretrained.load(args.model)
     coder = entropy.load(args.model) if args.compact else None
     settings = Settings(
@@ -72,6 +149,10 @@ def _make(
     coder: entropy.Coder | None,
     args: argparse.Namespace,
 ) -> None:
+    from audiotok_jax.commands.corpus._progress import showing
+    from audiotok_jax.corpus import make, shards
+    from audiotok_jax.corpus.formats import Layout
+
     shards.clean(plan, part)
     done = {shard: shards.receipt(plan, shard) for shard in part}
     todo = [shard for shard in part if done[shard] is None]
@@ -92,6 +173,8 @@ def _make(
 
 def _place(model: str | None) -> str:
     """The name of a released model, or the folder of another one, good in any working directory."""
+    from audiotok_jax import pretrained
+
     name = model or pretrained.DEFAULT
     return name if name in pretrained.names() else os.path.abspath(name)
 
@@ -99,10 +182,15 @@ def _place(model: str | None) -> str:
 def _coded(
     plan: Plan, todo: Sequence[Shard], model: pretrained.Model, args: argparse.Namespace
 ) -> Iterator[Coded]:
-    shape = decoding.shape_of(model.config, WINDOW, plan.settings.reading)
+    from audiotok_jax.corpus.decoding import shape_of
+    from audiotok_jax.tokenizer import WINDOW, AudioTokenizer
+
+    shape = shape_of(model.config, WINDOW, plan.settings.reading)
     if args.engine == "ray":
         from audiotok_jax.corpus.engines import ray  # an extra, and slow to start
 
         return ray.encode(plan, todo, shape, plan.settings.model)
+    from audiotok_jax.corpus.engines import local
+
     tokenizer = AudioTokenizer(model.params, model.config, model.model_id)
     return local.encode(plan, todo, shape, tokenizer, args.workers)

@@ -1,18 +1,39 @@
-"""`audiotok corpus verify`: whether a corpus is whole, and as its model makes it."""
+"""Check that a corpus is whole and as its model makes it.
+
+Checks the files of all shards against their checksums, and the tokens of some clips against what
+the model gives for their audio, bit for bit.
+"""
 
 from __future__ import annotations
 
 import argparse
 import warnings
 
-from audiotok_jax import corpus
-from audiotok_jax.corpus import verify
-from audiotok_jax.jobs import tell
-from audiotok_jax.tokenizer import AudioTokenizer
+from audiotok_jax.commands import _options as options
+from audiotok_jax.commands.corpus import add_corpus, load_tokenizer
+from audiotok_jax.terminal import tell
+
+EXAMPLES = ("audiotok corpus verify tokens/ --sample 100",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `audiotok corpus verify`."""
+    add_corpus(parser, "OUT")
+    parser.add_argument(
+        "--sample",
+        type=options.non_negative,
+        default=20,
+        metavar="N",
+        help="encode N clips again, drawn at random; default: %(default)s",
+    )
+    options.add_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Does it and returns the exit code: 1 if something is wrong."""
+    """Checks files, then tokens, and prints a line for each fault; returns 1 if there is one."""
+    from audiotok_jax import corpus
+    from audiotok_jax.corpus import verify
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an unfinished corpus is told of below
         found = corpus.open(args.corpus, args.model)
@@ -22,13 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if wrong or not args.sample:
         print(f"{args.corpus}: {len(found.done)} shards checked, {len(wrong)} things wrong")
         return int(bool(wrong))
-    settings = found.plan.settings
-    tokenizer = AudioTokenizer.from_pretrained(args.model or settings.model)
-    if tokenizer.model_id != settings.model_id:
-        raise ValueError(
-            f"{args.corpus}: made by model {settings.model_id}, but this is model "
-            f"{tokenizer.model_id}; name the one that made it with --model"
-        )
+    tokenizer = load_tokenizer(args, found)
     results = list(verify.check_tokens(found, tokenizer, args.sample))
     wrong = [result for result in results if result is not None]
     for line in wrong:

@@ -1,17 +1,16 @@
-"""The formats that a shard of a corpus has on the disk."""
+"""The formats of shards: for each of `formats.SHARDS` a module with a `Writer` and a `Reader`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats import array_record, flat, parquet
 from audiotok_jax.corpus.formats.layout import Layout
 
 
@@ -23,12 +22,7 @@ class Writer(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, kind: type[BaseException] | None, /, *_: object) -> None: ...
 
     def add(self, entry: Entry) -> None:
         """Appends a clip; OSError if the disk does not take it."""
@@ -59,16 +53,13 @@ class Reader(Protocol):
         """A clip, from 0; ValueError if it is damaged."""
 
 
-class Format(NamedTuple):
-    """A format: the suffixes of the files of a shard, what writes them and what reads them."""
-
-    suffixes: tuple[str, ...]
-    writer: type[Writer]
-    reader: type[Reader]
+def writer(name: str) -> type[Writer]:
+    """The writer of a format of `formats.SHARDS`."""
+    found: type[Writer] = import_module(f"{__name__}.{name}").Writer
+    return found
 
 
-FORMATS = {
-    "parquet": Format((".parquet",), parquet.Writer, parquet.Reader),
-    "array_record": Format((".array_record",), array_record.Writer, array_record.Reader),
-    "flat": Format((".bin", ".index.parquet"), flat.Writer, flat.Reader),
-}
+def reader(name: str) -> type[Reader]:
+    """Its reader."""
+    found: type[Reader] = import_module(f"{__name__}.{name}").Reader
+    return found

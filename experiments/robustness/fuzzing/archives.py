@@ -12,6 +12,7 @@ from pathlib import Path
 from audiotok_jax import audio
 from audiotok_jax.corpus import inputs
 from audiotok_jax.data.tars import Tars
+from audiotok_jax.formats import AUDIO_READ
 from fuzzing import mutations
 from fuzzing.sounds import speech
 from fuzzing.target import Target, expect
@@ -117,7 +118,7 @@ def _without_suffix(path: Path) -> set[int]:
     """Where members lie whose names have become others, which are not those of audio."""
     try:
         with tarfile.open(path, "r:", ignore_zeros=True) as tar:
-            return {one.offset_data for one in tar if not one.name.endswith(audio.SUFFIXES)}
+            return {one.offset_data for one in tar if not one.name.endswith(AUDIO_READ)}
     except (tarfile.TarError, ValueError, OverflowError, OSError):
         return set()
 

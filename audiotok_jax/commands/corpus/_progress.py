@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.plan import Shard
 from audiotok_jax.corpus.shards import Receipt
-from audiotok_jax.jobs import tell
+from audiotok_jax.terminal import tell
 
 
 @contextmanager
