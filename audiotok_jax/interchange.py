@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from audiotok_jax import entropy, jsonfile, tokenfile
 from audiotok_jax.formats import TOKENS
 from audiotok_jax.tokenfile import Coders, OtherModelError, TokenFile, TokenFileError
+from audiotok_jax.tokens import check_tokens
 
 if TYPE_CHECKING:
     from audiotok_jax.tokenizer import AudioTokenizer
@@ -116,13 +117,7 @@ def read_streams(
             streams = [found.tokens]
         else:
             streams = _load_printed(file)
-        for tokens in streams:
-            least, most = tokens.min(), tokens.max()
-            if least < 0 or most >= 2**bits:
-                raise TokenFileError(
-                    f"tokens of {bits} bits must lie in 0..{2**bits - 1}, not {least}..{most}"
-                )
-    return [tokens.astype(np.int64) for tokens in streams]
+        return [check_tokens(tokens, bits).astype(np.int64) for tokens in streams]
 
 
 def dump_npy(token_file: TokenFile) -> bytes:

@@ -49,6 +49,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from audiotok_jax import entropy
 from audiotok_jax.files import replacing
+from audiotok_jax.tokens import check_tokens
 
 MAGIC = b"\x89ATOK\r\n\x1a"
 PACKED, CODED = 1, 2
@@ -476,18 +477,9 @@ def _check_bits(bits: int) -> int:
 
 def _check_tokens(tokens: ArrayLike, bits: int) -> NDArray[np.uint16]:
     try:
-        array = np.asarray(tokens)
-    except ValueError as error:  # lists of unequal lengths
-        raise TokenFileError(f"tokens must be integers of shape (T,): {error}") from None
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise TokenFileError(
-            f"tokens must be integers of shape (T,), not {array.dtype} of shape {array.shape}"
-        )
-    if array.size and (array.min() < 0 or array.max() >= 2**bits):
-        raise TokenFileError(
-            f"tokens of {bits} bits must lie in 0..{2**bits - 1}, not {array.min()}..{array.max()}"
-        )
-    return array.astype(np.uint16)
+        return check_tokens(tokens, bits).astype(np.uint16)
+    except ValueError as error:
+        raise TokenFileError(str(error)) from None
 
 
 def _integer(name: str, value: int, least: int, most: int) -> int:

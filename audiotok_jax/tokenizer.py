@@ -30,6 +30,7 @@ from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.forking import refuse_forked
 from audiotok_jax.settings import pinned
+from audiotok_jax.tokens import check_tokens
 from audiotok_jax.windows import cut
 
 WINDOW = 256
@@ -321,7 +322,7 @@ class AudioTokenizer:
 
     def _cut_tokens(self, clips: Iterable[Iterable[ArrayLike]], window: int) -> Iterator[Window]:
         for clip, chunks in enumerate(clips):
-            tokens = (_check_tokens(chunk, self.codebook_size) for chunk in chunks)
+            tokens = (check_tokens(chunk, self.bits).astype(np.int32) for chunk in chunks)
             empty = True
             for data, valid in cut(tokens, window, self.config.decoder_halo, -1):
                 yield Window(clip, data, valid, first=empty)
@@ -514,22 +515,3 @@ def _gather(pieces: Iterator[tuple[int, NDArray[Any]]]) -> list[NDArray[Any]]:
             clips.append([])
         clips[clip].append(piece)
     return [np.concatenate(pieces) for pieces in clips]
-
-
-def _check_tokens(tokens: ArrayLike, codebook_size: int) -> NDArray[np.int32]:
-    """Returns tokens as int32 (T,), T >= 0; ValueError if they are none."""
-    try:
-        array = np.asarray(tokens)
-    except ValueError:
-        raise ValueError("tokens must form an array of shape (T,)") from None
-    if array.ndim != 1:
-        raise ValueError(f"tokens must have shape (T,), not {array.shape}")
-    if not len(array):  # of any dtype: an empty list makes an array of floats
-        return np.zeros(0, np.int32)
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"tokens must be integers, not {array.dtype}")
-    if array.min() < 0 or array.max() >= codebook_size:
-        raise ValueError(
-            f"tokens must lie in 0..{codebook_size - 1}, not {array.min()}..{array.max()}"
-        )
-    return array.astype(np.int32)

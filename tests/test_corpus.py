@@ -252,7 +252,7 @@ def test_two_clips_of_one_id_are_refused(tmp_path):
 
 @given(st.integers(0, 50), st.integers(1, 60))
 def test_parts_hold_each_shard_once(shards, count):
-    plan = Plan(Path(), None, (), tuple(Shard(n, str(n), n, 1) for n in range(shards)))
+    plan = Plan(Path(), None, (), tuple(Shard(str(n), n, 1) for n in range(shards)))
     parts = [plan.part(number, count) for number in range(count)]
     assert [shard for part in parts for shard in part] == list(plan.shards)
 

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import pyarrow
 import pyarrow.parquet
@@ -102,29 +102,24 @@ class Settings:
         return {name: getattr(self, name) for name in names}
 
 
-class Shard(NamedTuple):
-    """Clips of a plan in one piece.
+@dataclass(frozen=True)
+class Shard:
+    """A run of the clips of a plan.
 
     Attributes:
-        number: in the plan, from 0.
-        name: of its files.
+        name: of its files, its number in the plan, from 0, with leading zeros.
         first: number of its first clip in the plan.
         clips: how many there are.
     """
 
-    number: int
     name: str
     first: int
     clips: int
 
-
-@dataclass(frozen=True)
-class _Piece:
-    """What plan.json says of a shard."""
-
-    name: str
-    first: int
-    clips: int
+    @property
+    def number(self) -> int:
+        """In the plan."""
+        return int(self.name)
 
 
 @dataclass(frozen=True)
@@ -134,7 +129,7 @@ class _Written:
     layout: int
     settings: Settings
     columns: tuple[str, ...]
-    shards: tuple[_Piece, ...]
+    shards: tuple[Shard, ...]
 
     def __post_init__(self) -> None:
         if self.layout != LAYOUT:
@@ -143,7 +138,7 @@ class _Written:
             raise ValueError("columns must be sorted, and none of those that a corpus has itself")
         # Nothing about shards is free, so that no name leads elsewhere.
         clips = sum(shard.clips for shard in self.shards)
-        if not clips or self.shards != tuple(map(_piece, _cut(clips, self.settings.shard_clips))):
+        if not clips or self.shards != _cut(clips, self.settings.shard_clips):
             raise ValueError(f"shards are not those of {clips} clips")
 
 
@@ -175,7 +170,7 @@ class Plan:
             for batch in _batched(clips, settings.shard_clips):
                 rows = pyarrow.Table.from_pylist([_row(clip) for clip in batch], _SCHEMA)
                 file.write_table(rows, row_group_size=settings.shard_clips)
-        written = _Written(LAYOUT, settings, tuple(columns), tuple(map(_piece, shards)))
+        written = _Written(LAYOUT, settings, tuple(columns), shards)
         with replacing(out / PLAN) as path:
             path.write_text(records.text(written), encoding="utf-8")
         return cls(out, settings, written.columns, shards)
@@ -195,9 +190,7 @@ class Plan:
             found = records.read(_Written, path)
         except ValueError as error:
             raise ValueError(f"{path}: not the plan of a corpus: {error}") from None
-        settings = found.settings
-        shards = _cut(sum(shard.clips for shard in found.shards), settings.shard_clips)
-        return cls(Path(out), settings, found.columns, shards)
+        return cls(Path(out), found.settings, found.columns, found.shards)
 
     def part(self, number: int, count: int) -> tuple[Shard, ...]:
         """Part `number` of `count` of the shards, which follow one another."""
@@ -253,13 +246,9 @@ def _cut(clips: int, size: int) -> tuple[Shard, ...]:
     starts = range(0, clips, size)
     width = max(5, len(str(len(starts) - 1)))
     return tuple(
-        Shard(number, f"{number:0{width}}", start, min(size, clips - start))
+        Shard(f"{number:0{width}}", start, min(size, clips - start))
         for number, start in enumerate(starts)
     )
-
-
-def _piece(shard: Shard) -> _Piece:
-    return _Piece(*shard[1:])
 
 
 def _batched(clips: Sequence[Original], size: int) -> Iterator[list[Original]]:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from audiotok_jax.entropy import blocks
 from audiotok_jax.entropy.prior import Network, Prior, order
+from audiotok_jax.tokens import check_tokens
 
 # `perfect=False`: a probability p, a multiple of 2**-16, becomes one of 2**-24 by a product and a
 # cut, which are the same on all machines, instead of by a search.
@@ -61,12 +62,7 @@ class Coder:
         Raises:
             ValueError: not such tokens.
         """
-        array = np.asarray(tokens)
-        bits = self.prior.bits
-        if array.ndim != 1 or array.dtype.kind not in "iu":
-            raise ValueError(f"tokens must be integers (T,), not {array.dtype} {array.shape}")
-        if array.size and (array.min() < 0 or array.max() >= 2**bits):
-            raise ValueError(f"tokens must lie in 0..{2**bits - 1}")
+        array = check_tokens(tokens, self.prior.bits)
         spans = self._spans(len(array))
         groups = _groups(spans, range(len(spans)))
         made = _map(lambda group: self._encode(np.stack([array[spans[n]] for n in group])), groups)

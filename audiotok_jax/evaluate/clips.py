@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from audiotok_jax.data import tables
 from audiotok_jax.data.folders import Folder
-from audiotok_jax.data.locations import locate
 from audiotok_jax.evaluate.metrics import RATE
 
 _TRANSCRIPTS = ("transcript", "text", "sentence")  # columns; the first that says something
@@ -51,12 +52,13 @@ def find(
         The clips, sorted by set and name, and a line for each file that cannot be read.
 
     Raises:
-        ValueError, OSError: as `locate` and `Folder`.
+        ValueError, OSError: as `Folder`.
     """
     sets: defaultdict[str, set[Clip]] = defaultdict(set)
     unreadable = []
     for location in locations:
-        folder = Folder(locate(location)[1], RATE)
+        path = Path(location)
+        folder = Folder(path if path.is_file() else tables.beside(path) or path, RATE)
         unreadable += [f"{path}: {reason}" for path, reason in folder.skipped]
         for clip in folder.clips:
             spoken = clip.language or language

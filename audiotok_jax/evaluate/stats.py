@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audiotok_jax.tokens import check_tokens
+
 SEED = 0  # of the shuffle: the same tokens always give the same figures
 
 
@@ -51,7 +53,9 @@ def statistics(streams: Sequence[NDArray[Any]], bits: int = 16) -> dict[str, Any
     Raises:
         ValueError: no tokens, not integers of shape (T,), or out of range.
     """
-    arrays = [_checked(stream, bits) for stream in streams]
+    if not 1 <= bits <= 32:
+        raise ValueError(f"bits must lie in 1..32, not {bits}")
+    arrays = [check_tokens(stream, bits).astype(np.int64) for stream in streams]
     tokens = np.concatenate([np.empty(0, np.int64), *arrays])
     total = len(tokens)
     if not total:
@@ -151,21 +155,6 @@ def tables(found: dict[str, Any]) -> tuple[list[tuple[str, ...]], list[tuple[str
 
 def _cell(value: float | None, digits: int = 4) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _checked(stream: NDArray[Any], bits: int) -> NDArray[np.int64]:
-    if not 1 <= bits <= 32:
-        raise ValueError(f"bits must lie in 1..32, not {bits}")
-    array = np.asarray(stream)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError(
-            f"tokens must be integers of shape (T,), not {array.dtype} of shape {array.shape}"
-        )
-    if array.size and (array.min() < 0 or array.max() >= 2**bits):
-        raise ValueError(
-            f"tokens of {bits} bits must lie in 0..{2**bits - 1}, not {array.min()}..{array.max()}"
-        )
-    return array.astype(np.int64)
 
 
 def _mean_bit(tokens: NDArray[np.int64], bit: int) -> float:

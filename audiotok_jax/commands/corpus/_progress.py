@@ -6,11 +6,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from audiotok_jax.corpus.engines import Done
-from audiotok_jax.corpus.plan import Shard
-from audiotok_jax.corpus.shards import Receipt
 from audiotok_jax.terminal import tell
+
+if TYPE_CHECKING:
+    from audiotok_jax.corpus.engines import Done
+    from audiotok_jax.corpus.plan import Shard
+    from audiotok_jax.corpus.shards import Receipt
 
 
 @contextmanager
@@ -31,8 +34,7 @@ def showing(
     if not sys.stderr.isatty():
 
         def note(event: Done | Receipt) -> None:
-            state.add(event)
-            if isinstance(event, Receipt):
+            if state.add(event):
                 tell(f"shard {state.shards} of {count}: {state}")
 
         yield note
@@ -69,14 +71,17 @@ class _State:
         self._rate = sample_rate
         self._start = time.monotonic()
 
-    def add(self, event: Done | Receipt) -> None:
-        """Takes one event of `make.make`."""
+    def add(self, event: Done | Receipt) -> bool:
+        """Takes one event of `make.make`; returns whether it ends a shard."""
+        from audiotok_jax.corpus.shards import Receipt
+
         if isinstance(event, Receipt):
             self.shards += 1
-            return
+            return True
         self.done += 1
         self._errors += bool(event.error)
         self._seconds += 0 if event.error else event.num_samples / self._rate
+        return False
 
     def __str__(self) -> str:
         passed = max(time.monotonic() - self._start, 1e-9)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from audiotok_jax import formats, signals
 from audiotok_jax.commands import _options as options
 from audiotok_jax.commands.corpus import refuse_compact_flat
+from audiotok_jax.commands.corpus._progress import showing
 from audiotok_jax.terminal import tell
 
 if TYPE_CHECKING:
@@ -149,7 +150,6 @@ def _make(
     coder: entropy.Coder | None,
     args: argparse.Namespace,
 ) -> None:
-    from audiotok_jax.commands.corpus._progress import showing
     from audiotok_jax.corpus import make, shards
     from audiotok_jax.corpus.formats import Layout
 
