@@ -1,4 +1,4 @@
-"""What a codec is made of: `CodecConfig` and the named presets.
+"""`CodecConfig`, the shape of a codec, and its named presets.
 
 A preset is named `SIZE-RATEhz`, for example `small-80hz`: 80 tokens of 16 bits a second, 1.28 kbps.
 """
@@ -46,7 +46,7 @@ _PARTS, _OCTAVES = 256, 24
 class CodecConfig:
     """Shape of one codec; hashable, so that it can be a static argument of `jax.jit`.
 
-    A default is also what a model was saved with before its field was there, and must stay.
+    Defaults must not change: models that were saved before a field existed have its default.
 
     Attributes:
         sample_rate: rate of the waveform in Hz.

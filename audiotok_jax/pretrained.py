@@ -1,7 +1,7 @@
 """Released models: a folder that holds `model.safetensors` (float16) and `config.json`.
 
-The config says the id that the model was given when it was first saved, and a checksum of id, codec
-and weights, so that an id stays when fields or layers are renamed, and nothing else can have it.
+The config holds the id that the model was given when it was saved, and a checksum of id, codec and
+weights: an id survives the renaming of fields and layers, and cannot end up with other weights.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FORMAT = 2
 """Version of the layout of a model's folder."""
 
 MODELS = Path(__file__).parent / "models"
-"""Where the released models lie, each in a folder of its name."""
+"""Folder of the released models, with a subfolder for each."""
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -44,7 +44,7 @@ class Model(NamedTuple):
         params: {"encoder": tree, "decoder": tree} of float32 NumPy arrays.
         config: shape of the codec.
         model_id: 16 hexadecimal digits, those of `identity` when it was first saved.
-        card: what was said about the model when it was saved.
+        card: facts about the model, as given to `save`.
     """
 
     params: Params
@@ -148,7 +148,7 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
 
     Raises:
         FileNotFoundError: as `locate`.
-        ValueError: the folder holds something else than a whole model.
+        ValueError: the folder does not hold a complete, undamaged model.
     """
     folder = locate(path_or_name)
     about, config = _read_config(folder / CONFIG)
@@ -183,7 +183,7 @@ def _read_config(path: Path) -> tuple[dict[str, Any], CodecConfig]:
 
 
 def _read_weights(path: Path, config: CodecConfig) -> dict[str, NDArray[np.float16]]:
-    """The arrays of a file, which are not looked at before their shapes and dtypes are right."""
+    """Reads the arrays of a file, after checking their shapes and dtypes."""
     with safe_open(path, framework="numpy") as file:
         parts = {name: file.get_slice(name) for name in file.keys()}
         _check_fit({name: tuple(part.get_shape()) for name, part in parts.items()}, config)

@@ -1,4 +1,4 @@
-"""Standard input, output and error, made such that no way of starting a command can break it."""
+"""Standard input, output and error, hardened against every way of starting a command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Output(io.FileIO):
     dropped = False
 
     def write(self, data: Any) -> int:
-        """As a file does."""
+        """Writes like a file, or drops the data after an error."""
         if self.dropped:  # or Python would complain once more when it flushes at exit
             return len(data)
         try:
@@ -32,7 +32,7 @@ class _Messages(io.FileIO):
     """Standard error: what it does not take is lost, and the work goes on."""
 
     def write(self, data: Any) -> int:
-        """As a file does, but for its errors."""
+        """Writes like a file, ignoring errors."""
         try:
             return super().write(data)
         except OSError:
@@ -45,7 +45,7 @@ class _NoInput(io.RawIOBase):
     name = INPUT
 
     def readable(self) -> bool:
-        """It is, or the error would be another one."""
+        """True, so that reading raises the error of `readinto`."""
         return True
 
     def readinto(self, _: Any) -> int:
@@ -54,7 +54,7 @@ class _NoInput(io.RawIOBase):
 
 
 def prepare() -> None:
-    """Opens what is closed, and lets any text be printed; streams of somebody else's are left."""
+    """Reopens closed streams and makes any text printable; replaced streams are left alone."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -72,7 +72,7 @@ def prepare() -> None:
 
 
 def drop() -> None:
-    """Leaves unwritten what standard output has not taken yet: its reader may never go on."""
+    """Discards what is buffered for standard output, whose reader may never continue."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(raw, _Output):
         raw.dropped = True

@@ -1,8 +1,8 @@
 """`AudioTokenizer`: speech to tokens and back, for clips, batches and streams of any length.
 
 Audio and tokens are cut into windows of one shape (`windows.cut`), windows of many clips fill
-batches of one shape, and each device runs one program on its rows of a batch. A token so depends
-on its window alone, and not on batch mates, on the way the clip came in, or on the devices.
+batches of one shape, and each device runs one program on its rows of a batch. A token therefore
+depends on its window alone: not on the rest of the batch, the chunks of the clip, or the devices.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from audiotok_jax.tokens import check_tokens
 from audiotok_jax.windows import cut
 
 WINDOW = 256
-"""Tokens per window, unless told. Each has the halo on top of it, which is computed anew."""
+"""Default tokens per window, not counting the halo, which overlaps with the next window's."""
 
 ENCODED, DECODED = 8, 16
-"""Tokens per window of streams, unless told: for each the least power of two at which two cores are
-ten times faster than speech, at 80 Hz."""
+"""Default tokens per window of streams: the smallest powers of two at which two cores encode, and
+decode, 80 tokens a second ten times faster than real time."""
 
 WINDOWS_PER_BATCH = 32
-"""Windows that an accelerator runs at once, unless told; a CPU is busy with one."""
+"""Default windows that an accelerator runs at once; one keeps a CPU busy."""
 
 
 class Window(NamedTuple):
-    """A window on its way through the codec, cut from a clip by `windows.cut`.
+    """A window of a clip, as `windows.cut` gives it.
 
     Attributes:
         clip: index of its clip.
         data: samples or tokens with the halo.
-        valid: how many of its tokens, without the halo, lie within the clip.
-        first: whether its clip starts with it.
+        valid: number of its tokens, without the halo, that lie within the clip.
+        first: whether it is the first one of its clip.
     """
 
     clip: int
@@ -61,7 +61,7 @@ class Window(NamedTuple):
 
 
 class _Placed(NamedTuple):
-    """A model on its devices.
+    """Parameters placed on devices.
 
     Attributes:
         params: a copy on each device.
@@ -208,7 +208,7 @@ class AudioTokenizer:
         Args:
             chunks: as `encode` takes them, of any lengths, also 0.
             sample_rate: in Hz.
-            window: tokens per window: the shorter, the sooner, and the more is computed anew.
+            window: tokens per window; a shorter one gives less latency for more computation.
 
         Yields:
             uint16 (n,), n >= 1; together what `encode` gives for the whole clip with this window.
@@ -279,7 +279,7 @@ class AudioTokenizer:
 
         Args:
             chunks: as `decode` takes them, of any lengths, also 0.
-            window: tokens per window: the shorter, the sooner, and the more is computed anew.
+            window: tokens per window; a shorter one gives less latency for more computation.
 
         Yields:
             float32 (n,), n >= 1; together what `decode` gives for all tokens with this window.
@@ -379,16 +379,16 @@ class AudioTokenizer:
 
     @contextmanager
     def _computing(self) -> Iterator[tuple[Params, CodecConfig, Mesh]]:
-        """What the programs below are given, under the settings that they run in."""
+        """Arguments of the jitted functions below, under pinned settings."""
         with pinned(), jax.set_mesh(self._placed.mesh):
             yield self._placed.params, self.config, self._placed.mesh
 
     def _rows(self, live: bool) -> int:
-        """Windows of a batch; a live one has a single window, and each device must have one."""
+        """Rows of a batch: for a single live window, one per device."""
         return self._placed.mesh.devices.size if live else self._placed.rows
 
     def _stack(self, batch: list[Window], rows: int) -> Array:
-        """Fills the batch up with empty windows and puts it on the devices."""
+        """Pads a batch with empty windows and shards it over the devices."""
         data = np.zeros((rows, len(batch[0].data)), batch[0].data.dtype)
         for i, window in enumerate(batch):
             data[i] = window.data
@@ -451,10 +451,10 @@ def _on_cpu(mesh: Mesh) -> bool:
 
 
 def _on_each_device(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[Any, Any], Any]:
-    """How a device runs a function of (shared tree, tree of windows) on its windows.
+    """Adapts a function of (shared tree, tree of windows) to the kind of device.
 
-    A CPU takes them one by one: it gains nothing from more at once, and products of matrices
-    round differently when there are more rows.
+    A CPU runs windows one by one: it gains nothing from larger batches, and matrix products
+    round differently with more rows.
     """
 
     def one_by_one(shared: Any, windows: Any) -> Any:
@@ -498,7 +498,7 @@ def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
 
 
 def _ahead(items: Iterator[Any]) -> Iterator[Any]:
-    """Yields each item once the next has been asked for: devices work on it, not waited for."""
+    """Keeps one item in flight: each is yielded after the next one was dispatched."""
     held: deque[Any] = deque()
     for item in items:
         held.append(item)

@@ -37,7 +37,7 @@ def test_root_hann_windows_reconstruct_perfectly():
 
 
 def test_minimum_phase_of_a_minimum_phase_filter_is_itself():
-    # All zeros lie well within the unit circle: the cepstrum has died down before it wraps around.
+    # All zeros lie well within the latent circle: the cepstrum has died down before it wraps around.
     spectrum = np.fft.rfft(np.poly([0.6, -0.5, 0.4 + 0.3j, 0.4 - 0.3j]).real, 400)
     found = spectral.minimum_phase(np.log(np.abs(spectrum)).astype(np.float32))
     np.testing.assert_allclose(found, spectrum, atol=1e-5)
@@ -172,17 +172,17 @@ def test_encoding_in_windows_is_encoding_the_whole(tiny, tokenizer, speech):
     config, params = tiny
     wave = speech(120_001)
     (left, right), rest = config.encoder_halo, -len(wave) % config.hop_length
-    latent = jax.jit(model.latent, static_argnums=1)
-    unit = np.asarray(latent(params, config, np.pad(wave, (left, right + rest))[None]))[0]
+    to_latent = jax.jit(model.latent, static_argnums=1)
+    latent = np.asarray(to_latent(params, config, np.pad(wave, (left, right + rest))[None]))[0]
     windows = cut([wave], 64 * config.hop_length, (left, right), 0.0)
-    parts = [latent(params, config, window[None])[0] for window, _ in windows]
+    parts = [to_latent(params, config, window[None])[0] for window, _ in windows]
     # Products of matrices with other numbers of rows round differently: a few units of the last
     # place of coordinates below 1, layer by layer.
-    np.testing.assert_allclose(np.concatenate(parts)[: len(unit)], unit, atol=2e-6)
+    np.testing.assert_allclose(np.concatenate(parts)[: len(latent)], latent, atol=2e-6)
     whole = np.asarray(ENCODE(params, config, wave[None]))[0]
     flips = (tokenizer.encode(wave, config.sample_rate) ^ whole)[:, None] >> np.arange(16) & 1
     # A bit may differ only where its coordinate is as good as zero.
-    assert np.all(np.abs(unit)[flips > 0] < 2e-6)
+    assert np.all(np.abs(latent)[flips > 0] < 2e-6)
 
 
 def test_decoding_in_windows_is_decoding_the_whole(tiny, tokenizer, speech):

@@ -287,7 +287,9 @@ def test_what_was_measured_is_what_is_shipped():
     results = Path(__file__).parent.parent / "experiments" / "bitrates" / "results"
     summary = json.loads((results / "summary.json").read_text())
     assert summary["codecs"]["audiotok"] == shipped.model_id
-    assert summary["codecs"]["audiotok:speech-40hz-v1"] == pretrained.load("speech-40hz-v1").model_id
+    assert (
+        summary["codecs"]["audiotok:speech-40hz-v1"] == pretrained.load("speech-40hz-v1").model_id
+    )
     assert shipped.model_id in (pretrained.MODELS / pretrained.DEFAULT / "README.md").read_text()
 
 

@@ -1,6 +1,6 @@
-"""Codes to waveform: a network, and the head that makes samples of what it says.
+"""Codes to waveform: a ConvNeXt network, and a head that turns its output into samples.
 
-The two phases, `prepare` and `render`, are those of `heads`.
+The two phases, `prepare` and `render`, are described in `heads`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def prepare(
         dtype: of the factors of the large matrix products.
 
     Returns:
-        What `render` needs, and what it moves the carry by.
+        Input of `render`, and the increment of the carry.
     """
     return heads.of(config).prepare(Decoder(config, dtype).apply({"params": params}, codes))
 

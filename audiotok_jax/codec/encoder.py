@@ -16,10 +16,10 @@ from audiotok_jax.config import CodecConfig
 
 
 def features(wave: Array, config: CodecConfig) -> Array:
-    """What the front end sees of a token: log-magnitudes and periodicity of its subframes.
+    """Features of tokens: log-magnitudes and periodicity of their subframes.
 
-    The periodicity spares the network from having to find combs in the spectrum; it comes from the
-    long window alone, as a short one holds too few periods.
+    Periodicity saves the network from detecting harmonic combs in the spectrum. It is taken from
+    the long window only, as the short one holds too few periods.
 
     Args:
         wave: float32 (B, T * hop_length + n_fft - subframe_length).
@@ -43,12 +43,12 @@ def spectra(wave: Array, n_fft: int, config: CodecConfig) -> Array:
 
 
 def logs(magnitudes: Array) -> Array:
-    """Of magnitudes, about zero mean and unit variance on speech."""
+    """Log-magnitudes, scaled to about zero mean and unit variance on speech."""
     return (jnp.log(magnitudes + 1e-4) + 3.0) / 3.0
 
 
 def of_tokens(parts: list[Array], config: CodecConfig) -> Array:
-    """Features of subframes side by side, those of a token in a row: (B, T, subframes * D)."""
+    """Concatenates features and stacks the subframes of each token: (B, T, subframes * D)."""
     both = jnp.concatenate(parts, axis=-1)
     return both.reshape(len(both), both.shape[1] // config.subframes, -1)
 

@@ -35,11 +35,11 @@ def periodicity(power: Array, config: CodecConfig) -> Array:
     lags = config.sample_rate / pitch_frequencies(config)
     cosines = twice[:, None] * np.cos(2 * np.pi * bins[:, None] * lags / config.n_fft)
     of_window = np.abs(np.fft.rfft(hann(config.n_fft))) ** 2
-    # At the longest lags the windows hardly overlap and the quotient would only lift noise.
+    # At the longest lags, windows hardly overlap, and dividing would only amplify noise.
     scale = 1.0 / np.maximum(of_window @ cosines / (of_window @ twice), 0.1)
-    # The mean of a frame, spread by the window over two bins, is no part of the voice.
-    heard = (bins > 1) & (bins * config.sample_rate / config.n_fft < HIGHEST_HARMONIC_HZ)
-    kept = (heard[:, None] * cosines * scale).astype(np.float32)
-    energy = power @ (heard * twice).astype(np.float32)
+    # Without the DC offset, which the window spreads over two bins.
+    used = (bins > 1) & (bins * config.sample_rate / config.n_fft < HIGHEST_HARMONIC_HZ)
+    kept = (used[:, None] * cosines * scale).astype(np.float32)
+    energy = power @ (used * twice).astype(np.float32)
     floor = np.float32(1e-6 * config.n_fft**2)
     return (power @ kept) / (energy[..., None] + floor)

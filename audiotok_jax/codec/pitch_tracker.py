@@ -1,4 +1,4 @@
-"""Fundamental frequency of recorded speech, which the decoder learns its pitch from.
+"""Fundamental frequency of recorded speech, the target of the decoder's pitch.
 
 The smoothest strong path (Viterbi) through the periodicity of frames at the fundamental
 frequencies that the decoder chooses from (Boersma 1993, as in Praat).

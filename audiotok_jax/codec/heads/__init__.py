@@ -1,10 +1,10 @@
-"""Heads of the decoder, one file each: what makes samples of what its network says.
+"""Heads of the decoder, one file each: they turn the output of its network into samples.
 
-Decoding has two phases. `prepare` is parallel over windows, and says how far a window moves what
-the next one goes on from; `render` needs the sum of these over all windows before, the carry.
-Callers add carries up leaf by leaf and hand parts from one phase to the other; what is in them is
-known to the head alone. Another head is a file here, a line in `of`, and a field of `CodecConfig`
-that chooses it.
+Decoding has two phases. `prepare` runs in parallel over windows and gives, with its result, an
+increment of the carry; `render` needs the carry, the sum of the increments of all windows before.
+Callers sum carries leaf by leaf and pass parts from one phase to the other; only the head knows
+what they contain. Another head is a file here, a line in `of`, and a field of `CodecConfig` that
+selects it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Head(Protocol):
         """The carry at the start of clips: a tuple of zeros, NumPy arrays (batch,)."""
 
     def prepare(self, controls: Any) -> tuple[Any, Any]:
-        """First phase of decoding a window: what `render` needs, and what is added to the carry."""
+        """First phase of decoding a window: input of `render`, and the increment of the carry."""
 
     def render(self, parts: Any, carry: Any) -> Array:
         """Second phase: float32 (B, T * hop_length)."""

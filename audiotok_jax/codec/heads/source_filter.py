@@ -29,7 +29,7 @@ PITCH_BLUR = 1.5
 
 
 class Controls(NamedTuple):
-    """What the network says of T frames.
+    """Synthesis parameters of T frames, predicted by the network.
 
     Attributes:
         pitch: float32 (B, T, pitch_bins), logits of the fundamental frequency.
@@ -43,10 +43,10 @@ class Controls(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What `render` plays: of T + 2 * control_halo frames.
+    """Input of `render`, of T + 2 * control_halo frames.
 
     Attributes:
-        controls: of the synthesizer; their `pitch` is not looked at.
+        controls: of the synthesizer; their `pitch` is not used.
         pitch: int32 (B, T + 2 * control_halo), indices of fundamental frequencies.
     """
 
@@ -55,7 +55,7 @@ class Parts(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """Where a window begins, or how far it moves that; adds up leaf by leaf, and exactly.
+    """State at the start of a window, or its increment over a window; sums are exact.
 
     Attributes:
         phase: uint32 (B,), of the fundamental at the first sample, a fraction of a cycle that

@@ -1,7 +1,7 @@
 """Quantizers, one file each: latents to tokens, and tokens to the codes that are decoded.
 
 Only the quantizer knows how a latent becomes a token. Another one is a file here, a line in `of`,
-and a field of `CodecConfig` that chooses it.
+and a field of `CodecConfig` that selects it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,9 @@ class Quantizer(Protocol):
 
         Args:
             latent: float32 (..., dim).
-            draw: float32 (..., dim), uniform in [0, 1), for parts of codes that go wrong by
-                chance; None is none.
-            near: chance for a part that is undecided, falling as it is decided.
-            anywhere: chance for any part, on top.
+            draw: float32 (..., dim), uniform in [0, 1), for random errors; None is no errors.
+            near: probability of an error at a decision boundary, falling with the distance.
+            anywhere: probability of an error in any coordinate, added to it.
         """
 
     def statistics(self, latent: Array) -> Any:

@@ -67,10 +67,10 @@ class BinarySpherical:
 
         Args:
             latent: float32 (..., dim).
-            draw: float32 (..., dim), uniform in [0, 1), by which bits are flipped; None is none.
-            near: chance of a flip where a coordinate is zero; it falls as the probability of the
-                other sign.
-            anywhere: chance of a flip of every bit, on top.
+            draw: float32 (..., dim), uniform in [0, 1), for bit flips; None is no flips.
+            near: probability of a flip where a coordinate is zero; it falls like the probability
+                of the other sign.
+            anywhere: probability of a flip of any bit, added to it.
 
         Returns:
             float32 (..., dim) of +-1 / sqrt(dim).
@@ -107,9 +107,8 @@ class BinarySpherical:
         Returns:
             The terms "entropy", that of one latent less that of all, in nats per bit, and
             "balance", 0 to 0.25: how far bits are, within a clip, from being 1 in a quarter to
-            three quarters of the frames. A bit that is constant over a clip, as one for the sort
-            of speaker would be, tells next to nothing for what it costs. To report, the two parts
-            of the entropy.
+            three quarters of the frames; a bit that is constant over a clip, such as one for the
+            kind of speaker, is wasted. To report: the two parts of the entropy.
         """
         logits = self._logits(latent)
         one, every = jnp.mean(_binary_entropy(logits)), _spread(statistics)
