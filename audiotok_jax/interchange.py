@@ -1,4 +1,4 @@
-"""Tokens in the formats of the command line: .atok, .npy and .json, and printed tensors to read."""
+"""Reads and writes tokens as .atok, .npy and .json; reads tensors as PyTorch prints them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TEXT = 2**26  # bytes of JSON or of printed tensors, which take ten times that 
 
 
 def of_model(tokens: NDArray[Any], num_samples: int, tokenizer: AudioTokenizer) -> TokenFile:
-    """Adds to tokens what `tokenizer`, which made them, says about itself."""
+    """Labels tokens with the properties of the tokenizer that made them."""
     return TokenFile(
         tokens=tokens,
         model_id=tokenizer.model_id,
@@ -57,7 +57,7 @@ def read(path: Path, tokenizer: AudioTokenizer, find: Coders = entropy.find) -> 
 def recover(
     path: Path, tokenizer: AudioTokenizer, find: Coders = entropy.find
 ) -> tuple[TokenFile, list[range]]:
-    """As `read`, but of a damaged compact file what is left: see `tokenfile.recover`."""
+    """Like `read`, but recovers what is left of a damaged compact file; see `tokenfile.recover`."""
     return _read(path, tokenizer, lambda file: tokenfile.recover(file, find=find))
 
 
@@ -91,7 +91,7 @@ def _read(
 def read_streams(
     path: Path, bits: int = 16, find: Coders = entropy.find
 ) -> list[NDArray[np.int64]]:
-    """Reads the tokens alone, of whatever model, also as other systems publish them.
+    """Reads only the tokens, of any model, including those that other systems publish.
 
     Args:
         path: a file of any of the formats, or text with tensors as PyTorch prints them, each a
@@ -142,7 +142,7 @@ def dump_json(token_file: TokenFile) -> bytes:
 
 
 DUMPS = dict(zip(TOKENS, (tokenfile.dumps, dump_npy, dump_json), strict=True))
-"""What turns a token file into bytes, by suffix."""
+"""Serializers of token files, by suffix."""
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def test_root_hann_windows_reconstruct_perfectly():
 
 
 def test_minimum_phase_of_a_minimum_phase_filter_is_itself():
-    # All zeros lie well within the latent circle: the cepstrum has died down before it wraps around.
+    # All zeros lie well within the unit circle: the cepstrum has died down before it wraps around.
     spectrum = np.fft.rfft(np.poly([0.6, -0.5, 0.4 + 0.3j, 0.4 - 0.3j]).real, 400)
     found = spectral.minimum_phase(np.log(np.abs(spectrum)).astype(np.float32))
     np.testing.assert_allclose(found, spectrum, atol=1e-5)
