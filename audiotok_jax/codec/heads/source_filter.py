@@ -136,16 +136,8 @@ class SourceFilter:
 
         A spectral loss has no useful gradient with regard to the fundamental frequency, so speech
         is rendered with that of the original (teacher forcing), and the network's is learnt by
-        classification beside it.
-
-        Args:
-            controls: of T + 2 * control_halo frames.
-            speech: float32 (B, T * hop_length), what the pitch is found in.
-            keys: (B,), of random numbers: the noise source starts anywhere.
-
-        Returns:
-            float32 (B, T * hop_length), and the loss "pitch": the mean cross entropy against the
-            blurred index, each frame weighted by how periodic it is.
+        classification: the loss "pitch" is the mean cross entropy against the blurred index, each
+        frame weighted by how periodic it is. The noise source starts anywhere.
         """
         pitch, periodic = pitch_tracker.track(speech, self.config)
         halo = self.config.control_halo

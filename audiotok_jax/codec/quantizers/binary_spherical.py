@@ -65,15 +65,7 @@ class BinarySpherical:
     ) -> Array:
         """Nearest corner of the inscribed cube; the gradient passes straight through to the sphere.
 
-        Args:
-            latent: float32 (..., dim).
-            draw: float32 (..., dim), uniform in [0, 1), for bit flips; None is no flips.
-            near: probability of a flip where a coordinate is zero; it falls like the probability
-                of the other sign.
-            anywhere: probability of a flip of any bit, added to it.
-
-        Returns:
-            float32 (..., dim) of +-1 / sqrt(dim).
+        An error is a bit flip; away from zero, `near` falls like the probability of the other sign.
         """
         unit = normalize(latent)
         ones = unit > 0
@@ -100,15 +92,9 @@ class BinarySpherical:
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Makes signs sure, all ids used, and bits change within a clip.
 
-        Args:
-            latent: float32 (B, T, dim).
-            statistics: of the whole batch.
-
-        Returns:
-            The terms "entropy", that of one latent less that of all, in nats per bit, and
-            "balance", 0 to 0.25: how far bits are, within a clip, from being 1 in a quarter to
-            three quarters of the frames; a bit that is constant over a clip, such as one for the
-            kind of speaker, is wasted. To report: the two parts of the entropy.
+        The terms are "entropy", that of one latent less that of all, in nats per bit (both are
+        reported), and "balance", 0 to 0.25: how far bits are, within a clip, from being 1 in a
+        quarter to three quarters of the frames; a bit that is constant over a clip is wasted.
         """
         logits = self._logits(latent)
         one, every = jnp.mean(_binary_entropy(logits)), _spread(statistics)
