@@ -21,16 +21,11 @@ def check(config: Any) -> None:
     kind: Any = type(config)
     for name, hint in _hints(kind).items():
         value = getattr(config, name)
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-            fits = isinstance(value, hint)
-        else:
-            try:
-                fit(value, hint)
-                fits = True
-            except TypeError:
-                fits = False
-        if not fits:
-            raise ValueError(f"{name} must be {describe(hint)}, not {reprlib.repr(value)}")
+        try:
+            fit(value, hint)
+        except TypeError:
+            what = f"{name} must be {describe(hint)}, not {reprlib.repr(value)}"
+            raise ValueError(what) from None
 
 
 def check_bounds(config: Any, bounds: dict[str, tuple[float, float]]) -> None:
@@ -67,7 +62,7 @@ def fit(value: Any, hint: Any) -> Any:
             raise TypeError from None
         if math.isfinite(number):
             return number
-    elif type(value) is hint:
+    elif type(value) is hint or (dataclasses.is_dataclass(hint) and isinstance(value, hint)):
         return value
     raise TypeError
 

@@ -15,7 +15,7 @@ from orbax.checkpoint import v1 as ocp
 
 from audiotok_jax import jsonfile
 from audiotok_jax.files import replacing
-from audiotok_jax.train.step import State
+from audiotok_jax.train.state import State
 
 SUMS = "sums.json"
 """In the folder of a save: size and CRC-32 of each of its other files, which Orbax lacks."""
@@ -193,11 +193,11 @@ def _silent(found: Any) -> None:
     """
 
 
-def meet(name: str, minutes: float = 30.0) -> None:
+def barrier(name: str, minutes: float = 30.0) -> None:
     """Waits until all processes have come here; `name` must not occur twice in a session.
 
-    They meet at the coordination service. A first exchange between the devices of CPUs would
-    wait for half a minute only, and one process may compile for longer than another.
+    By the coordination service: a first exchange between devices of CPUs would time out after
+    half a minute, and one process may compile for longer than another.
     """
     wait = multihost.get_barrier_sync_fn()
     if wait is not None:

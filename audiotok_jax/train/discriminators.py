@@ -7,7 +7,7 @@ faster at than at two-dimensional convolutions of few channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -17,9 +17,6 @@ from jax import Array
 
 from audiotok_jax.codec.spectral import frame, hann, magnitude
 
-RESOLUTIONS = (256, 512, 1024, 2048)
-SHORTEST = 4 * max(RESOLUTIONS)
-"""Samples that are needed for a score of the longest window."""
 BANDS = 7
 WIDTH = 96
 DILATIONS = (1, 1, 2, 2)
@@ -53,24 +50,32 @@ class _OfBands(nn.Module):
 
 
 class Discriminators(nn.Module):
-    """Waveforms, float32 (B, S) -> one (scores, features) per resolution.
+    """Waveforms, float32 (B, S) -> one (scores, features) per window.
 
-    `RESOLUTIONS` has the lengths of windows in samples; S is `SHORTEST` or more.
+    Attributes:
+        windows: lengths of spectral windows in samples; S is `shortest(windows)` or more.
+        dtype: of the factors of large matrix products.
     """
 
+    windows: tuple[int, ...]
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, wave: Array) -> list[tuple[Array, list[Array]]]:
         results = []
-        for length in RESOLUTIONS:
+        for length in self.windows:
             hop = length // 4
             frames = frame(wave[:, : wave.shape[1] // hop * hop], length, hop)
             results.append(_OfBands(self.dtype)(magnitude(frames, hann(length))))
         return results
 
 
-def critic_loss(real: list, fake: list) -> Array:
+def shortest(windows: Sequence[int]) -> int:
+    """Samples that are needed for a score of the longest window."""
+    return 4 * max(windows)
+
+
+def discriminator_loss(real: list, fake: list) -> Array:
     """Hinge loss of the discriminators."""
     return _mean(
         jnp.mean(jax.nn.relu(1 - of_real)) + jnp.mean(jax.nn.relu(1 + of_fake))

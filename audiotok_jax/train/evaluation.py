@@ -1,4 +1,4 @@
-"""What a run is judged by on the way: clips through the codec, measured as by `audiotok evaluate`.
+"""Evaluation during a run: clips through the codec, measured as by `audiotok evaluate`.
 
 Of its metrics some take long and are left out: DNSMOS, word errors, F0 and the similarity of
 speakers; so is ESTOI, to which its library adds noise, and what is not installed.
@@ -48,8 +48,8 @@ class Sample(NamedTuple):
     decoded: NDArray[np.float32]
 
 
-class Judgement(NamedTuple):
-    """What an evaluation found.
+class Evaluated(NamedTuple):
+    """Results of an evaluation.
 
     Attributes:
         means: of the metrics over the clips; None where there is no finite one.
@@ -71,7 +71,7 @@ class Evaluation:
         Args:
             data: a folder or a table.
             count: of clips, spread evenly over it; fewer if there are fewer.
-            codec: what is to be judged.
+            codec: of the parameters to evaluate.
 
         Raises:
             ValueError: no audio can be read, or a clip turns out bad.
@@ -90,7 +90,7 @@ class Evaluation:
         self._originals = [Original(_read(clip.path)) for clip in self._clips]
         self._metrics, _ = metrics.available(METRICS)
 
-    def run(self, params: Params) -> Judgement:
+    def run(self, params: Params) -> Evaluated:
         """Takes the clips through the codec; all processes must call this.
 
         Args:
@@ -121,7 +121,7 @@ class Evaluation:
         named = {metric.name: mean for metric, mean in zip(self._metrics, means, strict=True)}
         score = named["mel_distance"]
         assert score is not None  # it is defined for any two waves
-        return Judgement(named, -score, _spread(samples, SAMPLES))
+        return Evaluated(named, -score, _spread(samples, SAMPLES))
 
 
 def spectrograms(sample: Sample) -> NDArray[np.uint8]:

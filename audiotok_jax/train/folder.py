@@ -1,4 +1,4 @@
-"""What the folder of a run says of it.
+"""Records in the folder of a run.
 
 `config.json` holds the settings and the data that every session shares; `sessions.jsonl` a line
 per session: its first step, and with which commit, versions and devices it ran; `skipped.jsonl`
@@ -38,7 +38,19 @@ def check(out: Path, config: TrainConfig, clips: Clips) -> None:
         before = jsonfile.load(path)
     except ValueError as error:
         raise ValueError(f"{path}: not the settings of a run: {error}") from None
-    changed = _differing(before, _record(config, clips))
+    now = _record(config, clips)
+    changed = _differing(before, now)
+    # Losses are chosen by a recipe; all other names are those of a version.
+    unknown = [
+        name
+        for name in changed
+        if _lacks(before, name) != _lacks(now, name) and not name.startswith("recipe.losses.")
+    ]
+    if unknown:
+        raise ValueError(
+            f"{out} was started by a version with other settings ({_listed(unknown)}): resume it "
+            f"with that version (see sessions.jsonl), or start another run with --init {out}/model"
+        )
     if changed:
         raise ValueError(f"{out} was started with other settings: {', '.join(changed)}")
 
@@ -77,7 +89,7 @@ def list_skipped(out: Path, skipped: Iterable[Skipped]) -> None:
 
 
 def card(config: TrainConfig, clips: Clips, steps: int) -> dict[str, Any]:
-    """What a released model says of its training, and not where things lay on this machine."""
+    """Training settings for a model card, without paths of this machine."""
 
     def names(locations: Sequence[str]) -> list[str]:
         return [Path(location).name for location in locations]
@@ -85,8 +97,9 @@ def card(config: TrainConfig, clips: Clips, steps: int) -> dict[str, Any]:
     settings = {name: value for name, value in config.kept().items() if name != "codec"}
     settings["data"] = names(config.data)
     settings["init"] = config.init and Path(config.init).name
-    teacher = settings["recipe"]["teacher"]
-    settings["recipe"]["teacher"] = teacher and Path(teacher).name
+    for loss in settings["recipe"]["losses"].values():
+        if "model" in loss:
+            loss["model"] = Path(loss["model"]).name
     for sounds in ("noise_data", "reverb_data"):
         settings["augment"][sounds] = names(settings["augment"][sounds])
     return {"steps": steps, "hours": round(clips.seconds / 3600, 2), "settings": settings}
@@ -108,3 +121,17 @@ def _differing(before: Any, now: Any, name: str = "") -> list[str]:
         for key in sorted(before.keys() | now.keys())
         for found in _differing(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
     ]
+
+
+def _lacks(settings: Any, name: str) -> bool:
+    """Whether there is no setting of that dotted name."""
+    for part in name.split("."):
+        if not isinstance(settings, dict) or part not in settings:
+            return True
+        settings = settings[part]
+    return False
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few names."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,8 +1,8 @@
-"""A training run from start, or from where it stopped, to its end.
+"""A training run, from its start or its last save to its end.
 
-Where many processes take part, all of them run this loop in step. What may come to one of them
-alone, a signal or the hour, travels with its rows of the batch: the step returns the highest
-request, one step late, and so all processes save and stop at the same step.
+All processes of a run take the same steps. A signal or a time limit may reach only one of them:
+its request travels with its rows of the batch, the step returns the highest request, one step
+late, and so all processes save and stop at the same step.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from audiotok_jax.codec import model
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.data import pipeline, sources
 from audiotok_jax.settings import pinned
-from audiotok_jax.train import discriminators, folder, placement, teachers, trackers
+from audiotok_jax.train import discriminators, folder, placement, trackers
 from audiotok_jax.train import step as training
-from audiotok_jax.train.checkpoint import Checkpoints, meet
+from audiotok_jax.train.checkpoint import Checkpoints, barrier
 from audiotok_jax.train.config import Recipe, Session, TrainConfig
 from audiotok_jax.train.evaluation import Evaluation
 from audiotok_jax.train.metrics import Metrics
+from audiotok_jax.train.objectives.objective import Networks
+from audiotok_jax.train.state import Batch, State, crop_samples
 from audiotok_jax.train.throughput import matmul_flops
 
 GO_ON, SAVE, STOP = range(3)
@@ -60,12 +62,15 @@ def train(config: TrainConfig) -> Path:
     mesh = parallel.make_mesh(jax.devices(), config.mesh.fsdp, config.mesh.model)
     rows = _rows_of_this_process(recipe, mesh)
     released = _released(config)
-    teacher = teachers.open_teacher(recipe, codec)
+    networks = {
+        loss.name: loss.open(codec, recipe.seconds, recipe.precision)
+        for loss in recipe.active_losses
+    }
     clips = sources.open_clips(config.data, codec.sample_rate)
     evaluation = session.eval_data and Evaluation(session.eval_data, session.eval_clips, codec)
     data = pipeline.Batches(
         clips,
-        training.crop_samples(codec, recipe),
+        crop_samples(codec, recipe),
         recipe.batch_size,
         recipe.seed,
         targets=config.targets,
@@ -78,14 +83,14 @@ def train(config: TrainConfig) -> Path:
     )
     out = Path(config.out)
     folder.check(out, config, clips)
-    meet("all processes looked at the folder")
+    barrier("all processes looked at the folder")
     if jax.process_index() == 0:
         folder.claim(out, config, clips)
-    meet("the folder is there")
+    barrier("the folder is there")
     checkpoints = Checkpoints(out / "checkpoints", session.keep)
     state = _start(released, codec, recipe, mesh, checkpoints)
-    teacher = parallel.replicate(teacher, mesh)
-    traced = trace_step(state, codec, recipe, mesh, teacher)
+    networks = parallel.replicate(networks, mesh)
+    traced = trace_step(state, codec, recipe, mesh, networks)
     update = traced.lower().compile()
     # All products lie in the part that every device runs on rows of its own.
     flops = matmul_flops(traced.jaxpr) * mesh.shape["data"] * mesh.shape["fsdp"]
@@ -98,26 +103,28 @@ def train(config: TrainConfig) -> Path:
         _signals() as stopped,
         Metrics(out, first, config, clips, data, flops) as metrics,
     ):
-        meet("the step is compiled")
+        barrier("the step is compiled")
         clock = _Clock(session)
         pending = None
         for step in range(first, recipe.steps):
             stop_request = STOP if stopped else clock.stop_request()
             drawn = next(data)
             requests = np.full(len(rows), stop_request, np.int32)
-            local = training.Batch(drawn.audio, drawn.speech, drawn.target, rows, requests)
+            local = Batch(drawn.audio, drawn.speech, drawn.target, rows, requests)
             with metrics.step(step):
-                state, results = update(state, parallel.from_processes(local, mesh), teacher)
-            # Read a step late, so that the device never waits for the host.
+                state, results = update(state, parallel.from_processes(local, mesh), networks)
+            # One step late, so that the device never waits for the host.
             agreed, pending = metrics.write(pending), (step, results)
             done = step + 1
-            judged = bool(evaluation) and (done % session.eval_steps == 0 or done == recipe.steps)
+            evaluated = bool(evaluation) and (
+                done % session.eval_steps == 0 or done == recipe.steps
+            )
             by_steps = session.save_steps is not None and done % session.save_steps == 0
-            if agreed == SAVE or judged or by_steps:
+            if agreed == SAVE or evaluated or by_steps:
                 agreed, pending = max(agreed, metrics.write(pending)), None
                 score = None
-                if evaluation and judged:
-                    score = metrics.judge(done, evaluation, averaged(state, mesh))
+                if evaluation and evaluated:
+                    score = metrics.evaluate(done, evaluation, averaged(state, mesh))
                 checkpoints.save(done, state, score)
             if agreed == STOP:
                 break
@@ -128,18 +135,18 @@ def train(config: TrainConfig) -> Path:
     if jax.process_index() == 0:
         pretrained.save(out / "model", params, codec, folder.card(config, clips, done))
         print(f"stopped at step {done} of {recipe.steps}; weights in {out / 'model'}", flush=True)
-    meet("the weights are written")
+    barrier("the weights are written")
     return out / "model"
 
 
 def trace_step(
-    state: training.State,
+    state: State,
     codec: CodecConfig,
     recipe: Recipe,
     mesh: Mesh,
-    teacher: teachers.Teacher | None = None,
+    networks: Networks | None = None,
 ) -> jax.stages.Traced:
-    """The step, to be compiled: of a state, which it consumes, a global `Batch` and the teacher.
+    """The step, to be compiled: of a state, which it consumes, a global `Batch` and the networks.
 
     Args:
         state: arrays, or their shapes with shardings.
@@ -149,32 +156,32 @@ def trace_step(
     def shaped(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=parallel.by_rows(mesh))
 
-    crops = shaped((*rows, training.crop_samples(codec, recipe)), np.float32)
-    batch = training.Batch(
+    crops = shaped((*rows, crop_samples(codec, recipe)), np.float32)
+    batch = Batch(
         crops,
         crops,
         crops,
         shaped(rows, np.int32),
         shaped(rows, np.int32),
     )
-    places = jax.tree.map(lambda leaf: leaf.sharding, state)
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     update = jax.jit(
         training.update,
         static_argnums=(2, 3, 4),
         donate_argnums=0,
-        out_shardings=(places, parallel.replicated(mesh)),
+        out_shardings=(shardings, parallel.replicated(mesh)),
     )
-    return update.trace(state, batch, codec, recipe, mesh, teacher)
+    return update.trace(state, batch, codec, recipe, mesh, networks)
 
 
-def averaged(state: training.State, mesh: Mesh) -> model.Params:
+def averaged(state: State, mesh: Mesh) -> model.Params:
     """The averaged parameters as NumPy arrays; all processes must call this."""
     gather = jax.jit(lambda tree: tree, out_shardings=parallel.replicated(mesh))
     return jax.tree.map(np.asarray, gather(state.ema))
 
 
 class _Clock:
-    """Tells what the time wants to be done."""
+    """Requests saves and the end of a session by wall-clock time."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -185,7 +192,7 @@ class _Clock:
         limit = self._session.minutes
         if limit is not None and now - self._started > 60 * limit:
             return STOP
-        # One clock is enough: else each process would ask for a save of its own.
+        # One clock is enough: otherwise each process would request its own saves.
         if jax.process_index() == 0 and now - self._saved > 60 * self._session.save_minutes:
             self._saved = now
             return SAVE
@@ -193,11 +200,14 @@ class _Clock:
 
 
 def _check_stage_2(config: TrainConfig) -> None:
-    heard = training.critic_samples(config.codec, config.recipe)
-    if heard < discriminators.SHORTEST:
+    codec, recipe = config.codec, config.recipe
+    given = int(recipe.discriminator_seconds * codec.sample_rate)
+    given = min(given, crop_samples(codec, recipe))
+    needed = discriminators.shortest(recipe.discriminator_windows)
+    if given < needed:
         raise ValueError(
-            f"the discriminators would hear {heard} samples of a crop, and need "
-            f"{discriminators.SHORTEST}: raise seconds or critic_seconds"
+            f"the discriminators would get {given} samples of a crop, and need {needed}: raise "
+            "seconds or discriminator_seconds"
         )
     if config.init is None:
         raise ValueError("stage 2 tunes a trained model: name its weights with --init")
@@ -223,30 +233,30 @@ def _start(
     recipe: Recipe,
     mesh: Mesh,
     checkpoints: Checkpoints,
-) -> training.State:
+) -> State:
     """State of the last save, or of step 0, on its devices."""
 
-    def create(params: model.Params | None) -> training.State:
+    def create(params: model.Params | None) -> State:
         if params is None:
             params = model.init(jax.random.key(recipe.seed), codec)
         return training.create(params, codec, recipe)
 
     shapes = jax.eval_shape(create, released)
-    places = placement.place(shapes, mesh)
+    shardings = placement.infer_sharding(shapes, mesh)
     if checkpoints.latest is None:
-        state: training.State = jax.jit(create, out_shardings=places)(released)
+        state: State = jax.jit(create, out_shardings=shardings)(released)
         return state
     return checkpoints.restore(
         jax.tree.map(
-            lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+            lambda leaf, one: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one),
             shapes,
-            places,
+            shardings,
         )
     )
 
 
 def _rows_of_this_process(recipe: Recipe, mesh: Mesh) -> np.ndarray:
-    """Numbers of the rows of a batch that this process reads."""
+    """Indices of the rows of a batch that this process reads."""
     parts = mesh.shape["data"] * mesh.shape["fsdp"] * recipe.accumulate
     if recipe.batch_size % parts:
         raise ValueError(
@@ -259,9 +269,9 @@ def _rows_of_this_process(recipe: Recipe, mesh: Mesh) -> np.ndarray:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """A list that is no longer empty once SIGTERM, SIGINT or SIGHUP has come.
+    """The signals SIGTERM, SIGINT and SIGHUP received so far: a list that grows.
 
-    One that is ignored, as under `nohup`, stays so.
+    A signal that is ignored, as under `nohup`, stays ignored.
     """
     got: list[int] = []
     before = {

@@ -1,4 +1,4 @@
-"""What a run says of itself while it goes on, and what it listens to in return."""
+"""Metrics of a run: computed, written to the trackers, and checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from audiotok_jax.train import folder
 from audiotok_jax.train.config import TrainConfig
 from audiotok_jax.train.evaluation import Evaluation
 from audiotok_jax.train.profile import Profile
-from audiotok_jax.train.step import crop_samples
+from audiotok_jax.train.state import crop_samples
 from audiotok_jax.train.throughput import Throughput, peak_flops
 from audiotok_jax.train.trackers import Tracker, open_trackers
 from audiotok_jax.train.trackers.console import LINE_STEPS
@@ -131,8 +131,8 @@ class Metrics:
             )
         return stop_request
 
-    def judge(self, done: int, evaluation: Evaluation, params: Params) -> float:
-        """Evaluates and tells what was found.
+    def evaluate(self, done: int, evaluation: Evaluation, params: Params) -> float:
+        """Evaluates parameters and reports what was found.
 
         Args:
             done: steps so far.
@@ -142,11 +142,11 @@ class Metrics:
         Returns:
             The score, the same in all processes; the larger, the better.
         """
-        judgement = evaluation.run(params)
+        found = evaluation.run(params)
         for tracker in self._trackers:
-            tracker.show(done, judgement)
+            tracker.show(done, found)
         self._throughput.pause()
-        return judgement.score
+        return found.score
 
 
 def _plain(value: Any) -> Any:

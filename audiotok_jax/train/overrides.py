@@ -1,4 +1,4 @@
-"""Configurations from Python files and from settings such as `recipe.steps=2000`."""
+"""Configurations from Python files and from settings such as `recipe.losses.mel.weight=2`."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def parse(config: Any, settings: Iterable[str]) -> dict[str, Any]:
     """Reads settings as the options `--set` give them.
 
     Args:
-        config: a dataclass, maybe of others, or an instance: its names and annotations count.
+        config: an instance of a dataclass, possibly of others and of tuples of named ones.
         settings: NAME=VALUE each, NAME with a dot for each part on the way. VALUE is a Python
-            literal; what is none, is text. The last one of a name counts.
+            literal, otherwise text. The last one of a name counts.
 
     Returns:
         Values by their dotted names, of the types of the annotations.
@@ -52,7 +52,7 @@ def parse(config: Any, settings: Iterable[str]) -> dict[str, Any]:
     Raises:
         ValueError: there is no such name, or the value has another type.
     """
-    hints = dict(_hints(config))
+    hints = {name: hint for name, _, hint in _leaves(config)}
     values = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -68,7 +68,8 @@ def changed(config: Config, values: Mapping[str, Any]) -> Config:
     """A copy of a dataclass with other values, by dotted names, all set at once.
 
     Raises:
-        ValueError: a part finds that its values do not fit together.
+        ValueError: a part finds that its values do not fit together, or a tuple has no part of
+            that name.
     """
     own: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = {}
@@ -78,6 +79,11 @@ def changed(config: Config, values: Mapping[str, Any]) -> Config:
             inner.setdefault(part, {})[rest] = value
         else:
             own[part] = value
+    if isinstance(config, tuple):
+        names = [part.name for part in config]
+        if unknown := [*own, *(name for name in inner if name not in names)]:
+            raise ValueError(f"no {unknown[0]!r} among {', '.join(names)}")
+        return tuple(changed(part, inner.get(part.name, {})) for part in config)  # type: ignore
     for part, rests in inner.items():
         own[part] = changed(getattr(config, part), rests)
     return dataclasses.replace(config, **own)  # type: ignore[type-var]
@@ -85,25 +91,21 @@ def changed(config: Config, values: Mapping[str, Any]) -> Config:
 
 def lines(config: Any) -> list[str]:
     """A dataclass as settings, such that `parse` reads the same values from them."""
-    found = []
-    for name, _ in _hints(config):
-        value = config
-        for part in name.split("."):
-            value = getattr(value, part)
-        found.append(f"{name}={value!r}")
-    return found
+    return [f"{name}={value!r}" for name, value, _ in _leaves(config)]
 
 
-def _hints(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and annotations of what is no dataclass itself."""
-    kind = config if isinstance(config, type) else type(config)
-    hints = typing.get_type_hints(kind)
-    for field in dataclasses.fields(kind):
-        hint = hints[field.name]
-        if dataclasses.is_dataclass(hint):
-            yield from _hints(hint, f"{prefix}{field.name}.")
+def _leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Dotted names, values and annotations of all fields that hold no dataclasses themselves."""
+    hints = typing.get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        name, value = prefix + field.name, getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, f"{name}.")
+        elif isinstance(value, tuple) and value and all(map(dataclasses.is_dataclass, value)):
+            for part in value:
+                yield from _leaves(part, f"{name}.{part.name}.")
         else:
-            yield prefix + field.name, hint
+            yield name, value, hints[field.name]
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
@@ -112,7 +114,7 @@ def _unknown(name: str, known: Iterable[str]) -> str:
         return f"{name} is no single setting; it has {', '.join(inside)}"
     last = name.rpartition(".")[2]
     by_last = {one.rpartition(".")[2]: one for one in known}
-    close = difflib.get_close_matches(name, known, 1, 0.8) or [
+    close = difflib.get_close_matches(name, known, 1, 0.7) or [
         by_last[one] for one in difflib.get_close_matches(last, by_last, 1)
     ]
     hint = f", did you mean {close[0]}?" if close else "; --print-config shows all there are"

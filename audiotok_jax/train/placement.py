@@ -1,4 +1,4 @@
-"""Where the arrays of a training state lie: on every device, or cut over some axes of the mesh."""
+"""Shardings of a training state: arrays are replicated, or cut over some axes of the mesh."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TENSOR_RULES = (
 FSDP_SIZE = 1 << 14
 
 
-def place(state: Any, mesh: Mesh, fsdp_size: int = FSDP_SIZE) -> Any:
+def infer_sharding(state: Any, mesh: Mesh, fsdp_size: int = FSDP_SIZE) -> Any:
     """Shardings of a state: parameters, averages, moments and discriminators alike.
 
     Args:

@@ -1,4 +1,4 @@
-"""Whisper's encoder (Radford et al. 2022) as pure functions: what it hears of two sounds."""
+"""Whisper's encoder (Radford et al. 2022) as pure functions: features, and their distance."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ class Whisper:
 
     Attributes:
         weights: of the encoder, by the names of `weights.Weights`.
+        precision: dtype of the factors of large matrix products.
     """
 
     weights: dict[str, Any]
+    precision: str = dataclasses.field(default="float32", metadata={"static": True})
 
     @classmethod
-    def of(cls, weights: files.Weights) -> Whisper:
-        """Takes the arrays as they lie in files."""
-        return cls({name: _laid_out(name, value) for name, value in weights.items()})
+    def of(cls, weights: files.Weights, precision: str = "float32") -> Whisper:
+        """From arrays as files hold them."""
+        return cls({name: _laid_out(name, value) for name, value in weights.items()}, precision)
 
     @property
     def sample_rate(self) -> int:
@@ -55,33 +57,32 @@ class Whisper:
 
     @property
     def mels(self) -> int:
-        """Number of mel bands that it hears."""
+        """Number of mel bands of its input."""
         return len(self.weights["conv1/weight"]) // 3
 
     def features(
-        self, wave: Array, layers: Sequence[int], dtype: Any, like: Array | None = None
+        self, wave: Array, layers: Sequence[int], like: Array | None = None
     ) -> list[Array]:
         """See `Teacher`; a vector of each 320 samples. Layers after the last are not computed."""
         own = log_mel(wave, self.mels)
-        # What lies 80 dB below the loudest is not heard; of both sounds in one place.
+        # Whisper cuts off what lies 80 dB below the loudest part; here at one level for both.
         top = jnp.max(own if like is None else log_mel(like, self.mels), axis=(1, 2), keepdims=True)
         mel = (jnp.maximum(own, jax.lax.stop_gradient(top) - 8) + 4) / 4
-        return self.encode(mel, layers, dtype)
+        return self.encode(mel, layers)
 
-    def distance(self, decoded: Array, wave: Array, layers: Sequence[int], dtype: Any) -> Array:
-        """See `Teacher`: one less the cosine of centred features, the mean over time and layers."""
-        theirs = jax.lax.stop_gradient(self.features(wave, layers, dtype))
-        ours = self.features(decoded, layers, dtype, like=wave)
+    def distance(self, decoded: Array, reference: Array, layers: Sequence[int]) -> Array:
+        """See `Teacher`: one minus the cosine of centred features, mean over time and layers."""
+        theirs = jax.lax.stop_gradient(self.features(reference, layers))
+        ours = self.features(decoded, layers, like=reference)
         apart = [1 - _correlation(*pair) for pair in zip(ours, theirs, strict=True)]
         return jnp.mean(jnp.stack([jnp.mean(one, axis=1) for one in apart]), axis=0)
 
-    def encode(self, mel: Array, layers: Sequence[int], dtype: Any) -> list[Array]:
+    def encode(self, mel: Array, layers: Sequence[int]) -> list[Array]:
         """Features of scaled log-mels.
 
         Args:
             mel: float32 (B, N, mels).
             layers: which of 1 to `depth`.
-            dtype: of the factors of the large products.
 
         Returns:
             float32 (B, ceil(N / 2), D) for each of the layers.
@@ -89,7 +90,7 @@ class Whisper:
         w = self.weights
 
         def dense(x: Array, name: str) -> Array:
-            factors = x.astype(dtype), w[f"{name}/weight"].astype(dtype)
+            factors = (one.astype(self.precision) for one in (x, w[f"{name}/weight"]))
             return jnp.matmul(*factors, preferred_element_type=jnp.float32) + w[f"{name}/bias"]
 
         def norm(x: Array, name: str) -> Array:
@@ -123,7 +124,7 @@ class Whisper:
 
 
 def log_mel(wave: Array, mels: int) -> Array:
-    """Logarithms to the base 10 of mel powers, -10 at least.
+    """Decimal logarithms of mel powers, at least -10.
 
     Args:
         wave: float32 (B, S) at `SAMPLE_RATE`, S > 200.
@@ -157,7 +158,7 @@ def _laid_out(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def _taps(x: Array, stride: int) -> Array:
-    """What a kernel of 3 sees: (B, N, D) -> (B, ceil(N / stride), 3 * D)."""
+    """Inputs of a kernel of 3: (B, N, D) -> (B, ceil(N / stride), 3 * D)."""
     count = -(-x.shape[1] // stride)
     x = jnp.pad(x, ((0, 0), (1, 1 + stride), (0, 0)))
     ends = [i + stride * (count - 1) + 1 for i in range(3)]
@@ -169,7 +170,7 @@ def _gelu(x: Array) -> Array:
 
 
 def _correlation(ours: Array, theirs: Array) -> Array:
-    """Of vectors, over their last axis."""
+    """Correlation of vectors along their last axis."""
     ours, theirs = (x - jnp.mean(x, axis=-1, keepdims=True) for x in (ours, theirs))
     energies = jnp.sum(ours**2, axis=-1) * jnp.sum(theirs**2, axis=-1)
     return jnp.sum(ours * theirs, axis=-1) * jax.lax.rsqrt(energies + 1e-8)

@@ -1,4 +1,4 @@
-"""Where a run tells how it goes: files, the console, TensorBoard, Weights & Biases."""
+"""Trackers: files, the console, TensorBoard, Weights & Biases."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, Protocol
 
 from audiotok_jax import provenance
 from audiotok_jax.train.config import Session, TrainConfig
-from audiotok_jax.train.evaluation import Judgement
+from audiotok_jax.train.evaluation import Evaluated
 from audiotok_jax.train.trackers.console import Console
 from audiotok_jax.train.trackers.jsonl import JsonLines
 
 
 class Tracker(Protocol):
-    """One of them."""
+    """Receives the metrics of a run."""
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
         """Takes the numbers of a step, from 0; now and then also `bits`, a list of numbers."""
 
-    def show(self, done: int, judgement: Judgement) -> None:
+    def show(self, done: int, found: Evaluated) -> None:
         """Takes what an evaluation found after `done` steps."""
 
     def close(self) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from audiotok_jax.train.config import TrainConfig
-from audiotok_jax.train.evaluation import Judgement
-from audiotok_jax.train.step import crop_samples
+from audiotok_jax.train.evaluation import Evaluated
+from audiotok_jax.train.state import crop_samples
 
 LINE_STEPS = 20
 """Steps between two lines."""
@@ -54,15 +54,15 @@ class Console:
             pace = f"{speed:.1f} audio s/s  mfu {mfu:.1%}  {left} left"
         self._bar.update(self._task, completed=step + 1, text=pace)
         if pace and step % LINE_STEPS == 0:
-            losses = "  ".join(f"{name} {values[name]:.3f}" for name in _SHOWN)
+            losses = "  ".join(f"{name} {values[name]:.3f}" for name in _SHOWN if name in values)
             bits = f"bits {min(values['bits']):.2f}..{max(values['bits']):.2f}"
             print(f"step {step}  {losses}  {bits}  {pace}", flush=True)
             self._speeds, self._mfus = [], []
 
-    def show(self, done: int, judgement: Judgement) -> None:
+    def show(self, done: int, found: Evaluated) -> None:
         """See `Tracker`."""
         means = "  ".join(
-            f"{name} {mean:.3f}" for name, mean in judgement.means.items() if mean is not None
+            f"{name} {mean:.3f}" for name, mean in found.means.items() if mean is not None
         )
         print(f"after {done} steps  {means}", flush=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from audiotok_jax.files import replacing
-from audiotok_jax.train.evaluation import Judgement
+from audiotok_jax.train.evaluation import Evaluated
 
 
 class JsonLines:
@@ -28,9 +28,9 @@ class JsonLines:
         """See `Tracker`."""
         _write(self._metrics, {"step": step, **values})
 
-    def show(self, done: int, judgement: Judgement) -> None:
+    def show(self, done: int, found: Evaluated) -> None:
         """See `Tracker`."""
-        _write(self._evaluations, {"step": done, "score": judgement.score, **judgement.means})
+        _write(self._evaluations, {"step": done, "score": found.score, **found.means})
 
     def close(self) -> None:
         """See `Tracker`."""

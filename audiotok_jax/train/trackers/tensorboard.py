@@ -10,7 +10,7 @@ import numpy as np
 from tensorboardX import SummaryWriter
 
 from audiotok_jax.evaluate.metrics import RATE
-from audiotok_jax.train.evaluation import Judgement, spectrograms
+from audiotok_jax.train.evaluation import Evaluated, spectrograms
 
 
 class TensorBoard:
@@ -23,7 +23,7 @@ class TensorBoard:
     def __init__(self, folder: Path, first_step: int):
         """Opens a new file in `folder`; TensorBoard shows one curve of all files there.
 
-        What it shall no longer show starts after `first_step`: what was judged there, was saved.
+        Curves end at `first_step`, whose evaluation was saved, and go on from there.
         """
         self._writer = SummaryWriter(
             str(folder),
@@ -31,7 +31,7 @@ class TensorBoard:
             filename_suffix=f".{first_step}",
             flush_secs=30,
         )
-        self._heard: set[str] = set()
+        self._written: set[str] = set()
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
         """See `Tracker`."""
@@ -43,16 +43,16 @@ class TensorBoard:
             else:
                 self._writer.add_scalar(f"train/{name}", value, step)
 
-    def show(self, done: int, judgement: Judgement) -> None:
+    def show(self, done: int, found: Evaluated) -> None:
         """See `Tracker`."""
-        for name, mean in judgement.means.items():
+        for name, mean in found.means.items():
             if mean is not None:
                 self._writer.add_scalar(f"eval/{name}", mean, done)
-        for sample in judgement.samples:
+        for sample in found.samples:
             waves = {"decoded": sample.decoded}
-            if sample.name not in self._heard:
+            if sample.name not in self._written:
                 waves["original"] = sample.original
-                self._heard.add(sample.name)
+                self._written.add(sample.name)
             for kind, wave in waves.items():
                 tag = f"{sample.name}/{kind}"
                 self._writer.add_audio(tag, wave.clip(-1, 1), done, sample_rate=RATE)

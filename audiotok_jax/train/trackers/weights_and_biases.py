@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import wandb
 
 from audiotok_jax.evaluate.metrics import RATE
 from audiotok_jax.train.config import TrainConfig
-from audiotok_jax.train.evaluation import Judgement, spectrograms
+from audiotok_jax.train.evaluation import Evaluated, spectrograms
 
 
 class WeightsAndBiases:
@@ -33,7 +32,7 @@ class WeightsAndBiases:
             id=known.read_text(),
             resume="allow",
             dir=out,
-            config=dataclasses.asdict(config),
+            config=config.to_dict(),
         )
         # Its own count of steps refuses those that are repeated after a crash.
         self._run.define_metric("*", step_metric="step")
@@ -45,10 +44,10 @@ class WeightsAndBiases:
             own |= {f"bits/{number}": mean for number, mean in enumerate(values["bits"])}
         self._run.log({"step": step} | own)
 
-    def show(self, done: int, judgement: Judgement) -> None:
+    def show(self, done: int, found: Evaluated) -> None:
         """See `Tracker`."""
-        own: dict[str, Any] = {f"eval/{name}": mean for name, mean in judgement.means.items()}
-        for sample in judgement.samples:
+        own: dict[str, Any] = {f"eval/{name}": mean for name, mean in found.means.items()}
+        for sample in found.samples:
             own |= {
                 f"{sample.name}/original": wandb.Audio(sample.original, sample_rate=RATE),
                 f"{sample.name}/decoded": wandb.Audio(sample.decoded, sample_rate=RATE),

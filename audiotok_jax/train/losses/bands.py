@@ -1,0 +1,48 @@
+"""Power spectra and critical bands of hearing, for losses made after models of listeners."""
+
+from __future__ import annotations
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from audiotok_jax.codec.spectral import frame, hann
+
+BARK_BANDS = 48
+
+
+def powers(wave: Array, seconds: float, pad: int, sample_rate: int) -> Array:
+    """Power spectra of half-overlapping frames, scaled so that white noise has its power.
+
+    (B, S) -> (B, N, bins); frames are padded with zeros to `pad` times their length.
+    """
+    length = 2 * int(0.5 * seconds * sample_rate)
+    window = hann(length) / np.sqrt(length * np.sum(hann(length) ** 2)).astype(np.float32)
+    rest = max(-wave.shape[1] % (length // 2), length - wave.shape[1])
+    wave = jnp.pad(wave, ((0, 0), (0, rest)))
+    spectrum = jnp.fft.rfft(frame(wave, length, length // 2) * window, pad * length)
+    return 2 * (spectrum.real**2 + spectrum.imag**2)
+
+
+@functools.cache
+def critical_bands(bins: int, sample_rate: int) -> np.ndarray:
+    """Overlap of each bin with each band, float32 (bins, BARK_BANDS)."""
+    step = sample_rate / 2 / (bins - 1)
+    centres, edges = step * np.arange(bins)[:, None], band_edges(sample_rate)
+    upper = np.minimum(centres + step / 2, edges[1:])
+    lower = np.maximum(centres - step / 2, edges[:-1])
+    return (np.maximum(upper - lower, 0) / step).astype(np.float32)
+
+
+@functools.cache
+def band_edges(sample_rate: int) -> np.ndarray:
+    """Edges of the bands in Hz, (BARK_BANDS + 1,)."""
+    rates = np.linspace(_bark(np.array(60.0)), _bark(np.array(sample_rate / 2)), BARK_BANDS + 1)
+    return 1960 * (rates + 0.53) / (26.28 - rates)
+
+
+def _bark(frequencies: np.ndarray) -> np.ndarray:
+    """Critical-band rate (Traunmueller 1990)."""
+    return 26.81 * frequencies / (1960 + frequencies) - 0.53

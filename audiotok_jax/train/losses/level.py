@@ -1,0 +1,29 @@
+"""Difference of levels."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from audiotok_jax.train.losses.loss import Loss
+from audiotok_jax.train.schedule import Schedule
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelLoss(Loss):
+    """Absolute difference of levels in nepers, nearly 0 below -80 dBFS; `PesqLoss` ignores it."""
+
+    name = "level"
+    weight: Schedule = 0.5
+
+    def __call__(
+        self, decoded: Array, reference: Array, sample_rate: int, network: Any = None
+    ) -> Array:
+        """See `Loss`."""
+        ours, theirs = (
+            jnp.log(jnp.mean(jnp.square(wave), axis=1) + 1e-8) for wave in (decoded, reference)
+        )
+        return jnp.abs(ours - theirs) / 2

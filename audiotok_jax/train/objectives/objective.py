@@ -1,0 +1,131 @@
+"""What a stage of training minimises: the part that all stages share."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from audiotok_jax.codec import quantizers
+from audiotok_jax.codec.model import Params
+from audiotok_jax.config import CodecConfig
+from audiotok_jax.train import forward
+from audiotok_jax.train.config import Recipe
+from audiotok_jax.train.forward import Forward
+from audiotok_jax.train.schedule import value_at
+from audiotok_jax.train.state import Batch
+
+Networks = dict[str, Any]
+"""Frozen networks of losses, by the names of the losses; see `Loss.open`."""
+
+
+class GradInputs(NamedTuple):
+    """What a gradient depends on besides its batch: parts of a `State`, and frozen networks."""
+
+    step: Array
+    params: Params
+    discriminator: Any
+    networks: Networks
+
+
+class Gradient(NamedTuple):
+    """Gradients of what is trained and of the discriminators, and scalars to report."""
+
+    trained: Params
+    discriminator: Any
+    results: dict[str, Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective(abc.ABC):
+    """What a stage trains, and its gradient; pure functions of arrays."""
+
+    codec: CodecConfig
+    recipe: Recipe
+
+    @abc.abstractmethod
+    def trained(self, params: Params) -> Params:
+        """The part of the parameters that is trained."""
+
+    def discriminator(self) -> Any:
+        """Fresh parameters of the discriminators; empty where there are none."""
+        return {}
+
+    def statistics(self, params: Params, batch: Batch) -> Any:
+        """What `gradient` must know of a whole batch: a tree whose mean over equal parts is it."""
+        return {}
+
+    @abc.abstractmethod
+    def gradient(
+        self, inputs: GradInputs, batch: Batch, complete: Callable[[Any], Any]
+    ) -> Gradient:
+        """Gradient of some rows of a batch.
+
+        Args:
+            complete: makes of `statistics` of these rows, those of the whole batch.
+        """
+
+    def forward(self, params: Params, inputs: GradInputs, batch: Batch) -> Forward:
+        """Passes the rows of a batch through the codec."""
+        recipe, quantizer = self.recipe, quantizers.of(self.codec)
+        keys = jax.vmap(lambda row: jax.random.fold_in(self._key(inputs.step), row))(batch.row)
+
+        def quantize(latent: Array) -> Array:
+            if not recipe.flip_near and not recipe.flip_anywhere:
+                return quantizer.quantize(latent)
+            # Beside the numbers that the decoder draws by the same keys.
+            own = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys)
+            draws = jax.vmap(lambda key: jax.random.uniform(key, latent.shape[1:]))(own)
+            return quantizer.quantize(latent, draws, recipe.flip_near, recipe.flip_anywhere)
+
+        return forward.forward(
+            params, self.codec, batch.noisy, batch.recording, keys, self.dtype, quantize
+        )
+
+    def reconstruction(
+        self, passed: Forward, inputs: GradInputs, batch: Batch
+    ) -> tuple[Array, dict[str, Array]]:
+        """Weighted sum of the recipe's losses and of the decoder's terms, and all of them."""
+        references = {"recording": batch.recording, "target": batch.target}
+        total, terms = self.weighted(passed.terms, inputs.step), dict(passed.terms)
+        for loss in self.recipe.active_losses:
+            wave, reference = (
+                self.crop(x, loss.seconds, inputs.step)
+                for x in (passed.wave, references[loss.reference])
+            )
+            network = inputs.networks.get(loss.name)
+            terms[loss.name] = jnp.mean(loss(wave, reference, self.codec.sample_rate, network))
+            total += value_at(loss.weight, inputs.step) * terms[loss.name]
+        tokens = quantizers.of(self.codec).encode(passed.latent)
+        bits = tokens[..., None] >> np.arange(self.codec.bits, dtype=np.int32) & 1
+        return total, terms | {"bits": jnp.mean(bits.astype(jnp.float32), axis=(0, 1))}
+
+    def weighted(self, terms: Mapping[str, Array], step: Array) -> Array:
+        """Sum of terms, each times the recipe's schedule NAME_weight."""
+        values = [
+            value_at(getattr(self.recipe, f"{name}_weight"), step) * term
+            for name, term in terms.items()
+        ]
+        return jnp.sum(jnp.stack(values)) if values else jnp.float32(0)
+
+    def crop(self, wave: Array, seconds: float | None, step: Array) -> Array:
+        """The same part of each row, drawn for each step; all of it if that is no longer."""
+        length = wave.shape[1] if seconds is None else int(seconds * self.codec.sample_rate)
+        if length >= wave.shape[1]:
+            return wave
+        first = jax.random.randint(self._key(step), (), 0, wave.shape[1] - length + 1)
+        return jax.lax.dynamic_slice_in_dim(wave, first, length, axis=1)
+
+    @property
+    def dtype(self) -> Any:
+        """Of the factors of large matrix products."""
+        return jnp.dtype(self.recipe.precision)
+
+    def _key(self, step: Array) -> Array:
+        return jax.random.fold_in(jax.random.key(self.recipe.seed), step)

@@ -1,0 +1,60 @@
+"""What a training step takes and returns: the state of a run and a batch."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jax import Array
+
+from audiotok_jax.codec.model import Params
+from audiotok_jax.config import CodecConfig
+from audiotok_jax.train.config import Recipe
+
+
+class State(NamedTuple):
+    """All that changes from step to step, except for the data iterator.
+
+    Random numbers are functions of the recipe's seed and `step`, so that no key is kept.
+
+    Attributes:
+        step: int32, batches seen.
+        skipped, skipped_in_a_row: int32, batches that were skipped because their gradient was not
+            finite: all of them, and those since the last good one.
+        params, ema: parameters, and their moving average.
+        optimizer: moments of all parameters in stage 1, of the decoder's in stage 2.
+        discriminator, discriminator_optimizer: of all discriminators; empty in stage 1.
+    """
+
+    step: Array
+    skipped: Array
+    skipped_in_a_row: Array
+    params: Params
+    ema: Params
+    optimizer: Any
+    discriminator: Any
+    discriminator_optimizer: Any
+
+
+class Batch(NamedTuple):
+    """Input of a step: arrays, or their shapes.
+
+    Attributes:
+        noisy: float32 (B, T * hop_length), crops as the encoder gets them.
+        recording: float32 (B, T * hop_length), `noisy` without added noise.
+        target: float32 (B, T * hop_length), what the decoder is to produce.
+        row: int32 (B,), number of a crop in the batch; random numbers are drawn by it.
+        stop_request: int32 (B,), request of the process that holds the row to all processes; see
+            `train.loop`.
+    """
+
+    noisy: Any
+    recording: Any
+    target: Any
+    row: Any
+    stop_request: Any
+
+
+def crop_samples(codec: CodecConfig, recipe: Recipe) -> int:
+    """Samples of a crop: whole frames, about `recipe.seconds`."""
+    return max(1, int(np.round(recipe.seconds * codec.frame_rate))) * codec.hop_length
