@@ -21,7 +21,6 @@ import pytest  # noqa: E402
 
 from audiotok_jax import AudioTokenizer, CodecConfig, preset  # noqa: E402
 from audiotok_jax.codec import model  # noqa: E402
-from audiotok_jax.train import discriminators  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 8)  # of this process alone, so not by the environment
 
@@ -69,15 +68,6 @@ def compiled_quickly() -> Iterator[None]:
         yield
         jax.config.update("jax_disable_most_optimizations", False)
         jax.clear_caches()
-
-
-@pytest.fixture(scope="module")
-def few_discriminators() -> Iterator[None]:
-    """One of them, in this process: the others differ in their sizes alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(discriminators, "RESOLUTIONS", (256,))
-        patch.setattr(discriminators, "SHORTEST", 4 * 256)
-        yield
 
 
 @pytest.fixture(scope="session")

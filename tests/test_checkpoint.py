@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from audiotok_jax.train.checkpoint import SUMS, Checkpoints
-from audiotok_jax.train.step import State
+from audiotok_jax.train.state import State
 
 
 def make_state(number: float) -> State:

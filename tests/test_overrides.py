@@ -17,7 +17,7 @@ from audiotok_jax.train import loop, overrides
 from audiotok_jax.train.config import MeshConfig, Recipe, Session, TrainConfig
 
 REPOSITORY = Path(__file__).parent.parent
-EXPERIMENTS = sorted((REPOSITORY / "experiments" / "default_model").glob("small_*.py"))
+EXPERIMENTS = sorted((REPOSITORY / "experiments" / "default_model").glob("speech_*.py"))
 
 CONFIG = """\
 from audiotok_jax import preset
@@ -42,9 +42,11 @@ def read(*settings: str) -> TrainConfig:
         ("recipe.learning_rate", "1", 1.0),
         ("recipe.learning_rate", "None", None),
         ("recipe.learning_rate", "((0, 1e-3), (9, 0))", ((0.0, 1e-3), (9.0, 0.0))),
-        ("recipe.stft_weight", "[(0, 1), [5, 2]]", ((0.0, 1.0), (5.0, 2.0))),
+        ("recipe.losses.stft.weight", "[(0, 1), [5, 2]]", ((0.0, 1.0), (5.0, 2.0))),
         ("recipe.precision", "float32", "float32"),
         ("recipe.precision", "'float32'", "float32"),
+        ("recipe.losses.teacher.weight", "3", 3.0),
+        ("recipe.losses.mel.scales", "((1024, 100),)", ((1024, 100),)),
         ("codec.encoder_dim", "128", 128),
         ("augment.snr_db", "(0, 10)", (0.0, 10.0)),
         ("session.tensorboard", "False", False),
@@ -61,8 +63,14 @@ def read(*settings: str) -> TrainConfig:
 def test_a_setting_gets_the_type_of_its_annotation(name, text, value):
     found: Any = read(f"{name}={text}")
     for part in name.split("."):
-        found = getattr(found, part)
+        found = by_name(found, part)
     assert found == value and type(found) is type(value)
+
+
+def by_name(config: Any, part: str) -> Any:
+    if isinstance(config, tuple):
+        return next(one for one in config if one.name == part)
+    return getattr(config, part)
 
 
 @pytest.mark.parametrize(
@@ -76,13 +84,22 @@ def test_a_setting_gets_the_type_of_its_annotation(name, text, value):
         ("session.minutes=x", "session.minutes must be a number or None, not 'x'"),
         ("session.profile=(1,)", "session.profile must be (an integer, an integer) or None"),
         ("data=a", "data must be (text, ...), not 'a'"),
-        ("recipe.stft_weight=((0, 'x'),)", "must be a number or ((a number, a number), ...), not"),
+        ("recipe.pitch_weight=((0, 'x'),)", "must be a number or ((a number, a number), ...), not"),
         ("recipe.steps=-5", "steps must be positive, not -5"),
         ("recipe.batch_size", "--set takes NAME=VALUE, not recipe.batch_size"),
         ("recipe.learning_rat=1", "no setting 'recipe.learning_rat', did you mean "
          "recipe.learning_rate?"),
         ("learning_rate=1", "did you mean recipe.learning_rate?"),
         ("receipt.learningrate=1", "did you mean recipe.learning_rate?"),
+        ("recipe.stft_weight=1", "did you mean recipe.losses.stft.weight?"),
+        ("recipe.losses.teachr.weight=3", "did you mean recipe.losses.teacher.weight?"),
+        ("recipe.losses.mel.reference=original", "mel.reference must be recording or target, not "
+         "original"),
+        ("recipe.losses.stoi_loss.weight=high", "recipe.losses.stoi_loss.weight must be a number"),
+        ("recipe.losses.level.weight=((5, 1), (5, 2))", "level.weight must be a number or points"),
+        ("recipe.losses.stft.windows=(1023,)", "stft.windows must be multiples of 4 samples"),
+        ("recipe.losses.mel.seconds=0", "mel.seconds must be positive, not 0"),
+        ("recipe.losses.level=2", "is no single setting; it has recipe.losses.level.weight"),
         ("xyzzy=1", "no setting 'xyzzy'; --print-config shows all there are"),
         ("mesh=8", "mesh is no single setting; it has mesh.fsdp, mesh.model"),
     ],
@@ -112,6 +129,8 @@ VALUES = {
     "codec.pitch_bins": st.integers(1, 999),
     "recipe.learning_rate": st.none() | schedule,
     "recipe.entropy_weight": schedule,
+    "recipe.losses.stft.weight": schedule,
+    "recipe.losses.teacher.layers": st.just((1, 4)),
     "recipe.precision": st.sampled_from(["float32", "bfloat16"]),
     "augment.gain_db": st.tuples(st.floats(-20, 0), st.floats(0, 20)),
     "session.minutes": st.none() | number,

@@ -13,6 +13,7 @@ from jax.sharding import AxisType
 
 from audiotok_jax import AudioTokenizer, pretrained
 from audiotok_jax.codec import model, source
+from audiotok_jax.train import state as states
 from audiotok_jax.train import step
 from audiotok_jax.train.config import Recipe
 
@@ -162,9 +163,9 @@ def test_noise_is_that_of_the_models_that_were_released(tiny):
 def test_a_step_of_training_is_the_same_program(tiny):
     config, params = tiny
     recipe = Recipe(batch_size=2, seconds=0.25)
-    wave = jax.ShapeDtypeStruct((2, step.crop_samples(config, recipe)), jnp.float32)
+    wave = jax.ShapeDtypeStruct((2, states.crop_samples(config, recipe)), jnp.float32)
     row = jax.ShapeDtypeStruct((2,), jnp.int32)
-    batch = step.Batch(wave, wave, wave, row, row)
+    batch = states.Batch(wave, wave, wave, row, row)
 
     def program() -> str:
         state = jax.eval_shape(lambda params: step.create(params, config, recipe), params)

@@ -11,12 +11,11 @@ import jax
 import numpy as np
 import pytest
 
-from audiotok_jax import parallel, preset
+from audiotok_jax import parallel, pmap, preset
 from audiotok_jax.codec import model
 from audiotok_jax.train import loop, placement, step
 from audiotok_jax.train.config import Recipe
-
-pytestmark = pytest.mark.usefixtures("few_discriminators")
+from audiotok_jax.train.state import Batch, State, crop_samples
 
 CODEC = preset("tiny-80hz")
 ROWS = 8
@@ -36,31 +35,32 @@ Trained = tuple[Any, list[dict]]
 
 def recipe(stage: int, accumulate: int = 1) -> Recipe:
     return Recipe(
-        stage=stage, batch_size=ROWS, accumulate=accumulate, seconds=0.25, critic_seconds=0.1,
-        critic_every=2, precision="float32",
+        stage=stage, batch_size=ROWS, accumulate=accumulate, seconds=0.25,
+        discriminator_seconds=0.1, discriminator_every=2, discriminator_windows=(256,),
+        precision="float32",
     )  # fmt: skip
 
 
 @cache
-def create(stage: int) -> step.State:
+def create(stage: int) -> State:
     """State of step 0, as NumPy arrays."""
     state = jax.jit(lambda: step.create(model.init(jax.random.key(0), CODEC), CODEC, recipe(stage)))
     return jax.tree.map(np.asarray, state())
 
 
 @pytest.fixture(scope="module")
-def batches(speech) -> list[step.Batch]:
-    samples = step.crop_samples(CODEC, recipe(1))
+def batches(speech) -> list[Batch]:
+    samples = crop_samples(CODEC, recipe(1))
     numbers = np.arange(STEPS * ROWS).reshape(STEPS, ROWS)
     rows, stop_request = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
     waves = [np.stack([speech(samples, seed=seed) for seed in seeds]) for seeds in numbers]
-    return [step.Batch(wave, wave, 0.5 * wave, rows, stop_request) for wave in waves]
+    return [Batch(wave, wave, 0.5 * wave, rows, stop_request) for wave in waves]
 
 
-def train(batches: list[step.Batch], recipe: Recipe, mesh: Any) -> Trained:
+def train(batches: list[Batch], recipe: Recipe, mesh: Any) -> Trained:
     """Takes steps with a state that is cut over the mesh."""
     state = create(recipe.stage)
-    places = placement.place(state, mesh, FSDP_SIZE)
+    places = placement.infer_sharding(state, mesh, FSDP_SIZE)
     state = jax.device_put(state, places)
     shardings = (places, parallel.replicated(mesh))
     jitted = jax.jit(step.update, static_argnums=(2, 3, 4), out_shardings=shardings)
@@ -123,7 +123,7 @@ def test_parts_of_a_batch_give_the_step_of_the_whole(batches, alone, stage):
 
 def test_the_twin_by_pmap_does_the_same(batches, alone):
     state, results = create(1), []
-    update = step.update_by_pmap(CODEC, recipe(1), jax.devices()[:2])
+    update = pmap.update_by_pmap(CODEC, recipe(1), jax.devices()[:2])
     for batch in batches:
         state, result = update(state, batch)
         results.append(jax.tree.map(np.asarray, result))

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from audiotok_jax import audio, parallel, preset
+from audiotok_jax import audio, parallel, pmap, preset
 from audiotok_jax.codec import model
 from audiotok_jax.train import loop, step, teachers
 from audiotok_jax.train.config import Recipe, TrainConfig
+from audiotok_jax.train.losses.teacher import TeacherLoss
+from audiotok_jax.train.state import Batch, State
 from audiotok_jax.train.teachers import weights, whisper
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly", "few_discriminators")
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
 
 CODEC = preset("tiny-80hz")
 WIDTH, MELS, POSITIONS, DEPTH = 128, 8, 100, 3
@@ -126,12 +128,19 @@ def teacher(folder) -> whisper.Whisper:
     return whisper.Whisper.of(weights.read(folder))
 
 
-def recipe(folder: Path, **more) -> Recipe:
+def recipe(folder: Path | str, layers=(1, 3), part: float | None = 0.2, **more) -> Recipe:
+    teacher = TeacherLoss(2.0, seconds=part, model=str(folder), layers=layers)
     settings = dict(
-        teacher=str(folder), teacher_layers=(1, 3), teacher_seconds=0.2, batch_size=ROWS,
-        seconds=0.25, critic_seconds=0.1, precision="float32", learning_rate=((0, 1e-3),),
+        losses=(*Recipe().losses[:-1], teacher), batch_size=ROWS, seconds=0.25, precision="float32",
+        learning_rate=((0, 1e-3),), discriminator_seconds=0.1, discriminator_windows=(256,),
     )  # fmt: skip
     return Recipe(**{**settings, **more})
+
+
+def networks(told: Recipe, codec=CODEC) -> dict:
+    return {
+        loss.name: loss.open(codec, told.seconds, told.precision) for loss in told.active_losses
+    }
 
 
 def crops(speech, seconds: float = 0.25) -> np.ndarray:
@@ -160,7 +169,7 @@ def test_it_is_the_encoder_of_ctranslate2():
     theirs = ctranslate2.models.Whisper(str(place), compute_type="float32").encode(
         ctranslate2.StorageView.from_array(np.ascontiguousarray(mel.transpose(0, 2, 1)))
     )
-    (found,) = ours.features(jnp.asarray(wave), (ours.depth,), jnp.float32)
+    (found,) = ours.features(jnp.asarray(wave), (ours.depth,))
     np.testing.assert_allclose(found, np.asarray(theirs), atol=1e-3)
 
 
@@ -169,13 +178,13 @@ def test_sounds_are_nearest_to_themselves_and_examples_are_apart(teacher, speech
     noise = 0.05 * np.random.default_rng(0).normal(size=wave.shape).astype(np.float32)
     layers = tuple(range(1, DEPTH + 1))
     same, near, far = (
-        np.asarray(teacher.distance(sound, wave, layers, jnp.float32))
+        np.asarray(teacher.distance(sound, wave, layers))
         for sound in (wave, wave + 0.1 * noise, wave + noise)
     )
     assert same.shape == (ROWS,)
     assert (same < 1e-5).all() and (same < near).all() and (near < far).all()
     # What a row gives depends on nothing but that row.
-    one = teacher.distance(wave[1:2] + noise[1:2], wave[1:2], layers, jnp.float32)
+    one = teacher.distance(wave[1:2] + noise[1:2], wave[1:2], layers)
     np.testing.assert_allclose(one[0], far[1], rtol=1e-4)
 
 
@@ -184,11 +193,9 @@ def test_both_are_heard_at_the_level_of_the_reference(teacher, speech):
     wave = crops(speech)
     click = wave.copy()
     click[:, 100:104] = 3000.0
-    ours, like = (teacher.features(click, (1,), jnp.float32, like=like)[0] for like in (None, wave))
+    ours, like = (teacher.features(click, (1,), like=like)[0] for like in (None, wave))
     assert not np.allclose(ours, like)
-    gradient = jax.grad(lambda x: jnp.sum(teacher.distance(x, wave, (1, 3), jnp.float32)))(
-        jnp.zeros_like(wave)
-    )
+    gradient = jax.grad(lambda x: jnp.sum(teacher.distance(x, wave, (1, 3))))(jnp.zeros_like(wave))
     assert np.isfinite(gradient).all()
 
 
@@ -196,7 +203,7 @@ def test_layers_after_the_last_one_are_not_computed(teacher, speech):
     wave = crops(speech)
 
     def products(layers: tuple[int, ...]) -> int:
-        text = str(jax.make_jaxpr(lambda x: teacher.features(x, layers, jnp.float32))(wave))
+        text = str(jax.make_jaxpr(lambda x: teacher.features(x, layers))(wave))
         return text.count("dot_general")
 
     assert products((1,)) < products((2,)) < products((1, 3))
@@ -205,15 +212,15 @@ def test_layers_after_the_last_one_are_not_computed(teacher, speech):
 def test_what_is_no_teacher_is_told_in_one_line(folder, tmp_path, speech):
     def refused(match: str, place: Path | str, codec=CODEC, **more) -> None:
         with pytest.raises(ValueError, match=match) as caught:
-            teachers.open_teacher(recipe(place, **more), codec)
+            networks(recipe(place, **more), codec)
         assert "\n" not in str(caught.value)
         assert str(place) in str(caught.value)
 
     refused("no installed package", "no_such_package")
     refused("no folder with", tmp_path / "nowhere")
     refused("no folder with", tmp_path)
-    refused("4 layers|3 layers", folder, teacher_layers=(4,))
-    refused("at most", folder, seconds=3.0, teacher_seconds=3.0)
+    refused("4 layers|3 layers", folder, layers=(4,))
+    refused("at most", folder, seconds=3.0, part=None)
     refused("8000 Hz", folder, codec=dataclasses.replace(CODEC, sample_rate=8000))
     whole = (folder / "model.bin").read_bytes()
     cut = tmp_path / "cut"
@@ -234,8 +241,8 @@ def test_what_is_no_teacher_is_told_in_one_line(folder, tmp_path, speech):
 
 @pytest.mark.parametrize("layers", [(), (0, 1), (2, 2), (-1,)])
 def test_layers_are_numbers_from_one_on(layers):
-    with pytest.raises(ValueError, match="teacher_layers"):
-        Recipe(teacher_layers=layers)
+    with pytest.raises(ValueError, match="teacher.layers"):
+        TeacherLoss(layers=layers)
 
 
 def test_a_run_without_its_teacher_does_not_begin(tmp_path, speech):
@@ -250,35 +257,33 @@ def test_a_run_without_its_teacher_does_not_begin(tmp_path, speech):
     assert not out.exists()
 
 
-def first_state(told: Recipe) -> step.State:
+def first_state(told: Recipe) -> State:
     made = jax.jit(lambda: step.create(model.init(jax.random.key(0), CODEC), CODEC, told))
     return jax.tree.map(np.asarray, made())
 
 
-def one_step(told: Recipe, speech, devices: int) -> tuple[step.State, dict]:
+def one_step(told: Recipe, speech, devices: int) -> tuple[State, dict]:
     """A step of some devices; the speech, which the teacher hears, is no target."""
     wave = crops(speech)
     numbers, stop_request = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
     mesh = parallel.make_mesh(jax.devices()[:devices])
     state = parallel.replicate(first_state(told), mesh)
-    teacher = parallel.replicate(teachers.open_teacher(told, CODEC), mesh)
-    traced = loop.trace_step(state, CODEC, told, mesh, teacher)
+    frozen = parallel.replicate(networks(told), mesh)
+    traced = loop.trace_step(state, CODEC, told, mesh, frozen)
     # An argument of the program, and no constant in it.
-    matrices = {np.shape(one) for one in teacher.weights.values() if one.ndim == 2}
+    matrices = {np.shape(one) for one in frozen["teacher"].weights.values() if one.ndim == 2}
     assert not matrices & {np.shape(const) for const in traced.jaxpr.consts}
     run = traced.lower().compile(compiler_options={"xla_backend_optimization_level": 0})
-    batch = parallel.shard(step.Batch(wave, wave, 0.5 * wave, numbers, stop_request), mesh)
-    return jax.tree.map(np.asarray, run(state, batch, teacher))
+    batch = parallel.shard(Batch(wave, wave, 0.5 * wave, numbers, stop_request), mesh)
+    return jax.tree.map(np.asarray, run(state, batch, frozen))
 
 
 def test_a_step_with_a_teacher_and_flips_is_one_function_however_it_is_cut(folder, speech):
     told = recipe(folder, flip_near=0.3, flip_anywhere=0.02)
     state, results = one_step(told, speech, devices=1)
-    terms = ("stft", "pitch", "intelligibility", "disturbance", "timbre", "level", "teacher")
     assert 0 < results["teacher"] < 1
-    expected = results["mel"] + sum(
-        getattr(told, f"{name}_weight") * results[name] for name in terms
-    )
+    expected = told.pitch_weight * results["pitch"]
+    expected += sum(loss.weight * results[loss.name] for loss in told.losses)
     np.testing.assert_allclose(
         results["entropy"], results["entropy_of_one"] - results["entropy_of_all"], rtol=1e-5
     )
@@ -287,8 +292,8 @@ def test_a_step_with_a_teacher_and_flips_is_one_function_however_it_is_cut(folde
     cut = one_step(dataclasses.replace(told, accumulate=2), speech, devices=2)
     wave = crops(speech)
     numbers, stop_request = np.arange(ROWS, dtype=np.int32), np.zeros(ROWS, np.int32)
-    twin = step.update_by_pmap(CODEC, told, jax.devices()[:2], teachers.open_teacher(told, CODEC))(
-        first_state(told), step.Batch(wave, wave, 0.5 * wave, numbers, stop_request)
+    twin = pmap.update_by_pmap(CODEC, told, jax.devices()[:2], networks(told))(
+        first_state(told), Batch(wave, wave, 0.5 * wave, numbers, stop_request)
     )
     for again, same in (cut, twin):
         for name in ("loss", "teacher", "mel", "gradient_norm"):
@@ -301,7 +306,8 @@ def test_a_step_with_a_teacher_and_flips_is_one_function_however_it_is_cut(folde
 def test_the_second_stage_has_a_teacher_beside_discriminators(folder, speech):
     told = recipe(folder, stage=2, accumulate=2)
     state, results = one_step(told, speech, devices=2)
-    assert 0 < results["teacher"] < 1 and {"adversarial", "matching", "critic"} <= results.keys()
+    assert 0 < results["teacher"] < 1
+    assert {"adversarial", "matching", "discriminator"} <= results.keys()
     before = first_state(told).params
     jax.tree.map(np.testing.assert_array_equal, state.params["encoder"], before["encoder"])
     assert any(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiotok_jax import AudioError, AudioTokenizer, parallel
+from audiotok_jax import AudioError, AudioTokenizer, parallel, pmap
 from audiotok_jax import tokenizer as module
 from audiotok_jax.codec import model
 from audiotok_jax.tokenizer import DECODED, ENCODED, WINDOW
@@ -452,7 +452,7 @@ def test_pmap_gives_the_same_tokens(tiny, speech):
         return model.encode_window(params, config, waves)
 
     function = module._on_each_device(encode, mesh)
-    twin = parallel.over_devices_pmap(function, mesh)(params, waves)
+    twin = pmap.over_devices_pmap(function, mesh)(params, waves)
     shared, rows = parallel.replicate(params, mesh), parallel.shard(waves, mesh)
     assert len(rows.sharding.device_set) == 8
     tokens = module._encode_windows(shared, rows, config, mesh)

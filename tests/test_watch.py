@@ -26,7 +26,7 @@ from audiotok_jax.evaluate.align import align
 from audiotok_jax.train import evaluation as judging
 from audiotok_jax.train import metrics, throughput, trackers
 from audiotok_jax.train.config import Recipe, Session, TrainConfig
-from audiotok_jax.train.evaluation import Evaluation, Judgement, Sample
+from audiotok_jax.train.evaluation import Evaluated, Evaluation, Sample
 from audiotok_jax.train.profile import Profile
 from audiotok_jax.train.trackers.tensorboard import TensorBoard
 
@@ -166,7 +166,7 @@ def test_a_session_goes_on_where_the_save_was(session, tmp_path):
         for step in range(4):
             told.write(results(step))
         for done in (2, 3, 4):
-            told._trackers[0].show(done, Judgement({"stoi": 0.5}, -1.0, []))
+            told._trackers[0].show(done, Evaluated({"stoi": 0.5}, -1.0, []))
     # The process was killed amid a line.
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"step": 4, "lo')
@@ -242,8 +242,8 @@ def test_tensorboard_gets_numbers_bits_speech_and_pictures(tmp_path, speech):
     board = TensorBoard(tmp_path, first_step=0)
     board.log(0, {"loss": 2.5, "mfu": 0.5, "bits": BITS.tolist()})
     for done in (1, 2):
-        judgement = Judgement({"stoi": 0.5, "lsd": None}, -1.0, [Sample("a", original, decoded)])
-        board.show(done, judgement)
+        evaluated = Evaluated({"stoi": 0.5, "lsd": None}, -1.0, [Sample("a", original, decoded)])
+        board.show(done, evaluated)
     board.close()
     values: dict[tuple[str, int], Any] = {
         (value.tag, event.step): value
@@ -297,7 +297,7 @@ def test_weights_and_biases_goes_on_with_its_run(tmp_path, session, monkeypatch,
         with session(first_step=first, wandb="speech") as told:
             told.write(results(first))
             sample = Sample("a", speech(800), speech(800))
-            told._trackers[-1].show(1, Judgement({"stoi": 0.5}, -1.0, [sample]))
+            told._trackers[-1].show(1, Evaluated({"stoi": 0.5}, -1.0, [sample]))
     one, two = begun
     assert one["project"] == "speech" and one["id"] == two["id"] and one["resume"] == "allow"
     assert one["dir"] == tmp_path and one["config"]["recipe"]["patience"] == 2
@@ -421,17 +421,17 @@ def test_a_long_clip_is_cut(tmp_path, speech, tiny):
     assert len(sample.original) == len(sample.decoded) == 15 * 16000
 
 
-def test_a_judgement_reaches_files_and_the_loop_and_no_speed(session, tmp_path, clock, capsys):
-    judgement = Judgement({"stoi": 0.5, "si_sdr": None, "mel_distance": 0.7}, -0.7, [])
+def test_a_evaluated_reaches_files_and_the_loop_and_no_speed(session, tmp_path, clock, capsys):
+    evaluated = Evaluated({"stoi": 0.5, "si_sdr": None, "mel_distance": 0.7}, -0.7, [])
 
     class Fake:
-        def run(self, params: Any) -> Judgement:
+        def run(self, params: Any) -> Evaluated:
             clock.seconds += 1000
-            return judgement
+            return evaluated
 
     with session() as told:
         told.write(results(0))
-        assert told.judge(1, Fake(), {}) == -0.7
+        assert told.evaluate(1, Fake(), {}) == -0.7
         told.write(results(1))
     (line,) = lines(tmp_path / "eval.jsonl")
     assert line == {"step": 1, "score": -0.7, "stoi": 0.5, "si_sdr": None, "mel_distance": 0.7}

