@@ -13,8 +13,11 @@ import scipy.stats
 
 from audiotok_jax import audio
 from audiotok_jax.codec.quantizers.binary_spherical import BinarySpherical
+from audiotok_jax.train.config import Recipe
 from audiotok_jax.train.losses.level import LevelLoss
+from audiotok_jax.train.losses.mel import MelLoss
 from audiotok_jax.train.losses.pesq import PesqLoss
+from audiotok_jax.train.losses.stft import StftLoss
 from audiotok_jax.train.losses.stoi import StoiLoss
 from audiotok_jax.train.losses.timbre import TimbreLoss
 
@@ -90,6 +93,31 @@ def test_what_is_added_disturbs_more_than_what_is_missing(speech):
     added = PESQ(speech, cut, RATE)
     assert (added > missing).all()
     assert (missing > 0.01).all()
+
+
+def test_a_loss_that_is_named_like_another_or_has_no_weight():
+    with pytest.raises(ValueError, match="losses must have different names, not mel, mel"):
+        Recipe(losses=(MelLoss(), MelLoss(2.0)))
+    off = Recipe(losses=(MelLoss(), LevelLoss(0.0), TimbreLoss(((0, 0.0), (9, 1.0)))))
+    assert [loss.name for loss in off.active_losses] == ["mel", "timbre"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: StoiLoss(reference="original"), "stoi_loss.reference must be recording or target"),
+        (lambda: PesqLoss(weight="high"), "pesq_loss.weight must be a number"),
+        (lambda: LevelLoss(((3, 1.0), (2, 1.0))), "level.weight must be .* growing steps"),
+        (lambda: MelLoss(scales=()), "mel.scales must be"),
+        (lambda: MelLoss(scales=((30, 5),)), "mel.scales must be"),
+        (lambda: StftLoss(windows=(0,)), "stft.windows must be multiples of 4"),
+        (lambda: TimbreLoss(seconds=-1.0), "timbre.seconds must be positive"),
+    ],
+)
+def test_settings_of_a_loss_that_cannot_be_are_named_with_it(make, message):
+    with pytest.raises(ValueError, match=f"^{message}") as caught:
+        make()
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("measure", LOSSES)

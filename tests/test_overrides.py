@@ -31,7 +31,7 @@ def config():
 
 
 def read(*settings: str) -> TrainConfig:
-    return overrides.changed(TrainConfig(), overrides.parse(TrainConfig, settings))
+    return overrides.changed(TrainConfig(), overrides.parse(TrainConfig(), settings))
 
 
 @pytest.mark.parametrize(

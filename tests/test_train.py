@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -287,6 +288,38 @@ def test_a_run_whose_settings_are_damaged_says_so(text, tmp_path):
     with pytest.raises(ValueError, match="config.json: not the settings of a run: ") as caught:
         folder.check(tmp_path, config, None)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        # Names of an earlier version, of a later one, and one that this version has added.
+        (lambda it: it["recipe"].update(critic_every=1), r"version with other settings \(recipe.c"),
+        (lambda it: it.update(colour="red"), r"version with other settings \(colour\)"),
+        (lambda it: it["recipe"].pop("ema"), r"version with other settings \(recipe.ema\)"),
+        (lambda it: it["recipe"].pop("losses"), r"recipe.losses.*: resume it with that version"),
+        (lambda it: it["recipe"].update(ema=0.5), "started with other settings: recipe.ema$"),
+        (
+            lambda it: it["recipe"]["losses"]["mel"].update(reference="recording"),
+            "started with other settings: recipe.losses.mel.reference$",
+        ),
+        (
+            lambda it: it["recipe"]["losses"].pop("level"),
+            "started with other settings: recipe.losses.level$",
+        ),
+    ],
+)
+def test_a_run_of_other_settings_or_of_another_version_is_not_resumed(change, message, tmp_path):
+    config = TrainConfig(data=("x",), out=str(tmp_path), resume=True)
+    clips = SimpleNamespace(fingerprint="f")
+    folder.claim(tmp_path, config, clips)
+    folder.check(tmp_path, config, clips)
+    kept = json.loads((tmp_path / "config.json").read_text())
+    change(kept)
+    (tmp_path / "config.json").write_text(json.dumps(kept))
+    with pytest.raises(ValueError, match=message) as caught:
+        folder.check(tmp_path, config, clips)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
 def test_damaged_lines_of_metrics_end_no_run(tmp_path):

@@ -54,5 +54,4 @@ def forward(
 
 def encode(params: model.Params, config: CodecConfig, noisy: Array, dtype: Any) -> Array:
     """Latents of whole clips, before quantization: (B, T * hop_length) -> (B, T, dim)."""
-    halo = (config.encoder_halo, config.encoder_halo)
-    return model.latent(params, config, jnp.pad(noisy, ((0, 0), halo)), dtype)
+    return model.latent(params, config, jnp.pad(noisy, ((0, 0), config.encoder_halo)), dtype)

@@ -112,10 +112,12 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     inside = [one for one in known if one.startswith(f"{name}.")]
     if inside:
         return f"{name} is no single setting; it has {', '.join(inside)}"
-    last = name.rpartition(".")[2]
+    # `recipe.stft_weight` is likely to mean `recipe.losses.stft.weight`.
+    alike = {one.replace("_", "."): one for one in known}
     by_last = {one.rpartition(".")[2]: one for one in known}
-    close = difflib.get_close_matches(name, known, 1, 0.7) or [
-        by_last[one] for one in difflib.get_close_matches(last, by_last, 1)
+    close = [alike[one] for one in difflib.get_close_matches(name.replace("_", "."), alike, 1, 0.8)]
+    close += [
+        by_last[one] for one in difflib.get_close_matches(name.rpartition(".")[2], by_last, 1)
     ]
     hint = f", did you mean {close[0]}?" if close else "; --print-config shows all there are"
     return f"no setting {name!r}{hint}"

@@ -1,15 +1,11 @@
 """Where quality is lost: what the original's pitch or voicing, or ideal filters, would bring.
 
-    python experiments/default_model/limits.py ../shared/speech/eval [--latents runs/latents/model]
+    python experiments/default_model/limits.py ../shared/speech/eval
 
 Three seconds of some clips of each set, decoded as they are, with the pitch that training finds in
 the original, with harmonics and noise shared out as in the original, and with filters fitted to the
-clip by gradient descent. `--latents` names a model with the same encoder whose decoder was tuned to
-latents before they are quantized:
-
-    python experiments/default_model/variants.py latents train --stage 2 --init MODEL ...
-
-Prints the errors of phonemes and words, the similarity of speakers, PESQ-WB and STOI.
+clip by gradient descent. Prints the errors of phonemes and words, the similarity of speakers,
+PESQ-WB and STOI.
 """
 
 from __future__ import annotations
@@ -27,14 +23,17 @@ from jax import Array
 from audiotok_jax import audio, pretrained
 from audiotok_jax.codec import decoder, model, pitch_tracker
 from audiotok_jax.codec.heads.source_filter import Controls, Parts
-from audiotok_jax.codec.quantizers.binary_spherical import normalize
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.evaluate import clips, metrics, report
-from audiotok_jax.train import losses, perceptual
+from audiotok_jax.train.losses.mel import MelLoss
+from audiotok_jax.train.losses.stft import StftLoss
+from audiotok_jax.train.losses.stoi import StoiLoss
 
 RATE = 16000
 SECONDS = 3
 STEPS = 200
+LOSSES = MelLoss(), StftLoss(0.5), StoiLoss(2.0)
+"""What filters are fitted by."""
 JUDGES = {"per": 1, "wer": 1, "speaker_similarity": 3, "pesq_wb": 2, "stoi": 3}
 """Metrics of `audiotok_jax.evaluate`, and decimals."""
 
@@ -56,17 +55,8 @@ def voiced_as(filters: Filters, periodic: Array) -> Filters:
     return filters[0] + gains[0], filters[1] + gains[1]
 
 
-def decodings(
-    wave: Array, params: model.Params, config: CodecConfig, tuned: model.Params | None
-) -> dict[str, Array]:
-    """Speech (S,) by what it was decoded from; to be jitted.
-
-    Args:
-        wave: float32 (S,).
-        params: of the codec.
-        config: likewise.
-        tuned: with a decoder for latents before they are quantized.
-    """
+def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[str, Array]:
+    """Speech (S,) by what it was decoded from; to be jitted."""
     tokens = model.encode(params, config, wave[None])
     tokens = jnp.pad(tokens, ((0, 0), config.decoder_halo), constant_values=-1)
     (found, pitch), _ = model.prepare(params, config, tokens)
@@ -79,9 +69,7 @@ def decodings(
 
     def distance(filters: Filters) -> Array:
         decoded = play(filters, original, config)
-        mel, stft = losses.reconstruction(decoded, wave[None], RATE)
-        understood = perceptual.intelligibility(decoded, wave[None], RATE)[0]
-        return mel + 0.5 * stft + 2 * understood
+        return sum(loss.weight * loss(decoded, wave[None], RATE)[0] for loss in LOSSES)
 
     def step(carry: tuple, _: None) -> tuple[tuple, None]:
         filters, state = carry
@@ -90,22 +78,13 @@ def decodings(
 
     (fitted, _), _ = jax.lax.scan(step, (filters, optimizer.init(filters)), None, length=STEPS)
     voiced = voiced_as(filters, periodic)
-    heard = {
+    return {
         "tokens": play(filters, pitch, config)[0],
         "tokens, pitch of the original": play(filters, original, config)[0],
         "tokens, voicing of the original": play(voiced, pitch, config)[0],
         "tokens, both of the original": play(voiced, original, config)[0],
         "fitted filters, pitch of the original": play(fitted, original, config)[0],
     }
-    if tuned is not None:
-        halo = config.encoder_halo
-        unit = normalize(model.latent(params, config, jnp.pad(wave[None], ((0, 0), halo))))
-        outside = ((0, 0), config.decoder_halo, (0, 0))
-        parts, _ = decoder.prepare(tuned["decoder"], config, jnp.pad(unit, outside))
-        heard["latents, a decoder tuned to them"] = decoder.render(
-            config, parts, decoder.start(config, 1)
-        )[0]
-    return heard
 
 
 def main() -> None:
@@ -114,13 +93,9 @@ def main() -> None:
     parser.add_argument("speech", nargs="+", help="folders or tables of speech to measure on")
     parser.add_argument("--limit", type=int, default=5, help="clips of each set")
     parser.add_argument("--model", help="default: the released one")
-    parser.add_argument("--latents", help="a model whose decoder is tuned to latents")
     args = parser.parse_args()
     params, config, model_id, _ = pretrained.load(args.model)
-    tuned = args.latents and pretrained.load(args.latents)
-    if tuned and tuned.config != config:
-        parser.error(f"{args.latents}: a model of another codec than {model_id}")
-    run = jax.jit(lambda wave: decodings(wave, params, config, tuned and tuned.params))
+    run = jax.jit(lambda wave: decodings(wave, params, config))
     judges, missing = metrics.available(JUDGES)
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     found, _ = clips.find(args.speech, limit=args.limit)

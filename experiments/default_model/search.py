@@ -6,8 +6,9 @@
 
 Trains one after the other, the seeds of each at the same time on their shares of the cores, for
 `--steps` or for `--minutes` beside compilation, with a constant learning rate and averaged weights,
-so that none of them is cut off within a schedule. Writes OUT/search.md. Phoneme errors and the similarity of speakers come first: words are counted by the
-recogniser that may have been the teacher.
+so that none of them is cut off within a schedule. Writes OUT/search.md. Phoneme errors and the
+similarity of speakers come first: words are counted by the recogniser that may have been the
+teacher.
 """
 
 from __future__ import annotations
@@ -71,12 +72,11 @@ class Candidate(NamedTuple):
         config = TrainConfig(codec=preset(self.preset))
         return overrides.changed(config, overrides.parse(config, self.settings)).codec
 
+
 def main() -> None:
     """Reads the arguments, trains, evaluates, writes the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "codecs", nargs="+", metavar="CODEC", help="PRESET[,SETTING=VALUE...]"
-    )
+    parser.add_argument("codecs", nargs="+", metavar="CODEC", help="PRESET[,SETTING=VALUE...]")
     parser.add_argument("--data", required=True, help="speech to train on")
     parser.add_argument("--eval", required=True, help="speech to compare on")
     parser.add_argument("--init", help="weights to begin with, as of `audiotok train`")
