@@ -38,10 +38,6 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "discriminator_every": (-math.inf, 2**31 - 1),
     "patience": (-math.inf, 2**31 - 1),
 }
-_SCHEDULES = (
-    "learning_rate", "pitch_weight", "entropy_weight", "balance_weight", "adversarial_weight",
-    "matching_weight",
-)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,8 +138,9 @@ class Recipe:
         names = [loss.name for loss in self.losses]
         if len(set(names)) < len(names):
             raise ValueError(f"losses must have different names, not {', '.join(names)}")
-        for name in _SCHEDULES:
-            schedule.check(name, getattr(self, name))
+        for field in dataclasses.fields(self):
+            if "Schedule" in str(field.type):
+                schedule.check(field.name, getattr(self, field.name))
 
     @property
     def active_losses(self) -> tuple[Loss, ...]:

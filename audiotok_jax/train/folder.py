@@ -38,18 +38,16 @@ def check(out: Path, config: TrainConfig, clips: Clips) -> None:
         before = jsonfile.load(path)
     except ValueError as error:
         raise ValueError(f"{path}: not the settings of a run: {error}") from None
-    now = _record(config, clips)
-    changed = _differing(before, now)
+    before, now = _flat(before), _flat(_record(config, clips))
+    changed = sorted({name for name, _ in before.items() ^ now.items()})
     # Losses are chosen by a recipe; all other names are those of a version.
-    unknown = [
-        name
-        for name in changed
-        if _lacks(before, name) != _lacks(now, name) and not name.startswith("recipe.losses.")
-    ]
-    if unknown:
+    names = [name for name in changed if not name.startswith("recipe.losses.")]
+    if unknown := [name for name in names if (name in before) != (name in now)]:
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         raise ValueError(
-            f"{out} was started by a version with other settings ({_listed(unknown)}): resume it "
-            f"with that version (see sessions.jsonl), or start another run with --init {out}/model"
+            f"{out} was started by a version with other settings ({', '.join(unknown[:3])}{more}): "
+            "resume it with that version (see sessions.jsonl), or start a new run with "
+            f"--init {out}/model"
         )
     if changed:
         raise ValueError(f"{out} was started with other settings: {', '.join(changed)}")
@@ -112,26 +110,9 @@ def _record(config: TrainConfig, clips: Clips) -> dict[str, Any]:
     return plain
 
 
-def _differing(before: Any, now: Any, name: str = "") -> list[str]:
-    """Dotted names of the settings that differ."""
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        return [] if before == now else [name]
-    return [
-        found
-        for key in sorted(before.keys() | now.keys())
-        for found in _differing(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
-    ]
-
-
-def _lacks(settings: Any, name: str) -> bool:
-    """Whether there is no setting of that dotted name."""
-    for part in name.split("."):
-        if not isinstance(settings, dict) or part not in settings:
-            return True
-        settings = settings[part]
-    return False
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The first few names."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _flat(settings: Any, name: str = "") -> dict[str, str]:
+    """Values, as JSON, by dotted names."""
+    if not isinstance(settings, dict):
+        return {name: json.dumps(settings)}
+    parts = [_flat(part, f"{name}.{key}".lstrip(".")) for key, part in settings.items()]
+    return {key: value for part in parts for key, value in part.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from audiotok_jax.codec import model
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.data.clips import Skipped
+from audiotok_jax.data.pipeline import Batches
 from audiotok_jax.data.sources import Clips
 from audiotok_jax.train import folder
 from audiotok_jax.train.config import TrainConfig
@@ -23,13 +23,6 @@ from audiotok_jax.train.state import crop_samples
 from audiotok_jax.train.throughput import Throughput, peak_flops
 from audiotok_jax.train.trackers import Tracker, open_trackers
 from audiotok_jax.train.trackers.console import LINE_STEPS
-
-
-class Skipping(Protocol):
-    """What reads the data, as `pipeline.Batches`; `skipped` grows."""
-
-    @property
-    def skipped(self) -> list[Skipped]: ...  # noqa: D102
 
 
 class Metrics:
@@ -45,7 +38,7 @@ class Metrics:
         first_step: int,
         config: TrainConfig,
         clips: Clips,
-        data: Skipping,
+        data: Batches,
         flops: float,
     ):
         """Takes what there is to tell; nothing is told before the block is entered.

@@ -20,9 +20,9 @@ def check(name: str, schedule: Any) -> None:
             raise ValueError(f"{name} must be a number or points (step, value) with growing steps")
 
 
-def value_at(schedule: Schedule, step: Array) -> Array:
+def value_at(schedule: Schedule, step: Array | int) -> Array:
     """Value of a schedule at a step, float32."""
     if not isinstance(schedule, tuple):
         return jnp.float32(schedule)
     steps, values = np.array(schedule, np.float32).T
-    return jnp.interp(step.astype(jnp.float32), steps, values)
+    return jnp.interp(jnp.asarray(step, jnp.float32), steps, values)

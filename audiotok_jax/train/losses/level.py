@@ -19,9 +19,7 @@ class LevelLoss(Loss):
     name = "level"
     weight: Schedule = 0.5
 
-    def __call__(
-        self, decoded: Array, reference: Array, sample_rate: int, network: Any = None
-    ) -> Array:
+    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
         """See `Loss`."""
         ours, theirs = (
             jnp.log(jnp.mean(jnp.square(wave), axis=1) + 1e-8) for wave in (decoded, reference)

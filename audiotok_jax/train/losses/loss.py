@@ -69,14 +69,12 @@ class Loss(abc.ABC):
         return None
 
     @abc.abstractmethod
-    def __call__(
-        self, decoded: Array, reference: Array, sample_rate: int, network: Any = None
-    ) -> Array:
+    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
         """Compares clip by clip, differentiably in `decoded`.
 
         Args:
             decoded, reference: float32 (B, S).
-            sample_rate: in Hz.
+            rate: sample rate in Hz.
             network: what `open` returned.
 
         Returns:

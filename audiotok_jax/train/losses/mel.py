@@ -35,13 +35,11 @@ class MelLoss(Loss):
                 f"scales must be (samples, bands), samples multiples of 4, not {self.scales}"
             )
 
-    def __call__(
-        self, decoded: Array, reference: Array, sample_rate: int, network: Any = None
-    ) -> Array:
+    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
         """See `Loss`."""
         apart = []
         for length, bands in self.scales:
-            filters = mel_filters(sample_rate, length, bands)
+            filters = mel_filters(rate, length, bands)
             ours, theirs = (
                 jnp.log(magnitudes(wave, length) @ filters + FLOOR) for wave in (decoded, reference)
             )

@@ -34,13 +34,11 @@ class PesqLoss(Loss):
     name = "pesq_loss"
     weight: Schedule = 0.1
 
-    def __call__(
-        self, decoded: Array, reference: Array, sample_rate: int, network: Any = None
-    ) -> Array:
+    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
         """See `Loss`."""
-        bands = critical_bands(int(0.032 * sample_rate) // 2 + 1, sample_rate)
-        quiet = _threshold(sample_rate)
-        y, x = (_presented(sound, bands, sample_rate) for sound in (decoded, reference))
+        bands = critical_bands(int(0.032 * rate) // 2 + 1, rate)
+        quiet = _threshold(rate)
+        y, x = (_presented(sound, bands, rate) for sound in (decoded, reference))
         active = jnp.sum(x, axis=-1, keepdims=True) > 1e-3 * 10 ** (PRESENTATION_DB / 10)
 
         def spectrum(power: Array) -> Array:

@@ -31,9 +31,7 @@ class StftLoss(Loss):
         if not self.windows or any(n < 4 or n % 4 for n in self.windows):
             raise ValueError(f"windows must be multiples of 4 samples, not {self.windows}")
 
-    def __call__(
-        self, decoded: Array, reference: Array, sample_rate: int, network: Any = None
-    ) -> Array:
+    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
         """See `Loss`."""
         apart = []
         for length in self.windows:

@@ -33,14 +33,12 @@ class StoiLoss(Loss):
     name = "stoi_loss"
     reference: str = "recording"
 
-    def __call__(
-        self, decoded: Array, reference: Array, sample_rate: int, network: Any = None
-    ) -> Array:
+    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
         """See `Loss`."""
-        ours, theirs = (powers(wave, 0.025, 2, sample_rate) for wave in (decoded, reference))
+        ours, theirs = (powers(wave, 0.025, 2, rate) for wave in (decoded, reference))
         energy = jnp.sum(theirs, axis=-1)
         active = (energy > 1e-4 * jnp.max(energy, axis=1, keepdims=True)) & (energy > 1e-6)
-        bands = _third_octaves(theirs.shape[-1], sample_rate)
+        bands = _third_octaves(theirs.shape[-1], rate)
         y, x = (_segments(jnp.sqrt(power @ bands + 1e-10)) for power in (ours, theirs))
         weight = _segments(active[..., None].astype(jnp.float32))
         # Off zero, where the root has no gradient.

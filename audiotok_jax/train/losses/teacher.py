@@ -38,26 +38,17 @@ class TeacherLoss(Loss):
     def open(self, codec: CodecConfig, seconds: float, precision: str) -> teachers.Teacher:
         """See `Loss`."""
         teacher = teachers.open_teacher(self.model, precision)
+        wrong = None
         if codec.sample_rate != teacher.sample_rate:
-            raise ValueError(
-                f"{self.model}: this teacher hears {teacher.sample_rate} Hz, and the codec has "
-                f"{codec.sample_rate} Hz"
-            )
-        if max(self.layers) > teacher.depth:
-            raise ValueError(
-                f"{self.model}: teacher.layers={self.layers}, but this teacher has "
-                f"{teacher.depth} layers"
-            )
-        if min(seconds, self.seconds or seconds) > teacher.seconds:
-            raise ValueError(
-                f"{self.model}: this teacher hears {teacher.seconds:g} s at most: "
-                "lower teacher.seconds"
-            )
+            wrong = f"takes {teacher.sample_rate} Hz, and the codec has {codec.sample_rate} Hz"
+        elif max(self.layers) > teacher.depth:
+            wrong = f"has {teacher.depth} layers, and teacher.layers={self.layers}"
+        elif min(seconds, self.seconds or seconds) > teacher.seconds:
+            wrong = f"takes {teacher.seconds:g} s at most: lower teacher.seconds"
+        if wrong:
+            raise ValueError(f"{self.model}: this teacher {wrong}")
         return teacher
 
-    def __call__(
-        self, decoded: Array, reference: Array, sample_rate: int, network: Any = None
-    ) -> Array:
+    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
         """See `Loss`."""
-        distance: Array = network.distance(decoded, reference, self.layers)
-        return distance
+        return network.distance(decoded, reference, self.layers)

@@ -23,13 +23,11 @@ class TimbreLoss(Loss):
     name = "timbre"
     weight: Schedule = 0.5
 
-    def __call__(
-        self, decoded: Array, reference: Array, sample_rate: int, network: Any = None
-    ) -> Array:
+    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
         """See `Loss`."""
-        bands = critical_bands(int(0.032 * sample_rate) // 2 + 1, sample_rate)
+        bands = critical_bands(int(0.032 * rate) // 2 + 1, rate)
         ours, theirs = (
-            jnp.log(jnp.mean(powers(wave, 0.032, 1, sample_rate) @ bands, axis=1) + 1e-8)
+            jnp.log(jnp.mean(powers(wave, 0.032, 1, rate) @ bands, axis=1) + 1e-8)
             for wave in (decoded, reference)
         )
         return jnp.mean(jnp.abs(ours - theirs), axis=-1) / 2
