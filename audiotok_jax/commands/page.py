@@ -2,7 +2,7 @@
 
 Writes a folder with index.html, to be opened in a browser from where it is or put on any web
 server: for each clip the original, its tokens, the speech made from them, spectrograms and
-bitrates, with a column for each model.
+bitrates, with a column for each model and codec; a summary, and blind tests, ABX and MUSHRA.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "audiotok page clips/ --out page/",
-    "audiotok page talk.flac --out page/ --model speech-40hz-v1 --model runs/a/model",
+    "audiotok page talk.flac --out page/ --model runs/a/model --codec opus:6",
 )
 
 
@@ -41,6 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="PATH_OR_NAME",
         help="a column; repeat it for more; default: the model that comes with the package",
+    )
+    parser.add_argument(
+        "--codec",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="another codec as a column, such as opus:6, as `audiotok evaluate` names them; repeat "
+        "it for more",
     )
     parser.add_argument("--title", default="Speech as tokens", help="default: %(default)s")
     parser.add_argument(
@@ -65,6 +73,7 @@ tokens alone. Listen to both.""",
 def run(args: argparse.Namespace) -> int:
     """Writes the page; returns 1 if a clip is left out."""
     from audiotok_jax import audio, pretrained
+    from audiotok_jax.evaluate import codecs
     from audiotok_jax.page import site
     from audiotok_jax.page.clip import ClipMaker, Model
     from audiotok_jax.tokenizer import AudioTokenizer
@@ -72,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
     sources = _named(args.inputs)
     _check_out(args.out, sources, args.force)
     measured, left_out = _metrics(args.metrics)
+    others = [codecs.parse(spec) for spec in dict.fromkeys(args.codec)]
     names = args.model or [pretrained.DEFAULT]
     models = [Model(name, AudioTokenizer.from_pretrained(name)) for name in names]
     reading = audio.Reading(args.channel, args.truncated)
@@ -79,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     with replacing_folder(args.out) as place, progress("page", len(sources)) as advance:
         for line in left_out:
             tell(line)
-        maker = ClipMaker(site.clips_folder(place), models, measured, reading)
+        maker = ClipMaker(site.clips_folder(place), models, others, measured, reading)
         clips = []
         for source, name in sources.items():
             try:
@@ -91,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
             advance(0, 1)
         if not clips:
             raise ValueError("no clip is left to be shown, so no page was made")
-        site.write(place, args.title, args.intro, models, measured, clips)
+        site.write(place, args.title, args.intro, models, others, measured, clips)
     return int(failed)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,11 @@ from numpy.typing import NDArray
 
 from audiotok_jax import audio, interchange, picture, tokenfile
 from audiotok_jax.evaluate import metrics
-from audiotok_jax.page import spectrogram
+from audiotok_jax.evaluate.align import align
+from audiotok_jax.evaluate.codecs import Codec
+from audiotok_jax.evaluate.codecs.interface import at_rate
+from audiotok_jax.page import loudness, spectrogram
+from audiotok_jax.page.anchor import anchor
 from audiotok_jax.page.tensor import printed
 from audiotok_jax.tokenizer import AudioTokenizer
 
@@ -35,22 +40,19 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What one model makes of a clip.
+    """What one column makes of a clip.
 
     Attributes:
-        audio, picture, tokens, token_file: names of its files: the decoded speech, the
-            spectrogram of it, a script that holds the printed tokens, the tokens as .atok.
-        num_tokens: of the clip.
-        bitrate: of the tokens over the length of the clip, in bits per second.
-        compression: size of the original as samples of `PCM_BITS` over the size of the tokens.
+        stem: of its files: .flac, .flac.js (see `_script`) and .png; of a model also .atok and
+            .tokens.js.
+        num_tokens: of the clip; None where the codec has none of ours.
+        bitrate: in bits per second, over the length of the clip.
+        compression: size of the original as samples of `PCM_BITS` over the coded bits.
         values: of the metrics, by name; none where the clip is too long to be measured.
     """
 
-    audio: str
-    picture: str
-    tokens: str
-    token_file: str
-    num_tokens: int
+    stem: str
+    num_tokens: int | None
     bitrate: float
     compression: float
     values: metrics.Values
@@ -62,22 +64,25 @@ class Clip:
 
     Attributes:
         name: as the page shows it.
-        audio, picture: names of the files of the original.
+        stem: of the files of the original, as those of a `Reconstruction`.
+        anchor: name of the script that holds its anchor.
         seconds: its length.
         sample_rate: of the original, in Hz.
-        reconstructions: one for each model.
+        reconstructions: one for each column.
+        levels: of the original, the reconstructions and the anchor.
     """
 
     name: str
-    audio: str
-    picture: str
+    stem: str
+    anchor: str
     seconds: float
     sample_rate: int
     reconstructions: list[Reconstruction]
+    levels: list[loudness.Level]
 
 
 class ClipMaker:
-    """Takes clips through the models, each in memory at its turn, and writes their files.
+    """Takes clips through the columns, each in memory at its turn, and writes their files.
 
     Speech is written as mono FLAC of 16 bits, the original at its own rate: every browser plays
     it, its header tells the length, and it is half as large as WAV.
@@ -87,6 +92,7 @@ class ClipMaker:
         self,
         folder: Path,
         models: Sequence[Model],
+        codecs: Sequence[Codec],
         measured: Sequence[metrics.Metric],
         reading: audio.Reading = audio.PLAIN,
     ) -> None:
@@ -94,7 +100,8 @@ class ClipMaker:
 
         Args:
             folder: that the files are written to.
-            models: at least one.
+            models: the first columns, at least one.
+            codecs: the other columns; they get the speech at the sample rate of the models.
             measured: the metrics of the page.
             reading: how sources are read.
 
@@ -103,6 +110,7 @@ class ClipMaker:
         """
         self._folder = folder
         self._models = models
+        self._codecs = codecs
         self._metrics = measured
         self._reading = reading
         self._rate = models[0].tokenizer.sample_rate
@@ -119,14 +127,14 @@ class ClipMaker:
                 )
 
     def make(self, source: Path, name: str) -> Clip:
-        """Takes one clip through all models; if that fails, no file of it remains.
+        """Takes one clip through all columns; if that fails, no file of it remains.
 
         Args:
             source: audio file; "-" is standard input.
             name: as the page shows it.
 
         Raises:
-            AudioError: the source cannot be read.
+            ValueError: the source cannot be read, or a codec does not take it.
             OSError: the disk does not give or take it.
         """
         stem = file_name(self._made + 1, Path(name).stem)
@@ -140,69 +148,79 @@ class ClipMaker:
         return clip
 
     def _make(self, source: Path, name: str, stem: str) -> Clip:
-        original, original_picture = f"{stem}.original.flac", f"{stem}.original.png"
-        rate, blocks = audio.stream(source, **self._reading._asdict())
-        samples = 0
-
-        def kept(writer: audio.Writer) -> Iterator[NDArray[np.float32]]:
-            nonlocal samples
-            for block in blocks:
-                samples += len(block)
-                writer.write(block)
-                yield block
-
-        with audio.Writer(self._folder / original, rate) as writer:
-            wave = np.concatenate(list(audio.resample_stream(kept(writer), rate, self._rate)))
-        levels = picture.spectrogram(wave, self._rate)
-        loudest = float(levels.max())
-        spectrogram.draw(self._folder / original_picture, levels, loudest)
-        clip = Clip(name, original, original_picture, samples / rate, rate, [])
-        reference = metrics.Original(self._resampled(wave, metrics.RATE))
-        for number, model in enumerate(self._models, 1):
-            base = f"{stem}.{file_name(number, model.name)}"
-            clip.reconstructions.append(
-                self._reconstruct(base, model.tokenizer, wave, loudest, clip, reference)
-            )
-        return clip
-
-    def _reconstruct(
-        self,
-        base: str,
-        tokenizer: AudioTokenizer,
-        wave: NDArray[np.float32],
-        loudest: float,
-        clip: Clip,
-        reference: metrics.Original,
-    ) -> Reconstruction:
-        tokens = tokenizer.encode(wave, self._rate)
-        decoded = tokenizer.decode(tokens, len(wave))
-        bits = len(tokens) * tokenizer.bits
-        made = Reconstruction(
-            audio=f"{base}.flac",
-            picture=f"{base}.png",
-            tokens=f"{base}.js",
-            token_file=f"{base}.atok",
-            num_tokens=len(tokens),
-            bitrate=bits / clip.seconds,
-            compression=PCM_BITS * clip.sample_rate * clip.seconds / bits,
-            values=(
-                metrics.measure(reference, self._resampled(decoded, metrics.RATE), self._metrics)
+        whole, rate = audio.read(source, **self._reading._asdict())
+        wave = at_rate(whole, rate, self._rate)
+        low, original = f"{stem}.anchor.flac", f"{stem}.original"
+        clip = Clip(name, original, f"{low}.js", len(whole) / rate, rate, [], [])
+        loudest = float(picture.spectrogram(wave, self._rate).max())
+        self._show(original, wave, loudest)
+        self._sound(f"{original}.flac", whole, rate, clip)
+        reference = metrics.Original(at_rate(wave, self._rate, metrics.RATE))
+        for number, column in enumerate((*self._models, *self._codecs), 1):
+            base = f"{stem}.{file_name(number, column.name)}"
+            num_tokens = None
+            if isinstance(column, Model):
+                decoded, bits, num_tokens = self._tokens(base, column.tokenizer, wave)
+            else:
+                decoded, bits = self._coded(column, wave, name)
+            values = (
+                metrics.measure(
+                    reference, at_rate(decoded, self._rate, metrics.RATE), self._metrics
+                )
                 if clip.seconds <= LONGEST_MEASURED
                 else {}
-            ),
-        )
-        audio.write(self._folder / made.audio, decoded, self._rate)
-        levels = picture.spectrogram(decoded, self._rate)
-        spectrogram.draw(self._folder / made.picture, levels, loudest)
-        # A script, as a page on the file system may load nothing else when it is asked to.
-        script = f"document.currentScript.tokens = {json.dumps(printed(tokens))};\n"
-        (self._folder / made.tokens).write_text(script)
-        found = interchange.of_model(tokens, len(wave), tokenizer)
-        tokenfile.write(self._folder / made.token_file, found)
-        return made
+            )
+            compression = PCM_BITS * rate * clip.seconds / bits
+            clip.reconstructions.append(
+                Reconstruction(base, num_tokens, bits / clip.seconds, compression, values)
+            )
+            self._show(base, decoded, loudest)
+            self._sound(f"{base}.flac", decoded, self._rate, clip)
+        self._sound(low, anchor(wave, self._rate), self._rate, clip)
+        (self._folder / low).unlink()  # only tests play it, from the script
+        return clip
 
-    def _resampled(self, wave: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-        return np.concatenate(list(audio.resample_stream([wave], self._rate, rate)))
+    def _tokens(
+        self, base: str, tokenizer: AudioTokenizer, wave: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], int, int]:
+        """Writes the tokens; returns what they give, their bits and their number."""
+        tokens = tokenizer.encode(wave, self._rate)
+        _script(self._folder / f"{base}.tokens.js", printed(tokens))
+        found = interchange.of_model(tokens, len(wave), tokenizer)
+        tokenfile.write(self._folder / f"{base}.atok", found)
+        decoded = tokenizer.decode(tokens, len(wave))
+        return decoded, len(tokens) * tokenizer.bits, len(tokens)
+
+    def _coded(
+        self, codec: Codec, wave: NDArray[np.float32], name: str
+    ) -> tuple[NDArray[np.float32], int]:
+        """Returns what another codec gives, in time with the original, and its bits."""
+        try:
+            data = codec.encode(wave, self._rate)
+            decoded = at_rate(codec.decode(data), codec.sample_rate, self._rate)
+            return align(wave, decoded, self._rate).decoded, codec.payload_bits(data)
+        except Exception as error:  # whatever a library raises: the other clips go on
+            raise ValueError(f"{name}: {codec.name}: {str(error) or type(error).__name__}") from error
+
+    def _show(self, base: str, wave: NDArray[np.float32], loudest: float) -> None:
+        levels = picture.spectrogram(wave, self._rate)
+        spectrogram.draw(self._folder / f"{base}.png", levels, loudest)
+
+    def _sound(self, name: str, wave: NDArray[np.float32], rate: int, clip: Clip) -> None:
+        """Writes a sound twice, as FLAC and as a script that holds the FLAC, and measures it."""
+        path = self._folder / name
+        audio.write(path, wave, rate)
+        _script(self._folder / f"{name}.js", base64.b64encode(path.read_bytes()).decode())
+        clip.levels.append(loudness.level(wave.clip(-1, 1), rate))
+
+
+def _script(path: Path, value: str) -> None:
+    """Writes a script that gives a text to the page that loads it.
+
+    A page on the file system may read nothing else that lies beside it, not even the samples of
+    an audio file that it plays.
+    """
+    path.write_text(f"document.currentScript.value = {json.dumps(value)};\n")
 
 
 def file_name(number: int, name: str) -> str:
