@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -14,7 +16,9 @@ from typing import Any
 
 import jax
 import numpy as np
+import pyloudnorm
 import pytest
+import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -24,8 +28,10 @@ from audiotok_jax import tokenfile as tf
 from audiotok_jax.codec import model
 from audiotok_jax.commands import page as page_command
 from audiotok_jax.evaluate import metrics
+from audiotok_jax.evaluate.codecs.pcm import Pcm
 from audiotok_jax.files import replacing_folder
-from audiotok_jax.page import site, spectrogram
+from audiotok_jax.page import loudness, site, spectrogram
+from audiotok_jax.page.anchor import anchor
 from audiotok_jax.page.clip import file_name
 from audiotok_jax.page.tensor import printed
 
@@ -83,12 +89,12 @@ def clip(speech: Any, here: Path) -> Callable[..., Path]:
 class Page(HTMLParser):
     """The tags of a page with their attributes, and the text of those that hold nothing else."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, name: str = "index.html") -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.texts: dict[str, list[str]] = {}
         self.folder = Path(path)
-        self.feed((self.folder / "index.html").read_text(encoding="utf-8"))
+        self.feed((self.folder / name).read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attributes: Any) -> None:
         self.tags.append((tag, dict(attributes)))
@@ -105,14 +111,30 @@ class Page(HTMLParser):
         """Names and values in the order of the page."""
         return list(zip(self.texts["dt"], self.texts["dd"], strict=True))
 
+    def data(self) -> Any:
+        """What the scripts know."""
+        start, text, end = re.split(
+            r"({.*})", (self.folder / "data.js").read_text(encoding="utf-8")
+        )
+        assert (start, end) == ("const PAGE = ", ";\n")
+        return json.loads(text)
+
+    def sounds(self) -> list[Any]:
+        """All sounds of the data, those of a clip one after the other."""
+        return [sound for clip in self.data()["clips"] for sound in clip["sounds"]]
+
     def tokens(self) -> list[str]:
         """The printed tokens of all scripts."""
-        return [self.script(url) for url in self.all("details", "data-tokens")]
+        return [self.script(sound["tokens"]) for sound in self.sounds() if "tokens" in sound]
 
     def script(self, url: str) -> str:
         start, text, end = re.split(r"(\".*\")", (self.folder / url).read_text())
-        assert (start, end) == ("document.currentScript.tokens = ", ";\n")
+        assert (start, end) == ("document.currentScript.value = ", ";\n")
         return json.loads(text)
+
+    def heard(self, url: str) -> tuple[Any, int]:
+        """The samples and the rate of the FLAC in a script."""
+        return sf.read(io.BytesIO(base64.b64decode(self.script(url))), dtype="float32")
 
 
 def files(path: Path) -> dict[str, bytes]:
@@ -215,6 +237,8 @@ def test_a_page_of_two_models(run, clip, models):
             stored = tf.read(path.with_suffix(".atok"), tokenizer.model_id)
             np.testing.assert_array_equal(stored.tokens, tokens)
             assert stored.num_samples == len(audio.read(source, RATE)[0])
+            script = f"{path.relative_to(page.folder)}.js"
+            np.testing.assert_array_equal(page.heard(script)[0], audio.read(path)[0])
             expected = tokenizer.decode(tokens, stored.num_samples).clip(-1, 1)
             np.testing.assert_allclose(audio.read(path)[0], expected, atol=1e-4)
 
@@ -230,7 +254,7 @@ def test_what_the_page_says_about_sizes(run, clip, models):
         ("Model id", list(models.values())[1].model_id),
     ]
     # 22100 samples are 1.00227 s: 81 or 26 tokens, 1296 or 416 bits, against 353600.
-    assert facts[8:15] == [
+    assert [fact for fact in facts[8:18] if fact[0] != "Loudness"] == [
         *(("Length", "1.00 s"), ("16-bit PCM", "352.8 kbps"), ("Sample rate", "22.05 kHz")),
         *(("Bitrate", "1.29 kbps"), ("Compression", "273 : 1")),
         *(("Bitrate", "0.42 kbps"), ("Compression", "850 : 1")),
@@ -241,26 +265,29 @@ def test_all_that_a_page_names_lies_in_it_and_nothing_else(run, clip):
     clip(f"in/{AWKWARD}")
     clip("in/b.wav")
     run("in", "--out", "out")
-    page = Page("out")
-    named = {
-        url
-        for tag, attribute in (
-            *(("audio", "src"), ("img", "src"), ("script", "src"), ("details", "data-tokens")),
-            *(("link", "href"), ("a", "href")),
-        )
-        for url in page.all(tag, attribute)
-        if not url.startswith("#")
-    }
+    named = {"index.html"}
+    for name in ("index.html", "summary.html", "abx.html", "mushra.html"):
+        page = Page("out", name)
+        named |= {
+            url.partition("#")[0] or name
+            for tag, attribute in (
+                *(("audio", "src"), ("img", "src"), ("script", "src")),
+                *(("link", "href"), ("a", "href")),
+            )
+            for url in page.all(tag, attribute)
+        }
+        assert not any("style" in found for _, found in page.tags)  # the policy forbids it
+        ids = [found["id"] for _, found in page.tags if "id" in found]
+        assert len(ids) == len(set(ids))
+        for attribute in ("aria-labelledby", "for"):
+            assert {found[attribute] for _, found in page.tags if attribute in found} <= {*ids}
+    for sound in (*page.sounds(), *(clip["anchor"] for clip in page.data()["clips"])):
+        named |= {sound["url"], *filter(None, [sound.get("tokens")])}
     assert all(re.fullmatch(r"[\w./-]+", url, re.ASCII) for url in named)
-    assert named | {"index.html"} == files(Path("out")).keys()
-    for name in ("index.html", "page.css", "page.js"):
-        assert not re.search(r"\w://|[\"'(]//", Path("out", name).read_text())
-    assert not any("style" in found for _, found in page.tags)  # the policy of the page forbids it
-    ids = [found["id"] for _, found in page.tags if "id" in found]
-    assert len(ids) == len(set(ids))
-    assert {found["aria-labelledby"] for _, found in page.tags if "aria-labelledby" in found} <= {
-        *ids
-    }
+    assert named == files(Path("out")).keys()
+    for path in Path("out").iterdir():
+        if path.suffix in (".html", ".css", ".js"):
+            assert not re.search(r"\w://|[\"'(]//", path.read_text())
 
 
 def test_names_title_and_introduction_are_text_and_no_markup(run, clip):
@@ -271,13 +298,17 @@ def test_names_title_and_introduction_are_text_and_no_markup(run, clip):
     assert page.texts["title"] == page.texts["h1"] == ["</title>A & B"]
     assert page.texts["p"][:2] == ["<script>alert(1)</script>", "Second & last."]
     assert page.texts["h3"][1] == AWKWARD
-    assert page.all("script", "src") == ["page.js"]
+    assert all(re.fullmatch(r"\w+\.js", url) for url in page.all("script", "src"))
+    assert Page("out", "abx.html").texts["option"][-1] == AWKWARD
+    assert Page("out", "summary.html").texts["a"][-1] == AWKWARD
+    assert page.data()["clips"][0]["name"] == AWKWARD
 
 
 def test_a_name_that_is_no_utf8(run, clip):
     os.rename(clip("a.wav"), b"\xff<.wav")
     assert run(os.fsdecode(b"\xff<.wav"), "--out", "out") == (0, "")
     assert Page("out").texts["h3"][1] == "?<.wav"
+    assert Page("out").data()["clips"][0]["name"] == "?<.wav"
 
 
 def test_the_same_input_makes_the_same_page(run, clip):
@@ -311,8 +342,116 @@ def test_metrics(run, clip, models, seconds, monkeypatch):
     (stoi,) = (metric for metric in metrics.METRICS if metric.name == "stoi")
     value = metrics.measure(metrics.Original(wave), decoded, [stoi])["stoi"]
     shown = [("STOI", f"{value:.3f}")] if seconds < 1 else []
-    assert page.facts()[9:-3] == shown
+    assert page.facts()[11:-5] == shown
+    assert (
+        Page("out", "summary.html").texts["td"]
+        == [
+            *(f"{seconds:.2f}", "1.28", shown[0][1] if shown else "–"),
+        ]
+        * 2
+    )
     assert page.facts()[-1] == ("STOI", "higher is better")
+
+
+def test_other_codecs_are_columns_in_time_with_the_original(run, clip, monkeypatch):
+    def late(self: Pcm, data: bytes) -> Any:  # as codecs are, and louder
+        return 2 * np.pad(decode(self, data), (700, 300))
+
+    decode = Pcm.decode
+    monkeypatch.setattr(Pcm, "decode", late)
+    clip("a.wav", 20_000)
+    assert run("a.wav", "--out", "out", "--codec", "pcm", "--codec", "pcm") == (0, "")
+    page = Page("out")
+    assert page.texts["h3"][1:] == ["pcm", "a.wav"] and page.texts["h4"][-1] == "pcm"
+    samples, _ = audio.read("a.wav")
+    sound = page.sounds()[2]
+    np.testing.assert_allclose(page.heard(sound["url"])[0], 2 * samples, atol=1e-4)
+    original, _, pcm = (found["gain"] for found in page.sounds())
+    assert original - pcm == pytest.approx(6.02, abs=0.02) and "tokens" not in sound
+    assert ("Bitrate", "256.00 kbps") in page.facts() and len(page.tokens()) == 1
+    assert Page("out", "summary.html").texts["td"][-1] == "256.00"
+
+
+def test_a_program_as_a_column(run, clip):
+    if shutil.which("opusenc") is None:
+        pytest.skip("opus-tools are not installed")
+    clip("a.wav", 16_000)
+    assert run("a.wav", "--out", "out", "--codec", "opus:12") == (0, "")
+    assert Page("out").texts["h4"][-1] == "opus:12"
+
+
+def test_a_clip_that_a_codec_does_not_take_is_left_out(run, clip, monkeypatch):
+    def refuse(self: Pcm, wave: Any, rate: int) -> bytes:
+        if len(wave) == 5000:
+            raise RuntimeError("too short")
+        return encode(self, wave, rate)
+
+    encode = Pcm.encode
+    monkeypatch.setattr(Pcm, "encode", refuse)
+    clip("in/a.wav", 5000)
+    clip("in/b.wav", 6000)
+    code, err = run("in", "--out", "out", "--codec", "pcm")
+    assert code == 1
+    assert_one_line(err, "a.wav: pcm: too short")
+    assert [found["name"] for found in Page("out").data()["clips"]] == ["b.wav"]
+    assert not any("a." in name for name in os.listdir("out/clips"))
+
+
+def test_the_summary_has_a_row_for_each_clip_and_their_mean(run, clip):
+    clip("in/a.wav", 8000)
+    clip("in/b.wav", 24_000)
+    run("in", "--out", "out", "--codec", "pcm", measured="lsd")
+    page = Page("out", "summary.html")
+    assert page.texts["a"][-2:] == ["a.wav", "b.wav"]
+    links = [url for url in page.all("a", "href") if "#clip" in url]
+    assert links == ["index.html#clip-1", "index.html#clip-2"]
+    a, b, mean = np.array(page.texts["td"]).reshape(3, 5).astype(float)
+    assert (a[0], b[0], a[3]) == (0.5, 1.5, 256)
+    np.testing.assert_allclose((a + b) / 2, mean, atol=0.006)
+    labels = page.all("button", "aria-label")
+    assert len(set(labels)) == len(labels) == 6
+
+
+def test_loudness_is_that_of_bs1770():
+    tone = np.sin(2 * np.pi * 997 * np.arange(2 * 48_000) / 48_000).astype(np.float32)
+    assert loudness.level(tone, 48_000).lufs == pytest.approx(-3.01, abs=0.1)
+    assert loudness.level(0.1 * tone, 48_000) == pytest.approx((-23.01, -20), abs=0.1)
+
+
+@pytest.mark.parametrize("gain", [0.02, 0.5, 1, 7])
+def test_gains_make_sounds_equally_loud_and_clip_none(speech, gain):
+    waves = [speech(16_000, 1), gain * speech(16_000, 2), 0.3 * speech(16_000, 3)]
+    gains = loudness.gains([loudness.level(wave, RATE) for wave in waves])
+    played = [wave * 10 ** (db / 20) for wave, db in zip(waves, gains, strict=True)]
+    found = [pyloudnorm.Meter(RATE).integrated_loudness(wave) for wave in played]
+    assert max(found) - min(found) < 0.03
+    assert max(np.abs(wave).max() for wave in played) < 1.001
+    assert gains[0] <= 0
+
+
+def test_what_has_no_loudness_is_left_as_it_is(speech):
+    silent, short = np.zeros(16_000, np.float32), speech(1000)
+    levels = [loudness.level(wave, RATE) for wave in (silent, short, speech(16_000))]
+    assert [found.lufs is None for found in levels] == [True, True, False]
+    assert loudness.gains(levels) == [0, 0, 0]
+    assert loudness.gains(levels[::-1]) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 44_100])
+def test_the_anchor_passes_3500_hz_and_nothing_from_4000_on(rate):
+    samples = np.arange(rate) / rate
+    for frequency, low, high in ((200, 0.98, 1.02), (3450, 0.98, 1.02), (3990, 0, 0.01)):
+        tone = np.sin(2 * np.pi * frequency * samples + 0.3).astype(np.float32)
+        found = anchor(tone, rate)
+        middle = slice(rate // 4, -rate // 4)
+        assert found.shape == tone.shape and found.dtype == np.float32
+        gain = found[middle] @ tone[middle] / (tone[middle] @ tone[middle])  # not delayed
+        assert low <= abs(gain) <= high
+
+
+def test_anchors_of_short_sounds_and_of_low_rates(speech):
+    assert anchor(speech(1), RATE).shape == (1,)
+    np.testing.assert_array_equal(anchor(speech(100), 6000), speech(100))
 
 
 @pytest.mark.parametrize(
@@ -394,6 +533,8 @@ def test_a_page_that_is_there_is_replaced_by_force_only(run, clip, here):
         (("empty", "--out", "out"), "empty: no file in this folder"),
         (("a.wav", "--out", "file/out"), "file"),
         (("a.wav", "--out", "out", "--model", "none"), "no model 'none'"),
+        (("a.wav", "--out", "out", "--codec", "opsu:6"), "no codec 'opsu:6', did you mean opus?"),
+        (("a.wav", "--out", "out", "--codec", "pcm:8"), "pcm:8: pcm takes no argument"),
         (
             ("a.wav", "--out", "out", "--metrics", "wer"),
             "no metric 'wer'; --metrics takes pesq",

@@ -156,7 +156,8 @@ class ClipMaker:
         self._show(original, wave, loudest)
         self._sound(f"{original}.flac", whole, rate, clip)
         reference = metrics.Original(at_rate(wave, self._rate, metrics.RATE))
-        for number, column in enumerate((*self._models, *self._codecs), 1):
+        columns: list[Model | Codec] = [*self._models, *self._codecs]
+        for number, column in enumerate(columns, 1):
             base = f"{stem}.{file_name(number, column.name)}"
             num_tokens = None
             if isinstance(column, Model):
@@ -200,7 +201,9 @@ class ClipMaker:
             decoded = at_rate(codec.decode(data), codec.sample_rate, self._rate)
             return align(wave, decoded, self._rate).decoded, codec.payload_bits(data)
         except Exception as error:  # whatever a library raises: the other clips go on
-            raise ValueError(f"{name}: {codec.name}: {str(error) or type(error).__name__}") from error
+            raise ValueError(
+                f"{name}: {codec.name}: {str(error) or type(error).__name__}"
+            ) from error
 
     def _show(self, base: str, wave: NDArray[np.float32], loudest: float) -> None:
         levels = picture.spectrogram(wave, self._rate)

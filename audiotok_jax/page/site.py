@@ -70,7 +70,7 @@ def write(
     )
     environment.filters["readable"] = readable
     environment.filters["mean"] = _mean
-    names = [column.name for column in (*models, *codecs)]
+    names = [*(model.name for model in models), *(codec.name for codec in codecs)]
     data = _data(["Original", *names], models, clips)
     _write(folder / _DATA, f"const PAGE = {json.dumps(data, ensure_ascii=False)};\n")
     for page in _PAGES:

@@ -1,173 +1,147 @@
-"""Opens pages of `audiotok page` in headless Chromium, from the file system and from a server.
-
-Skipped where there is no Chromium (Debian package `chromium`) or no Playwright (extra `dev`).
-"""
+"""Opens the listening page and the summary in headless Chromium, from the disk and a server."""
 
 from __future__ import annotations
 
-import functools
-import os
 import re
-import shutil
-import threading
-from collections.abc import Callable, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
-from audiotok_jax import AudioTokenizer, audio, cli, preset, pretrained
-from audiotok_jax.codec import model
-from audiotok_jax.files import find
-from audiotok_jax.formats import AUDIO_READ
-
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-EVAL = Path(os.environ.get("AUDIOTOK_EVAL_DATA", ROOT.parent / "shared" / "speech" / "eval"))
-HOST = "page.test"  # plain http from elsewhere: no clipboard, unlike from localhost
-OPTIONS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-    "--autoplay-policy=no-user-gesture-required",
-    f"--host-resolver-rules=MAP {HOST} 127.0.0.1,MAP * ~NOTFOUND",
-)
+PAGES = ("summary.html", "abx.html", "mushra.html")
 
 
-class Built(NamedTuple):
-    """A page and what it must hold: seconds of each player, tokens of each block, in order."""
-
-    folder: Path
-    seconds: list[float]
-    tokens: list[list[int]]
-
-
-class Opened(NamedTuple):
-    """A page in the browser, and what it asked for since it was opened."""
-
-    built: Built
-    tab: Any
-    requests: list[str]
-
-    def token_scripts(self) -> list[str]:
-        return [url for url in self.requests if re.search(r"/clips/[^/]+\.js$", url)]
+def heard(tab: Any) -> Any:
+    """What the player of now plays: its place, whether it plays, which sound, and all gains."""
+    return tab.evaluate(
+        "(({time, playing, chosen, selection}) => ({time, playing, chosen, selection}))"
+        "(Player.current)"
+    )
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
+def test_every_clip_plays_and_one_at_a_time(opened: Any) -> None:
+    tab, built = opened.tab, opened.built
+    clips = tab.locator("article").all()
+    assert len(clips) == len(built.seconds)
+    assert opened.scripts("flac") == opened.scripts("tokens") == []
+    for clip, seconds in zip(clips, built.seconds, strict=True):
+        names = clip.locator(".versions button").all_text_contents()
+        expected = [f"{number} {name}" for number, name in enumerate(built.sounds, 1)]
+        assert [name.strip() for name in names] == expected
+        clip.get_by_role("button", name="Play", exact=True).click()
+        opened.until("Player.current?.time > 0")
+        assert clip.locator(".place").evaluate("({max}) => Number(max)") == pytest.approx(
+            seconds, abs=0.01
+        )
+        assert tab.get_by_role("button", name="Pause", exact=True).count() <= 1
+    # Each sound of the clips that played, and none twice.
+    scripts = opened.scripts("flac")
+    assert len(scripts) == len(set(scripts)) == len(built.sounds) * len(built.seconds)
 
 
-@pytest.fixture(scope="session")
-def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that pages are built in and served from."""
-    return tmp_path_factory.mktemp("pages")
+@pytest.mark.parametrize("built", ["two models"], indirect=True)
+def test_sounds_switch_at_the_same_place_and_loop(opened: Any) -> None:
+    tab = opened.tab
+    # What comes out of each gain is asked of the nodes themselves.
+    tab.evaluate(
+        """() => {
+          const connect = AudioNode.prototype.connect;
+          window.gains = [];
+          AudioNode.prototype.connect = function (to, ...rest) {
+            if (this instanceof GainNode && to instanceof AudioDestinationNode) gains.push(this);
+            return connect.call(this, to, ...rest);
+          };
+        }"""
+    )
+    loud = "gains.slice(-4).map(({gain}) => gain.value > 0.001)"
+    clip = tab.locator("article").first
+    clip.get_by_role("button", name="Play", exact=True).click()
+    tab.keyboard.press("[")  # at the start: all of it again and again
+    opened.until("Player.current?.time > 0")
+    started = tab.evaluate("gains.length")
+    for key in "3421":
+        tab.keyboard.press(key)
+        opened.until(f"Player.current.chosen === {int(key) - 1}")
+        expected = [str(number == key).lower() for number in "1234"]
+        opened.until(f"String({loud}) === '{','.join(expected)}'")
+        marked = clip.locator(".column.chosen h4").all_text_contents()
+        assert marked == [opened.built.sounds[int(key) - 1]]
+    assert tab.evaluate("gains.length") == started  # none of them had to start anew
+    assert heard(tab)["playing"] and heard(tab)["selection"]["from"] < heard(tab)["selection"]["to"]
+    matched = "10 ** (PAGE.clips[0].sounds[0].gain / 20)"
+    opened.until(f"Math.abs(gains.at(-4).gain.value - {matched}) < 0.001")
+    tab.get_by_label("equally loud").uncheck()
+    opened.until("Math.abs(gains.at(-4).gain.value - 1) < 0.001")
+    clip.get_by_role("button", name="Pause", exact=True).click()
+    assert not heard(tab)["playing"]
 
 
-@pytest.fixture(scope="session")
-def server(top: Path) -> Iterator[str]:
-    """A static server of that folder: its URL."""
+@pytest.mark.parametrize("built", ["two models"], indirect=True)
+def test_spectrograms_are_clicked_and_dragged_and_tokens_follow(opened: Any) -> None:
+    tab, built = opened.tab, opened.built
+    clip = tab.locator("article").first
+    picture = clip.locator(".picture").nth(2)
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    clip.get_by_role("button", name="Play", exact=True).click()
+    opened.until("Player.current?.time > 0")
+    clip.get_by_role("button", name="Pause", exact=True).click()
+    picture.click(position={"x": box["width"] * 0.6, "y": 20})
+    seconds, rate = built.seconds[0], 25
+    found = heard(tab)
+    assert found["chosen"] == 2 and found["time"] == pytest.approx(0.6 * seconds, abs=0.02)
+    at = clip.evaluate("(clip) => Number(clip.style.getPropertyValue('--at'))")
+    assert at == pytest.approx(found["time"] / seconds, abs=1e-3)
 
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
+    strip = clip.locator(".strip").nth(1)
+    place = int(found["time"] * rate)
+    playwright.expect(strip.locator(".now")).to_have_text(str(built.tokens[1][place]))
+    playwright.expect(strip.locator(".number")).to_have_text(
+        f"token {place + 1} of {len(built.tokens[1])}"
+    )
+    tab.keyboard.press("ArrowLeft")
+    playwright.expect(strip.locator(".now")).to_have_text(
+        str(built.tokens[1][int((found["time"] - 0.5) * rate)])
+    )
 
-    handler = functools.partial(Handler, directory=os.fspath(top))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://{HOST}:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def page(top: Path, tiny: Any, speech: Any) -> Callable[[str], Built]:
-    """Builds a page when it is first asked for."""
-
-    def two_models() -> Built:
-        """Clips of awkward names and rates, two models of different rates."""
-        inputs, models = top / "in", [top / "model 80", top / "model <25>"]
-        inputs.mkdir()
-        audio.write(inputs / """a <b>&amp; "x" 'y' #1?q=%41 é 中.flac""", speech(20_000, 1), 16_000)
-        audio.write(inputs / f"{'long' * 25}.wav", speech(44_100, 2, 22_050), 22_050)
-        audio.write(inputs / "z.wav", speech(30_000, 3), 48_000)
-        pretrained.save(models[0], *reversed(tiny))
-        config = preset("tiny-25hz")
-        params = jax.jit(model.init, static_argnums=1)(jax.random.key(1), config)
-        pretrained.save(models[1], params, config)
-        return build(top / "two" / "models", [inputs], models)
-
-    def examples() -> Built:
-        return build(top / "some" / "examples", [ROOT / "examples"], [pretrained.DEFAULT])
-
-    def eval_clips() -> Built:
-        sets = [sorted(folder.glob("*.flac")) for folder in sorted(EVAL.iterdir())]
-        clips = [files[turn] for turn in range(2) for files in sets][:6]
-        assert len(clips) == 6
-        return build(top / "eval", clips, [pretrained.DEFAULT])
-
-    made = {"two models": two_models, "examples": examples, "eval clips": eval_clips}
-    return functools.cache(lambda name: made[name]())
-
-
-def build(out: Path, inputs: list[Path], models: list[Path] | list[str]) -> Built:
-    """Makes a page by the command, and computes anew what it must hold."""
-    named = [part for name in models for part in ("--model", str(name))]
-    assert cli.main(["page", *map(str, inputs), "--out", str(out), *named, "--metrics", ""]) == 0
-    tokenizers = [AudioTokenizer.from_pretrained(m, devices=jax.devices()[:1]) for m in models]
-    seconds, tokens = [], []
-    for path in find(inputs, AUDIO_READ):
-        wave, rate = audio.read(path)
-        seconds += [len(wave) / rate] * (1 + len(models))
-        tokens += [tokenizer.encode(wave, rate).tolist() for tokenizer in tokenizers]
-    return Built(out, seconds, tokens)
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    tab.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 20)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 30)
+    tab.mouse.up()
+    selection = heard(tab)["selection"]
+    assert selection["from"] == pytest.approx(0.25 * seconds, abs=0.02)
+    assert selection["to"] == pytest.approx(0.75 * seconds, abs=0.02)
+    assert selection["from"] <= heard(tab)["time"] < selection["to"]
+    assert clip.locator(".selection").first.is_visible()
+    tab.keyboard.press("l")
+    assert heard(tab)["selection"] is None
+    assert not clip.locator(".selection").first.is_visible()
 
 
-@pytest.fixture(params=["two models", "examples", "eval clips"])
-def built(request: Any, page: Any) -> Built:
-    """Each of the pages."""
-    if request.param == "eval clips" and not EVAL.is_dir():
-        pytest.skip(f"no folder {EVAL}; name that of the eval set in AUDIOTOK_EVAL_DATA")
-    return page(request.param)
+@pytest.mark.parametrize("built", ["two models"], indirect=True)
+def test_the_summary_plays_and_sorts(opened: Any) -> None:
+    tab = opened.tab
+    opened.go("summary.html")
+    row = tab.locator("tbody tr").nth(1)
+    row.get_by_role("button").nth(2).click()
+    opened.until("Player.current?.time > 0")
+    assert heard(tab)["chosen"] == 2
+    row.get_by_role("button").nth(0).click()  # the same clip goes on with another sound
+    assert heard(tab)["chosen"] == 0 and heard(tab)["time"] > 0
+    pressed = tab.locator("button[aria-pressed=true]")
+    playwright.expect(pressed).to_have_count(1)
+    pressed.click()
+    playwright.expect(pressed).to_have_count(0)
 
-
-@pytest.fixture(params=["file system", "server"])
-def opened(request: Any, built: Built, top: Path, browser: Any, server: str) -> Iterator[Opened]:
-    """Opens a page; at the end, nothing must have gone wrong or left the page."""
-    base = top.as_uri() if request.param == "file system" else server
-    base = f"{base}/{built.folder.relative_to(top).as_posix()}/"
-    complaints: list[str] = []
-    requests: list[str] = []
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        context.on("request", lambda request: requests.append(request.url))
-        context.on("response", lambda found: found.ok or complaints.append(f"no {found.url}"))
-        context.on("console", lambda message: complaints.append(message.text))
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        tab = context.new_page()
-        tab.goto(f"{base}index.html")
-        yield Opened(built, tab, requests)
-        scroll_through(tab)
-        broken = "[...document.images].filter((image) => !image.naturalWidth).map(({src}) => src)"
-        assert tab.evaluate(broken) == []
-    assert complaints == []
-    assert [url for url in requests if not url.startswith(base)] == []
-    paths = {url.removeprefix(base) for url in requests}
-    assert {"index.html", "page.css", "page.js", "icon.svg", "scale.png"} <= paths
-
-
-def scroll_through(tab: Any) -> None:
-    """Shows all pictures, which are loaded when they come into sight."""
-    for image in tab.locator("img").all():
-        image.scroll_into_view_if_needed()
-        image.evaluate("(image) => image.complete || new Promise((done) => image.onload = done)")
+    for order in ("ascending", "descending"):
+        tab.get_by_role("button", name="Seconds").click()
+        head = tab.locator("th", has=tab.get_by_role("button", name="Seconds"))
+        assert head.get_attribute("aria-sort") == order
+        values = [float(text) for text in tab.locator("tbody td:nth-child(2)").all_text_contents()]
+        assert values == sorted(values, reverse=order == "descending")
 
 
 def open_blocks(tab: Any) -> list[Any]:
@@ -179,30 +153,10 @@ def open_blocks(tab: Any) -> list[Any]:
     return blocks
 
 
-def test_every_player_plays_and_one_at_a_time(opened: Opened) -> None:
-    players = opened.tab.locator("audio").all()
-    assert len(players) == len(opened.built.seconds)
-    for player, seconds in zip(players, opened.built.seconds, strict=True):
-        assert player.get_attribute("preload") == "metadata"
-        duration = player.evaluate(
-            """async (player) => {
-              await player.play();
-              while (player.currentTime < Math.min(0.1, player.duration / 2)) {
-                await new Promise((next) => setTimeout(next, 10));
-              }
-              return player.duration;
-            }"""
-        )
-        assert duration == pytest.approx(seconds, abs=0.01)
-        sounding = "[...document.querySelectorAll('audio')].filter((player) => !player.paused)"
-        assert opened.tab.evaluate(f"{sounding}.length") <= 1
-    assert opened.token_scripts() == []
-
-
-def test_blocks_open_with_the_tokens_of_encode_and_copy_them(opened: Opened) -> None:
+def test_blocks_open_with_the_tokens_of_encode_and_copy_them(opened: Any) -> None:
     tab = opened.tab
     assert len(tab.locator("details").all()) == len(opened.built.tokens)
-    assert opened.token_scripts() == []
+    assert opened.scripts("tokens") == []
     for block, tokens in zip(open_blocks(tab), opened.built.tokens, strict=True):
         text = block.locator("pre").text_content()
         assert re.fullmatch(r"tensor\(\[\[[\d,\s]+\]\]\)", text)
@@ -214,22 +168,27 @@ def test_blocks_open_with_the_tokens_of_encode_and_copy_them(opened: Opened) -> 
         tab.keyboard.press("Control+V")
         assert tab.locator("textarea").input_value() == text
         tab.evaluate("document.querySelector('textarea').remove()")
-    scripts = opened.token_scripts()
+    scripts = opened.scripts("tokens")
     assert len(scripts) == len(set(scripts)) == len(opened.built.tokens)
 
 
-def test_narrow_and_wide_light_and_dark(opened: Opened) -> None:
+def test_narrow_and_wide_light_and_dark(opened: Any) -> None:
     tab = opened.tab
     open_blocks(tab)
-    for width in (320, 360, 800, 1280):
-        tab.set_viewport_size({"width": width, "height": 800})
-        sizes = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        assert tab.evaluate(sizes) == [width, width]
     seen = []
-    for scheme in ("light", "dark"):
-        tab.emulate_media(color_scheme=scheme)
-        seen.append(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
-        assert tab.evaluate(LOW_CONTRAST) == []
+    for name in ("", *PAGES):
+        if name:
+            opened.go(name)
+        if name in ("abx.html", "mushra.html"):
+            tab.get_by_role("button", name="Start").click()
+        for width in (320, 360, 800, 1280):
+            tab.set_viewport_size({"width": width, "height": 800})
+            sizes = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            assert tab.evaluate(sizes) == [width, width], name
+        for scheme in ("light", "dark"):
+            tab.emulate_media(color_scheme=scheme)
+            seen.append(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+            assert tab.evaluate(LOW_CONTRAST) == [], name
     assert np.mean([int(c) for c in re.findall(r"\d+", seen[0])]) > 200
     assert np.mean([int(c) for c in re.findall(r"\d+", seen[1])]) < 50
 
@@ -255,16 +214,14 @@ LOW_CONTRAST = """() => {
 
 
 @pytest.mark.parametrize("built", ["two models"], indirect=True)
-def test_by_keyboard_alone(opened: Opened) -> None:
+def test_by_keyboard_alone(opened: Any) -> None:
     tab = opened.tab
     focused = "document.activeElement"
 
     def tab_to(selector: str) -> None:
         for _ in range(100):
             tab.keyboard.press("Tab")
-            # Inside of a player the browser marks its own buttons.
-            outline = f"getComputedStyle({focused}).outlineStyle"
-            assert tab.evaluate(f"{focused}.matches('audio') || {outline} !== 'none'")
+            assert tab.evaluate(f"getComputedStyle({focused}).outlineStyle") != "none"
             if tab.evaluate(f"{focused}.matches('{selector}')"):
                 return
         pytest.fail(f"Tab does not reach {selector}")
@@ -275,24 +232,44 @@ def test_by_keyboard_alone(opened: Opened) -> None:
     playwright.expect(skip).to_be_in_viewport()
     tab.keyboard.press("Enter")
     playwright.expect(tab.get_by_role("heading", name="Clips", exact=True)).to_be_focused()
-    tab_to("audio")
+    tab_to("button.play")
+    tab.keyboard.press("Space")
+    opened.until("Player.current?.time > 0")
+    tab.keyboard.press("2")
+    assert heard(tab)["chosen"] == 1
+    tab.keyboard.press("p")
+    assert not heard(tab)["playing"]
+    tab_to("input.place")
+    tab.keyboard.press("ArrowRight")
+    assert heard(tab)["time"] > 0.4
+    tab_to("button.loop-to")
+    tab.keyboard.press("Enter")
+    assert heard(tab)["selection"]["from"] == 0
     tab_to("a[download]")
     tab_to("summary")
     tab.keyboard.press("Enter")
     block = tab.locator("details").first
     playwright.expect(block.locator("button")).to_be_enabled()
-    tab_to("button")
+    tab_to("details button")
     tab.keyboard.press("Enter")
     playwright.expect(block.get_by_role("status")).to_have_text("Copied")
     tab_to("pre")
 
 
 @pytest.mark.parametrize("built", ["two models"], indirect=True)
-def test_what_a_screen_reader_says(opened: Opened) -> None:
+def test_what_a_screen_reader_says(opened: Any) -> None:
     tab = opened.tab
-    players = [player.get_attribute("aria-label") for player in tab.locator("audio").all()]
     pictures = [image.get_attribute("alt") for image in tab.locator("img").all()]
-    assert len(set(players)) == len(players) == 9
-    assert pictures[:9] == [f"Spectrogram: {player}" for player in players]
+    assert len(set(pictures[:12])) == 12
+    assert all(text.startswith("Spectrogram: ") for text in pictures[:12])
     links = [link.get_attribute("aria-label") for link in tab.locator("a[download]").all()]
-    assert len(set(links)) == len(links) == 15
+    assert len(set(links)) == len(links) == 18
+    bars = [bar.get_attribute("aria-label") for bar in tab.locator(".bar").all()]
+    assert len(set(bars)) == len(bars) == 3
+    clip = tab.locator("article").first
+    first, second = (clip.locator(".versions button").nth(number) for number in (0, 1))
+    assert [b.get_attribute("aria-pressed") for b in (first, second)] == ["true", "false"]
+    second.click()
+    assert [b.get_attribute("aria-pressed") for b in (first, second)] == ["false", "true"]
+    clip.locator(".place").press("ArrowRight")
+    assert clip.locator(".place").get_attribute("aria-valuetext") == "0.5 seconds"
