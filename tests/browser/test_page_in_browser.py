@@ -65,6 +65,7 @@ def test_sounds_switch_at_the_same_place_and_loop(opened: Any) -> None:
         opened.until(f"Player.current.chosen === {int(key) - 1}")
         expected = [str(number == key).lower() for number in "1234"]
         opened.until(f"String({loud}) === '{','.join(expected)}'")
+        assert clip.locator(".said").text_content() == opened.built.sounds[int(key) - 1]
         marked = clip.locator(".column.chosen h4").all_text_contents()
         assert marked == [opened.built.sounds[int(key) - 1]]
     assert tab.evaluate("gains.length") == started  # none of them had to start anew

@@ -5,6 +5,7 @@ class Transport {
   static STEP = 0.5; // seconds that an arrow key goes
 
   #player;
+  #names;
   #parts;
   #versions;
   #first;
@@ -13,12 +14,14 @@ class Transport {
   // work while the focus is in it; first: the digit that chooses the first sound.
   constructor(place, player, names, scope, first = 1) {
     this.#player = player;
+    this.#names = names;
     this.#first = first;
     place.append(document.getElementById("transport").content.cloneNode(true));
     const part = (name) => place.querySelector(`.${name}`);
     this.#parts = {
       play: part("play"), place: part("place"), time: part("time"),
       loop: part("loop"), from: part("loop-from"), to: part("loop-to"), failed: part("failed"),
+      said: part("said"),
     };
     this.#versions = names.map((name, number) => this.#version(name, number));
     part("versions").append(...this.#versions);
@@ -53,6 +56,12 @@ class Transport {
     return button;
   }
 
+  // By a key: the focus is elsewhere, so a screen reader is told what is heard now.
+  #choose(number) {
+    this.#player.choose(number);
+    this.#parts.said.textContent = this.#names[number];
+  }
+
   #toggle() {
     this.#parts.failed.textContent = "";
     if (this.#player.playing) this.#player.pause();
@@ -74,7 +83,7 @@ class Transport {
     const player = this.#player;
     const number = Number.parseInt(key, 10) - this.#first;
     const elsewhere = target.matches("input") && target !== this.#parts.place;
-    if (number >= 0 && number < this.#versions.length) player.choose(number);
+    if (number >= 0 && number < this.#versions.length) this.#choose(number);
     else if (key === "p" || (key === " " && !target.matches("button, summary, a"))) this.#toggle();
     else if (key === "ArrowLeft" && !elsewhere) player.seek(player.time - Transport.STEP);
     else if (key === "ArrowRight" && !elsewhere) player.seek(player.time + Transport.STEP);
@@ -92,6 +101,9 @@ class Transport {
     loop.setAttribute("aria-pressed", player.selection !== null);
     this.#versions.forEach((button, number) => {
       button.setAttribute("aria-pressed", number === player.chosen);
+      // On a phone they are a row that is scrolled.
+      const row = button.parentElement;
+      if (number === player.chosen) row.scrollLeft = button.offsetLeft - row.clientWidth / 3;
     });
     // Not with the time, or a screen reader would never stop to tell it.
     place.setAttribute("aria-valuetext", `${player.time.toFixed(1)} seconds`);
