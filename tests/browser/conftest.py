@@ -170,7 +170,7 @@ def opened(request: Any, built: Built, top: Path, browser: Any, server: str) -> 
     requests: list[str] = []
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         context.on("request", lambda request: requests.append(request.url))
-        context.on("response", lambda found: found.ok or complaints.append(f"no {found.url}"))
+        context.on("response", lambda it: it.status < 400 or complaints.append(f"no {it.url}"))
         context.on("console", lambda message: complaints.append(message.text))
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         tab = context.new_page()
