@@ -14,6 +14,7 @@ from audiotok_jax.forking import refuse_forked
 def pinned(precision: str = "highest") -> Iterator[None]:
     """Pins what would change results or raise; also a decorator, `@pinned()`, of what is traced.
 
+    Code under it promotes neither ranks nor dtypes implicitly.
     Settings that only tell more (`jax_log_compiles`, `jax_debug_nans`) stay as they are.
 
     Args:
@@ -26,8 +27,8 @@ def pinned(precision: str = "highest") -> Iterator[None]:
     refuse_forked()
     with (
         jax.enable_x64(False),
-        jax.numpy_dtype_promotion("standard"),
-        jax.numpy_rank_promotion("allow"),
+        jax.numpy_dtype_promotion("strict"),
+        jax.numpy_rank_promotion("raise"),
         jax.default_matmul_precision(precision),
         jax.default_prng_impl("threefry2x32"),
         jax.threefry_partitionable(True),

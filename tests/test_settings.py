@@ -13,6 +13,7 @@ from jax.sharding import AxisType
 
 from audiotok_jax import AudioTokenizer, pretrained
 from audiotok_jax.codec import model, source
+from audiotok_jax.settings import pinned
 from audiotok_jax.train import state as states
 from audiotok_jax.train import step
 from audiotok_jax.train.config import Recipe
@@ -175,3 +176,11 @@ def test_a_step_of_training_is_the_same_program(tiny):
     wanted = program()
     with configured(ALL_AT_ONCE):
         assert program() == wanted
+
+
+def test_the_package_promotes_neither_ranks_nor_dtypes():
+    with pinned():
+        with pytest.raises(ValueError, match="rank_promotion"):
+            jnp.zeros((2, 3)) + jnp.zeros(3)
+        with pytest.raises(ValueError, match="dtype_promotion"):
+            jnp.zeros(3, jnp.int32) * jnp.zeros(3)

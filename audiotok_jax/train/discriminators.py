@@ -44,7 +44,7 @@ class _OfBands(nn.Module):
             taps = [x[..., i * dilation : i * dilation + count, :] for i in range(3)]
             dense = nn.WeightNorm(nn.Dense(WIDTH, dtype=self.dtype))
             x = dense(jnp.concatenate(taps, axis=-1)).astype(jnp.float32)
-            x = nn.leaky_relu(x if features else x + offset, 0.1)
+            x = nn.leaky_relu(x if features else x + offset[None], 0.1)
             features.append(x)
         return nn.Dense(1, dtype=self.dtype)(x)[..., 0].astype(jnp.float32), features
 

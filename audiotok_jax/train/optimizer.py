@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 import optax
 
 from audiotok_jax.train.config import Recipe
@@ -22,7 +26,8 @@ def learning_rate(recipe: Recipe) -> optax.Schedule:
         return lambda step: value_at(points, step)
     peak = recipe.learning_rate or PEAK_RATE[recipe.stage]
     warmup = min(recipe.warmup, recipe.steps // 2)
-    return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, recipe.steps, 0.02 * peak)
+    rate = optax.warmup_cosine_decay_schedule(0.0, peak, warmup, recipe.steps, 0.02 * peak)
+    return lambda step: rate(jnp.asarray(step, jnp.float32))
 
 
 def of_codec(recipe: Recipe) -> optax.GradientTransformation:
@@ -38,7 +43,13 @@ def of_discriminator(recipe: Recipe) -> optax.GradientTransformation:
 
 
 def _adamw(recipe: Recipe, rate: optax.Schedule) -> optax.GradientTransformation:
-    return optax.chain(
+    init, update = optax.chain(
         optax.clip_by_global_norm(recipe.clip),
         optax.adamw(rate, *BETAS[recipe.stage], EPSILON, weight_decay=recipe.weight_decay),
     )
+
+    def promoting(*args: Any) -> Any:
+        with jax.numpy_dtype_promotion("standard"):  # Optax takes floats to integer powers
+            return update(*args)
+
+    return optax.GradientTransformation(init, promoting)

@@ -22,7 +22,7 @@ def powers(wave: Array, seconds: float, pad: int, sample_rate: int) -> Array:
     window = hann(length) / np.sqrt(length * np.sum(hann(length) ** 2)).astype(np.float32)
     rest = max(-wave.shape[1] % (length // 2), length - wave.shape[1])
     wave = jnp.pad(wave, ((0, 0), (0, rest)))
-    spectrum = jnp.fft.rfft(frame(wave, length, length // 2) * window, pad * length)
+    spectrum = jnp.fft.rfft(frame(wave, length, length // 2) * window[None, None], pad * length)
     return 2 * (spectrum.real**2 + spectrum.imag**2)
 
 

@@ -37,12 +37,12 @@ class PesqLoss(Loss):
     def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
         """See `Loss`."""
         bands = critical_bands(int(0.032 * rate) // 2 + 1, rate)
-        quiet = _threshold(rate)
+        quiet = _threshold(rate)[None, None]
         y, x = (_presented(sound, bands, rate) for sound in (decoded, reference))
         active = jnp.sum(x, axis=-1, keepdims=True) > 1e-3 * 10 ** (PRESENTATION_DB / 10)
 
         def spectrum(power: Array) -> Array:
-            return jnp.sum(active * power, axis=1, keepdims=True) + 1e3
+            return jnp.sum(jnp.where(active, power, 0.0), axis=1, keepdims=True) + 1e3
 
         def audible(power: Array) -> Array:
             return jnp.sum(jnp.where(power > quiet, power, 0.0), axis=-1, keepdims=True) + 5e3
@@ -69,7 +69,7 @@ def _presented(wave: Array, bands: np.ndarray, sample_rate: int) -> Array:
     """
     power = powers(wave, 0.032, 1, sample_rate)
     frequencies = np.linspace(0, sample_rate / 2, power.shape[-1])
-    telephone = (frequencies > 350) & (frequencies < 3250)
+    telephone = ((frequencies > 350) & (frequencies < 3250)).astype(np.float32)[None, None]
     level = jnp.mean(jnp.sum(power * telephone, axis=-1), axis=1)[:, None, None] + 1e-7
     return (power @ bands) * (10 ** (PRESENTATION_DB / 10) / level)
 

@@ -103,7 +103,7 @@ class Objective(abc.ABC):
             terms[loss.name] = jnp.mean(loss(wave, reference, self.codec.sample_rate, network))
             total += value_at(loss.weight, inputs.step) * terms[loss.name]
         tokens = quantizers.of(self.codec).encode(passed.latent)
-        bits = tokens[..., None] >> np.arange(self.codec.bits, dtype=np.int32) & 1
+        bits = tokens[..., None] >> np.arange(self.codec.bits, dtype=np.int32)[None, None] & 1
         return total, terms | {"bits": jnp.mean(bits.astype(jnp.float32), axis=(0, 1))}
 
     def weighted(self, terms: Mapping[str, Array], step: Array) -> Array:

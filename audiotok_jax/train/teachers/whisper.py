@@ -89,14 +89,17 @@ class Whisper:
         """
         w = self.weights
 
+        def vector(name: str) -> Array:
+            return jnp.asarray(w[name])[None, None]
+
         def dense(x: Array, name: str) -> Array:
             factors = (one.astype(self.precision) for one in (x, w[f"{name}/weight"]))
-            return jnp.matmul(*factors, preferred_element_type=jnp.float32) + w[f"{name}/bias"]
+            return jnp.matmul(*factors, preferred_element_type=jnp.float32) + vector(f"{name}/bias")
 
         def norm(x: Array, name: str) -> Array:
             x = x - jnp.mean(x, axis=-1, keepdims=True)
             x *= jax.lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + 1e-5)
-            return x * w[f"{name}/gamma"] + w[f"{name}/beta"]
+            return x * vector(f"{name}/gamma") + vector(f"{name}/beta")
 
         def attend(x: Array, name: str) -> Array:
             query, key, value = (
@@ -109,7 +112,7 @@ class Whisper:
 
         x = _gelu(dense(_taps(mel, 1), "conv1"))
         x = _gelu(dense(_taps(x, 2), "conv2"))
-        x += w["position_encodings/encodings"][: x.shape[1]]
+        x += vector("position_encodings/encodings")[0, :, : x.shape[1]]
         found = {}
         for layer in range(max(layers)):
             here = f"layer_{layer}"
@@ -139,7 +142,7 @@ def log_mel(wave: Array, mels: int) -> Array:
     blocks = padded[:, : count * HOP + WINDOW].reshape(len(wave), -1, half)
     # The window is no multiple of the hop, but both are of its half.
     parts = [blocks[:, i : i + 2 * count : 2] for i in range(WINDOW // half)]
-    spectrum = jnp.fft.rfft(jnp.concatenate(parts, axis=-1) * hann(WINDOW))
+    spectrum = jnp.fft.rfft(jnp.concatenate(parts, axis=-1) * hann(WINDOW)[None, None])
     power = (spectrum.real**2 + spectrum.imag**2) @ _mel_filters(mels)
     return jnp.log(jnp.maximum(power, 1e-10)) / np.log(10).astype(np.float32)
 
