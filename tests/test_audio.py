@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from audiotok_jax import audio
 from audiotok_jax.audio import AudioError
-from audiotok_jax.data import decode
+from audiotok_jax.data import audio_files
 
 RATE = 16_000
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -304,7 +304,7 @@ def test_an_mp3_that_does_not_tell_its_length_is_read_to_its_end(tmp_path: Path)
     start = 576 + 529
     np.testing.assert_allclose(longer[start : start + len(wave)], wave, atol=1e-6)
     assert start + len(wave) < len(longer) < start + len(wave) + 2 * 576
-    assert decode.measure(str(bare)).frames == len(longer)
+    assert audio_files.measure(str(bare)).frames == len(longer)
     _, blocks = audio.stream(bare, block_seconds=0.1)
     next(blocks)
     blocks.close()  # nothing hangs

@@ -18,7 +18,7 @@ from audiotok_jax import audio
 from audiotok_jax.audio import AudioError
 from audiotok_jax.audio.containers.ogg import checksum
 from audiotok_jax.audio.source import Source
-from audiotok_jax.data import decode
+from audiotok_jax.data import audio_files
 
 RATE = 16_000
 SAMPLES = 24_000
@@ -140,9 +140,9 @@ def test_what_is_left_over_is_an_error(kind: str, made, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["wav", "w64", "flac", "vorbis", "mp3"])
 def test_joined_lengths_are_told_before_training(kind: str, made, tmp_path: Path) -> None:
     path = str(put(tmp_path / "two", made(kind) * 2))
-    assert decode.measure(path).frames == 2 * SAMPLES
-    part = decode.read(path, RATE, SAMPLES - 100, SAMPLES + 100)
-    whole = decode.to_pcm(audio.read(path)[0])
+    assert audio_files.measure(path).frames == 2 * SAMPLES
+    part = audio_files.read(path, RATE, SAMPLES - 100, SAMPLES + 100)
+    whole = audio_files.to_pcm(audio.read(path)[0])
     np.testing.assert_array_equal(part, whole[SAMPLES - 100 : SAMPLES + 100])
 
 
@@ -187,7 +187,7 @@ def test_a_flac_that_announces_another_length(frames: int, says: str, made, tmp_
     data[22:26] = (frames & 0xFFFF_FFFF).to_bytes(4, "big")
     path = put(tmp_path / "x", bytes(data))
     refused(path, says)
-    assert decode.header(str(path)) is None  # it is not believed, and counts for nothing
+    assert audio_files.header(str(path)) is None  # it is not believed, and counts for nothing
 
 
 def test_a_sphere_file_that_announces_another_length(made, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_wav_of_unknown_length(announced: int, kind: str, made, tmp_path: Path
     at = data.index(b"data") + 4
     piped = data[:4] + bytes(4) + data[8:at] + struct.pack("<I", announced) + data[at + 4 :]
     assert seconds(put(tmp_path / "x", piped)) == SAMPLES / RATE
-    assert decode.measure(str(tmp_path / "x")).frames == SAMPLES
+    assert audio_files.measure(str(tmp_path / "x")).frames == SAMPLES
     assert seconds(put(tmp_path / "x", piped * 2)) == 2 * SAMPLES / RATE
 
 
@@ -464,7 +464,7 @@ def test_a_w64_that_announces_more_than_there_can_be(size: int, made, tmp_path: 
 @pytest.mark.parametrize("kind", ["wav", "wavex", "w64", "aiff", "au", "caf", "nist", "flac"])
 def test_padding_does_not_count_for_training(kind: str, made, tmp_path: Path) -> None:
     path = put(tmp_path / "x", made(kind) + bytes(200))
-    assert decode.measure(str(path)).frames == SAMPLES == len(audio.read(path)[0])
+    assert audio_files.measure(str(path)).frames == SAMPLES == len(audio.read(path)[0])
 
 
 @pytest.mark.parametrize("frames", [1, 2])

@@ -20,7 +20,7 @@ from orbax.checkpoint import v1 as ocp
 
 from audiotok_jax import audio
 from audiotok_jax.cli import main
-from audiotok_jax.data import decode, pipeline, plan, sources
+from audiotok_jax.data import audio_files, pipeline, sampler, sources
 from audiotok_jax.data.augment import Augment
 from audiotok_jax.data.build import build, destination
 from audiotok_jax.data.clips import Clip
@@ -87,18 +87,18 @@ def clips(folder) -> sources.Clips:
     return sources.open_clips([str(folder)], RATE)
 
 
-def batches(clips, seed: int = 0, size: int = 4, **options) -> pipeline.Batches:
-    return pipeline.Batches(clips, CROP, size, seed, **options)
+def batches(clips, seed: int = 0, size: int = 4, **options) -> pipeline.Loader:
+    return pipeline.Loader(clips, CROP, size, seed, **options)
 
 
-def draw(clips, count: int, **options) -> list[pipeline.Batch]:
+def draw(clips, count: int, **options) -> list[pipeline.Crops]:
     data = batches(clips, **options)
     drawn = [next(data) for _ in range(count)]
     data.close()
     return drawn
 
 
-def assert_same(first: list[pipeline.Batch], second: list[pipeline.Batch]) -> None:
+def assert_same(first: list[pipeline.Crops], second: list[pipeline.Crops]) -> None:
     assert len(first) == len(second)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one.clip, other.clip)
@@ -131,7 +131,7 @@ def test_pieces_of_a_file_are_the_file(clips, folder):
     for name in FILES:
         whole, _ = audio.read(folder / name, RATE)
         pieces = [clips.read(number) for number, clip in enumerate(clips) if clip.name == name]
-        np.testing.assert_array_equal(np.concatenate(pieces), decode.to_pcm(whole))
+        np.testing.assert_array_equal(np.concatenate(pieces), audio_files.to_pcm(whole))
 
 
 def test_the_four_kinds_of_source_give_the_same_samples(clips, table, tars, dataset):
@@ -279,7 +279,7 @@ def test_processes_share_the_batches_of_one(clips, processes):
         draw(clips, 8, process_index=index, process_count=processes) for index in range(processes)
     ]
     together = [
-        pipeline.Batch(*map(np.concatenate, zip(*rows, strict=True)))
+        pipeline.Crops(*map(np.concatenate, zip(*rows, strict=True)))
         for rows in zip(*parts, strict=True)
     ]
     assert_same(together, draw(clips, 8))
@@ -321,8 +321,8 @@ def test_corpora_are_drawn_by_a_power_of_their_hours_or_by_given_weights(clips):
     hours = {"long": 97.0, "other": 4.5, "short": 0.5}
 
     def shares(given: dict[str, float]) -> dict[str, float]:
-        weights = plan.corpus_weights(clips, given)
-        drawing = plan.Plan(clips, CROP, 8, 0, weights)
+        weights = sampler.corpus_weights(clips, given)
+        drawing = sampler.Sampler(clips, CROP, 8, 0, weights)
         picks = [drawing.pick(step, row) for step in range(4000) for row in range(8)]
         counts = Counter(clips[pick.clip].corpus for pick in picks)
         return {corpus: counts[corpus] / len(picks) for corpus in hours}
@@ -340,16 +340,16 @@ def test_an_epoch_hears_each_part_of_each_clip_once():
         Clip(str(number), str(number), "one", length * CROP, 1.0, RATE)
         for number, length in enumerate(lengths)
     ]
-    drawing = plan.Plan(clips, CROP, 3, 0, {"one": 1.0})
+    drawing = sampler.Sampler(clips, CROP, 3, 0, {"one": 1.0})
     # From the first full turn of all lanes on, and for so long that all runs are whole.
-    turns = range(plan.RUN, plan.RUN * (1 + sum(lengths)))
-    steps = [turn * plan.LANES + lane for turn in turns for lane in range(plan.LANES)]
+    turns = range(sampler.RUN, sampler.RUN * (1 + sum(lengths)))
+    steps = [turn * sampler.LANES + lane for turn in turns for lane in range(sampler.LANES)]
     picks = Counter(drawing.pick(step, row) for step in steps for row in range(3))
     assert {(pick.clip, pick.slot) for pick in picks} == {
         (clip, slot) for clip, length in enumerate(lengths) for slot in range(length)
     }
     epochs = len(steps) * 3 / sum(lengths)
-    assert max(picks.values()) - epochs < plan.RUN and epochs - min(picks.values()) < plan.RUN
+    assert max(picks.values()) - epochs < sampler.RUN and epochs - min(picks.values()) < sampler.RUN
 
 
 def spoken(crops: dict[str, list[int]], corpus: str = "one") -> list[Clip]:
@@ -368,7 +368,7 @@ def spoken(crops: dict[str, list[int]], corpus: str = "one") -> list[Clip]:
 def test_speakers_of_a_corpus_are_drawn_by_a_power_of_their_hours(power):
     lengths = {"loud": 400, "middle": 100, "rare": 25}
     clips = spoken({speaker: [5] * (length // 5) for speaker, length in lengths.items()})
-    drawing = plan.Plan(clips, CROP, 8, 0, {"one": 1.0}, power)
+    drawing = sampler.Sampler(clips, CROP, 8, 0, {"one": 1.0}, power)
     picks = [drawing.pick(step, row) for step in range(8000) for row in range(8)]
     counts = Counter(clips[pick.clip].speaker for pick in picks)
     total = sum(length**power for length in lengths.values())
@@ -380,21 +380,21 @@ def test_speakers_of_a_corpus_are_drawn_by_a_power_of_their_hours(power):
             (pick.clip, pick.slot) for pick in picks if clips[pick.clip].speaker == speaker
         )
         assert len(own) == length
-        assert max(own.values()) - min(own.values()) <= 2 * plan.RUN
+        assert max(own.values()) - min(own.values()) <= 2 * sampler.RUN
 
 
 def test_speech_of_nobody_known_has_its_share_of_the_hours():
-    shares = plan.turns({"": 6.0, "a": 3.0, "b": 1.0}, 0.0)
+    shares = sampler.turns({"": 6.0, "a": 3.0, "b": 1.0}, 0.0)
     total = sum(shares.values())
     assert {name: turns / total for name, turns in shares.items()} == pytest.approx(
         {"": 0.6, "a": 0.2, "b": 0.2}, abs=0.02
     )
-    assert set(plan.turns({"": 6.0}, 0.5)) == {""}
+    assert set(sampler.turns({"": 6.0}, 0.5)) == {""}
 
 
 def test_corpora_keep_their_weights_whoever_speaks_in_them():
     clips = spoken({"a": [50], "b": [1]}, "many") + spoken({"c": [50]}, "single")
-    drawing = plan.Plan(clips, CROP, 4, 0, {"many": 1.0, "single": 3.0}, 0.0)
+    drawing = sampler.Sampler(clips, CROP, 4, 0, {"many": 1.0, "single": 3.0}, 0.0)
     picks = [drawing.pick(step, row) for step in range(4000) for row in range(4)]
     counts = Counter(clips[pick.clip].corpus for pick in picks)
     assert counts["single"] / len(picks) == pytest.approx(0.75, abs=0.01)
@@ -402,11 +402,11 @@ def test_corpora_keep_their_weights_whoever_speaks_in_them():
 
 def test_what_is_drawn_of_speakers_is_a_function_of_the_step_alone():
     clips = spoken({name: [3, 7, 2] for name in "abcdefgh"})
-    forward, back = (plan.Plan(clips, CROP, 4, 5, {"one": 1.0}) for _ in range(2))
+    forward, back = (sampler.Sampler(clips, CROP, 4, 5, {"one": 1.0}) for _ in range(2))
     steps = [(step, row) for step in range(600) for row in range(4)]
     found = {place: forward.pick(*place) for place in steps}
     assert all(back.pick(*place) == found[place] for place in reversed(steps))
-    other = plan.Plan(clips, CROP, 4, 6, {"one": 1.0})
+    other = sampler.Sampler(clips, CROP, 4, 6, {"one": 1.0})
     assert any(other.pick(*place) != found[place] for place in steps)
 
 
@@ -419,21 +419,22 @@ def test_a_clip_is_decoded_once_for_many_crops(clips, monkeypatch):
 
     monkeypatch.setattr(sources.Clips, "read", counted)
     steps = batches(clips, weights={"short": 0.0, "other": 0.0})._steps
-    for step in range(plan.LANES * plan.RUN):
+    for step in range(sampler.LANES * sampler.RUN):
         steps[step]
-    crops = plan.LANES * plan.RUN * 4
+    crops = sampler.LANES * sampler.RUN * 4
     assert read.total() < crops / 5
 
 
 def test_neighbouring_batches_do_not_share_a_run():
     clips = [
-        Clip(str(number), str(number), "one", plan.RUN * CROP, 1.0, RATE) for number in range(200)
+        Clip(str(number), str(number), "one", sampler.RUN * CROP, 1.0, RATE)
+        for number in range(200)
     ]
-    drawing = plan.Plan(clips, CROP, 4, 0, {"one": 1.0})
+    drawing = sampler.Sampler(clips, CROP, 4, 0, {"one": 1.0})
     for first in (0, 100):
-        steps = range(first, first + plan.LANES)
+        steps = range(first, first + sampler.LANES)
         picked = {drawing.pick(step, row).clip for step in steps for row in range(4)}
-        assert len(picked) == plan.LANES * 4
+        assert len(picked) == sampler.LANES * 4
 
 
 def test_settings_that_do_not_fit_are_refused(clips):
@@ -456,11 +457,11 @@ def test_settings_that_do_not_fit_are_refused(clips):
             batches(clips, weights=weights)
     given = [clip._replace(columns={"weight": str(number)}) for number, clip in enumerate(clips)]
     with pytest.raises(ValueError, match="corpus long: its rows differ"):
-        plan.corpus_weights(given, {})
+        sampler.corpus_weights(given, {})
     given = [clip._replace(columns={"weight": "2"}) for clip in clips]
-    assert plan.corpus_weights(given, {"long": 5.0}) == {"long": 5.0, "other": 2.0, "short": 2.0}
+    assert sampler.corpus_weights(given, {"long": 5.0}) == {"long": 5.0, "other": 2.0, "short": 2.0}
     with pytest.raises(ValueError, match="must be a number, not 'much'"):
-        plan.corpus_weights([clips[0]._replace(columns={"weight": "much"})], {})
+        sampler.corpus_weights([clips[0]._replace(columns={"weight": "much"})], {})
 
 
 def test_a_changed_crop_is_the_same_for_all_who_read_it(clips, folder):
@@ -593,7 +594,7 @@ def test_what_turns_out_to_be_bad_is_replaced_alike_for_all_who_read_it(damaged_
     data.set_state({"step": 17})
     assert_same([next(data) for _ in range(13)], drawn[17:])
     half = draw(damaged_clips, 30, process_index=1, process_count=2)
-    assert_same(half, [pipeline.Batch(*(rows[2:] for rows in batch)) for batch in drawn])
+    assert_same(half, [pipeline.Crops(*(rows[2:] for rows in batch)) for batch in drawn])
     data.close()
 
 
@@ -645,7 +646,7 @@ def test_a_built_dataset_holds_what_can_be_read_and_lists_the_rest(damaged, tmp_
     found = sources.open_clips([f"tfds:{folder}"], RATE)
     for number, name in enumerate(("good.flac", "good2.flac")):
         wave, _ = audio.read(damaged / name, RATE)
-        np.testing.assert_array_equal(found.read(number), decode.to_pcm(wave))
+        np.testing.assert_array_equal(found.read(number), audio_files.to_pcm(wave))
     assert main(arguments) == 1
     assert "--force replaces it" in capsys.readouterr().err
     before = (folder / "dataset_info.json").stat().st_ino

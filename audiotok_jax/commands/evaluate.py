@@ -25,11 +25,11 @@ from audiotok_jax.terminal import complain, progress, show_table, tell
 
 if TYPE_CHECKING:
     from audiotok_jax.evaluate import metrics
-    from audiotok_jax.evaluate.clips import Clip
+    from audiotok_jax.evaluate.clips import Utterance
     from audiotok_jax.evaluate.journal import Journal, Key
     from audiotok_jax.evaluate.work import Work
 
-    Keys = Mapping[tuple[Clip, str], Key]
+    Keys = Mapping[tuple[Utterance, str], Key]
     """The keys of rows, by clip and codec."""
 
 EXAMPLES = ("audiotok evaluate --data speech/ --codecs audiotok,opus:6,codec2:1200 --out results/",)
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     return int(bool(skipped) or len(rows) < len(found) * len(versions))
 
 
-def _keys(found: Iterable[Clip], versions: dict[str, str], method: str) -> Keys:
+def _keys(found: Iterable[Utterance], versions: dict[str, str], method: str) -> Keys:
     """Makes the keys; a clip that cannot be read is named and has none."""
     from audiotok_jax.evaluate.clips import digest
     from audiotok_jax.evaluate.journal import Key
@@ -154,7 +154,7 @@ def _missing(keys: Keys, journal: Journal, recogniser: str | None) -> list[Work]
     from audiotok_jax.evaluate.work import Work
 
     listening = reading(recogniser)
-    wanted: dict[tuple[str, str, str], tuple[Clip, dict[Key, None]]] = {}
+    wanted: dict[tuple[str, str, str], tuple[Utterance, dict[Key, None]]] = {}
     for (clip, _), key in keys.items():
         if key not in journal.rows:
             content = (key.clip, key.language, key.transcript)

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
-from audiotok_jax.data import decode
+from audiotok_jax.data import audio_files
 from audiotok_jax.data.clips import SAMPLE_RATE, Clip, Skipped
 from audiotok_jax.formats import DATASET
 
@@ -81,7 +81,7 @@ class Dataset:
         if len(rows) != len(records):
             raise ValueError(f"{self._location}: its table of clips is not of these records")
         return [
-            (self._clip(decode.Length(SAMPLE_RATE, row.pop("num_samples")), **row), number)
+            (self._clip(audio_files.Length(SAMPLE_RATE, row.pop("num_samples")), **row), number)
             for number, row in enumerate(rows)
         ]
 
@@ -92,8 +92,8 @@ class Dataset:
             corpus = text.pop("corpus", records.dataset_info.name)
             try:
                 wave = _samples(record, self._sample_rate)
-                length = decode.Length(self._sample_rate, len(wave))
-                decode.check_length(length)
+                length = audio_files.Length(self._sample_rate, len(wave))
+                audio_files.check_length(length)
             except audio.AudioError as error:
                 self.skipped.append(Skipped.because(f"{self._location}/{name}", error))
                 continue
@@ -101,7 +101,7 @@ class Dataset:
 
     def _clip(
         self,
-        length: decode.Length,
+        length: audio_files.Length,
         name: str,
         corpus: str,
         sample_rate: int,
@@ -168,4 +168,4 @@ def _samples(record: dict[str, Any], sample_rate: int) -> NDArray[np.int16]:
     if rate_of(record) == sample_rate and wave.dtype == np.int16:
         return wave
     chunks = audio.resample_stream([wave], rate_of(record), sample_rate)
-    return decode.to_pcm(np.concatenate(list(chunks)))
+    return audio_files.to_pcm(np.concatenate(list(chunks)))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
-from audiotok_jax.data import decode, tables
+from audiotok_jax.data import audio_files, tables
 from audiotok_jax.data.clips import Clip, Skipped
 from audiotok_jax.files import irregular, search
 from audiotok_jax.formats import AUDIO_READ
@@ -51,15 +51,15 @@ class Folder:
 
     def read(self, number: int, start: int, stop: int) -> NDArray[np.int16]:
         """See `Source`."""
-        return decode.read(self.clips[number].path, self._sample_rate, start, stop)
+        return audio_files.read(self.clips[number].path, self._sample_rate, start, stop)
 
     def _measured(self, entry: Entry) -> Clip | Skipped:
         path, name, corpus, columns = entry
         try:
             if kind := irregular(path):
                 raise audio.AudioError(f"is {kind}, not an audio file")
-            length = decode.measure(path)
-            decode.check_length(length)
+            length = audio_files.measure(path)
+            audio_files.check_length(length)
         except (audio.AudioError, OSError) as error:
             return Skipped.because(path, error)
         samples = length.at(self._sample_rate)

@@ -1,4 +1,4 @@
-"""Batches of random crops, read ahead by Grain; the same seed gives the same, come what may."""
+"""Loader of batches of random crops, prefetched by Grain and determined by the seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from audiotok_jax.audio import AudioError
 from audiotok_jax.data import augment as augmentation
 from audiotok_jax.data.augment import Augment
 from audiotok_jax.data.clips import Skipped
-from audiotok_jax.data.plan import LANES, SPEAKER_POWER, Plan, corpus_weights
+from audiotok_jax.data.sampler import LANES, SPEAKER_POWER, Sampler, corpus_weights
 from audiotok_jax.data.sources import Clips, open_clips
 from audiotok_jax.data.targets import Targets
 
@@ -35,8 +35,8 @@ POOL_STEPS = 128
 _GAIN_ALONE = Augment()
 
 
-class Batch(NamedTuple):
-    """Some rows of a batch.
+class Crops(NamedTuple):
+    """The rows of a batch that one process holds.
 
     Attributes:
         audio: float32 (rows, samples), what is heard.
@@ -52,13 +52,13 @@ class Batch(NamedTuple):
     clip: NDArray[np.int32]
 
 
-class Batches(grain.DatasetIterator):
+class Loader(grain.DatasetIterator):
     """Endless batches of crops; a Grain iterator, and Orbax can save it.
 
     Row r of batch t depends on the clips, `targets`, `samples`, `batch_size`, `seed`, `augment`,
     `weights`, `speaker_power`, r and t alone: the number of workers, threads and processes changes
-    nothing. Of a speaker in a corpus every second of audio is as likely as every other; `plan` says
-    in which order they come.
+    nothing. Within a speaker of a corpus all seconds of audio are equally likely; `sampler` sets
+    their order.
     A crop of a clip that turns out to be unreadable is replaced by one that is drawn anew.
 
     The state is the number of batches that were given.
@@ -89,8 +89,8 @@ class Batches(grain.DatasetIterator):
             targets: a location as of `data.sources.open_clips` that holds, under the same names but
                 for their suffixes, what the clips are to become; None makes them their own targets.
             augment: changes of the crops.
-            weights: of corpora, by name; see `plan.corpus_weights`.
-            speaker_power: of speakers within a corpus; see `plan.turns`.
+            weights: of corpora, by name; see `sampler.corpus_weights`.
+            speaker_power: of speakers within a corpus; see `sampler.turns`.
             process_index: which rows are given: the n-th of `process_count` equal parts.
             process_count: divides `batch_size`.
             workers: processes that read, started by `spawn`; 0 reads in threads of this one.
@@ -114,9 +114,9 @@ class Batches(grain.DatasetIterator):
         share = batch_size // process_count
         rows = range(process_index * share, (process_index + 1) * share)
         corpora = corpus_weights(clips, weights or {})
-        plan = Plan(clips, samples, batch_size, seed, corpora, speaker_power)
+        sampler = Sampler(clips, samples, batch_size, seed, corpora, speaker_power)
         paired = None if targets is None else Targets(clips, targets)
-        self._steps = _Steps(clips, paired, plan, samples, batch_size, rows, seed, augment)
+        self._steps = _Steps(clips, paired, sampler, samples, batch_size, rows, seed, augment)
         self._workers = workers
         self._step = 0
         self._skipped: dict[str, Skipped] = {}
@@ -126,7 +126,7 @@ class Batches(grain.DatasetIterator):
         """The audio that turned out to be unreadable when it was drawn, in this process so far."""
         return list(self._skipped.values())
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> Crops:
         """The next batch.
 
         Raises:
@@ -181,14 +181,14 @@ class _Steps:
         self,
         clips: Clips,
         targets: Targets | None,
-        plan: Plan,
+        sampler: Sampler,
         samples: int,
         batch_size: int,
         rows: range,
         seed: int,
         augment: Augment,
     ):
-        self._plan = plan
+        self._sampler = sampler
         self._rate = clips.sample_rate
         # Each with what turned out to be bad in it, by number.
         self._sources: list[tuple[Clips | Targets, dict[int, Skipped]]]
@@ -206,7 +206,7 @@ class _Steps:
     def __len__(self) -> int:
         return 2**40
 
-    def __getitem__(self, step: int) -> tuple[Batch, list[Skipped]]:
+    def __getitem__(self, step: int) -> tuple[Crops, list[Skipped]]:
         # What is heard, what was recorded, and the target; one for all if there are no targets.
         paired = len(self._sources) == 2
         kinds = [0, 0, 1] if paired else [0]
@@ -232,7 +232,7 @@ class _Steps:
                 partial(self._noises.draw, step, random, skipped),
             )
         heard, speech, target = changed if paired else [changed[0]] * 3
-        return Batch(heard, speech, target, clips), skipped
+        return Crops(heard, speech, target, clips), skipped
 
     def _crop(
         self,
@@ -242,7 +242,7 @@ class _Steps:
         random: np.random.Generator,
         skipped: list[Skipped],
     ) -> tuple[int, NDArray[np.int16]]:
-        clip, slot, slots = self._plan.pick(step, row)
+        clip, slot, slots = self._sampler.pick(step, row)
         lane = row, step % LANES
         held, waves = self._held.get(lane, (None, None))
         if waves is None or held != clip:
@@ -257,7 +257,7 @@ class _Steps:
                     f"{skipped[-1].path}: {skipped[-1].reason}"
                 )
             elsewhere = divmod(int(random.integers(2**32)), self._batch_size)
-            clip, slot, slots = self._plan.pick(*elsewhere)
+            clip, slot, slots = self._sampler.pick(*elsewhere)
             waves = self._read(clip, skipped)
             attempts += 1
         last = max(0, waves.shape[1] - samples)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
-from audiotok_jax.data import decode, tables
+from audiotok_jax.data import audio_files, tables
 from audiotok_jax.data.clips import Clip, Skipped
 from audiotok_jax.data.folders import corpus_of, inside
 from audiotok_jax.files import irregular, search
@@ -93,7 +93,7 @@ class Tars:
             if isinstance(one, Skipped):
                 self.skipped.append(one)
             else:
-                clip = self._measured(one, None if data is None else decode.header(data))
+                clip = self._measured(one, None if data is None else audio_files.header(data))
                 if clip is not None:
                     found.append((clip, one.member))
         found.sort(key=lambda pair: pair[0].name)
@@ -103,15 +103,15 @@ class Tars:
     def read(self, number: int, start: int, stop: int) -> NDArray[np.int16]:
         """See `Source`."""
         with self._members[number].unpacked() as copy:
-            return decode.read(copy, self._sample_rate, start, stop)
+            return audio_files.read(copy, self._sample_rate, start, stop)
 
-    def _measured(self, one: Listed, length: decode.Length | None) -> Clip | None:
+    def _measured(self, one: Listed, length: audio_files.Length | None) -> Clip | None:
         path, name, corpus, columns = one.member.path, one.name, one.corpus, one.columns
         try:
             if length is None:
                 with one.member.unpacked() as copy:
-                    length = decode.measure(copy)
-            decode.check_length(length)
+                    length = audio_files.measure(copy)
+            audio_files.check_length(length)
         except audio.AudioError as error:
             self.skipped.append(Skipped.because(path, error))
             return None

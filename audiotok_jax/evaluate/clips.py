@@ -17,7 +17,7 @@ from audiotok_jax.evaluate.metrics import RATE
 _TRANSCRIPTS = ("transcript", "text", "sentence")  # columns; the first that says something
 
 
-class Clip(NamedTuple):
+class Utterance(NamedTuple):
     """One clip.
 
     Attributes:
@@ -39,7 +39,7 @@ class Clip(NamedTuple):
 
 def find(
     locations: Sequence[str], limit: int | None = None, language: str = ""
-) -> tuple[list[Clip], list[str]]:
+) -> tuple[list[Utterance], list[str]]:
     """Finds clips in folders and tables, as `Folder` does.
 
     Args:
@@ -54,7 +54,7 @@ def find(
     Raises:
         ValueError, OSError: as `Folder`.
     """
-    sets: defaultdict[str, set[Clip]] = defaultdict(set)
+    sets: defaultdict[str, set[Utterance]] = defaultdict(set)
     unreadable = []
     for location in locations:
         path = Path(location)
@@ -64,9 +64,9 @@ def find(
             spoken = clip.language or language
             said = next((t for name in _TRANSCRIPTS if (t := clip.columns.get(name))), "")
             sets[clip.corpus].add(
-                Clip(clip.corpus, clip.name, clip.path, spoken, clip.speaker, said)
+                Utterance(clip.corpus, clip.name, clip.path, spoken, clip.speaker, said)
             )
-    clips: list[Clip] = []
+    clips: list[Utterance] = []
     for _, found in sorted(sets.items()):
         members = sorted(found)
         count = len(members) if limit is None else min(limit, len(members))

@@ -59,7 +59,7 @@ class Reconstruction:
 
 
 @dataclass(frozen=True)
-class Clip:
+class PageClip:
     """A clip of the page.
 
     Attributes:
@@ -126,7 +126,7 @@ class ClipMaker:
                     f"{tokenizer.sample_rate} Hz: no page can show both"
                 )
 
-    def make(self, source: Path, name: str) -> Clip:
+    def make(self, source: Path, name: str) -> PageClip:
         """Takes one clip through all columns; if that fails, no file of it remains.
 
         Args:
@@ -147,11 +147,11 @@ class ClipMaker:
         self._made += 1
         return clip
 
-    def _make(self, source: Path, name: str, stem: str) -> Clip:
+    def _make(self, source: Path, name: str, stem: str) -> PageClip:
         whole, rate = audio.read(source, **self._reading._asdict())
         wave = at_rate(whole, rate, self._rate)
         low, original = f"{stem}.anchor.flac", f"{stem}.original"
-        clip = Clip(name, original, f"{low}.js", len(whole) / rate, rate, [], [])
+        clip = PageClip(name, original, f"{low}.js", len(whole) / rate, rate, [], [])
         loudest = float(picture.spectrogram(wave, self._rate).max())
         self._show(original, wave, loudest)
         self._sound(f"{original}.flac", whole, rate, clip)
@@ -209,7 +209,7 @@ class ClipMaker:
         levels = picture.spectrogram(wave, self._rate)
         spectrogram.draw(self._folder / f"{base}.png", levels, loudest)
 
-    def _sound(self, name: str, wave: NDArray[np.float32], rate: int, clip: Clip) -> None:
+    def _sound(self, name: str, wave: NDArray[np.float32], rate: int, clip: PageClip) -> None:
         """Writes a sound twice, as FLAC and as a script that holds the FLAC, and measures it."""
         path = self._folder / name
         audio.write(path, wave, rate)

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from audiotok_jax.evaluate.codecs import Codec
 from audiotok_jax.evaluate.metrics import Metric
 from audiotok_jax.page import loudness, spectrogram
-from audiotok_jax.page.clip import PCM_BITS, Clip, Model
+from audiotok_jax.page.clip import PCM_BITS, PageClip, Model
 from audiotok_jax.picture import FLOOR_DB
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -45,7 +45,7 @@ def write(
     models: Sequence[Model],
     codecs: Sequence[Codec],
     measured: Sequence[Metric],
-    clips: Sequence[Clip],
+    clips: Sequence[PageClip],
 ) -> None:
     """Writes all but the files of the clips.
 
@@ -93,7 +93,7 @@ def write(
     spectrogram.draw(folder / _SCALE, np.arange(FLOOR_DB, 1, dtype=np.float32)[None], 0)
 
 
-def _data(names: list[str], models: Sequence[Model], clips: Sequence[Clip]) -> dict[str, Any]:
+def _data(names: list[str], models: Sequence[Model], clips: Sequence[PageClip]) -> dict[str, Any]:
     """What the scripts are to know: `columns`, their names; `clips`; `id`, a hash of all that.
 
     Each clip has its `sounds`, one for each column, and its `anchor`: a `url` of a script and a

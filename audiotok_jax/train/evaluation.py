@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from audiotok_jax.audio import AudioError
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.data import decode
+from audiotok_jax.data import audio_files
 from audiotok_jax.evaluate import clips, metrics
 from audiotok_jax.evaluate.align import align
 from audiotok_jax.evaluate.codecs.interface import at_rate
@@ -142,7 +142,7 @@ def _spread(items: Sequence[_T], count: int) -> list[_T]:
 
 def _read(path: str) -> NDArray[np.int16]:
     try:
-        return decode.read(path, RATE, 0, round(MAX_SECONDS * RATE))
+        return audio_files.read(path, RATE, 0, round(MAX_SECONDS * RATE))
     except AudioError as error:
         raise ValueError(f"evaluation: {error}") from None
 

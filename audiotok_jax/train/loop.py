@@ -68,7 +68,7 @@ def train(config: TrainConfig) -> Path:
     }
     clips = sources.open_clips(config.data, codec.sample_rate)
     evaluation = session.eval_data and Evaluation(session.eval_data, session.eval_clips, codec)
-    data = pipeline.Batches(
+    data = pipeline.Loader(
         clips,
         crop_samples(codec, recipe),
         recipe.batch_size,

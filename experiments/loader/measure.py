@@ -24,8 +24,8 @@ import numpy as np
 
 from audiotok_jax.data.augment import Augment
 from audiotok_jax.data.build import build, destination
-from audiotok_jax.data.pipeline import Batches
-from audiotok_jax.data.plan import LANES, RUN
+from audiotok_jax.data.pipeline import Loader
+from audiotok_jax.data.sampler import LANES, RUN
 from audiotok_jax.data.sources import Clips, open_clips
 from audiotok_jax.data.tables import beside
 from audiotok_jax.provenance import provenance
@@ -38,7 +38,7 @@ ROWS = 12
 
 def speed(clips: Clips, seconds: float, **options: Any) -> dict[str, float]:
     """Reads batches for so many seconds, once every lane has met its first clip."""
-    data = Batches(clips, CROP, ROWS, 0, **options)
+    data = Loader(clips, CROP, ROWS, 0, **options)
     for _ in range(LANES + 8):
         next(data)
     began, used, heard = time.monotonic(), time.process_time(), 0.0
@@ -65,7 +65,7 @@ def decoded(clips: Clips) -> float:
             total += self[number].seconds
             return np.zeros(self[number].num_samples, np.int16)
 
-    steps = Batches(Counted(), CROP, ROWS, 0)._steps
+    steps = Loader(Counted(), CROP, ROWS, 0)._steps
     for step in range(LANES):
         steps[step]
     total = 0.0
@@ -77,7 +77,7 @@ def decoded(clips: Clips) -> float:
 
 def check_same(kinds: dict[str, Clips], count: int) -> None:
     """Ends the program if the first `count` batches differ."""
-    data = [Batches(clips, CROP, ROWS, 0) for clips in kinds.values()]
+    data = [Loader(clips, CROP, ROWS, 0) for clips in kinds.values()]
     for step in range(count):
         waves = [next(one).audio for one in data]
         if any(not np.array_equal(wave, waves[0]) for wave in waves):

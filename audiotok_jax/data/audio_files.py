@@ -1,4 +1,4 @@
-"""Length and samples of audio files, counted and rounded alike for every source."""
+"""Audio files for training: their lengths and samples, the same whatever source holds them."""
 
 from __future__ import annotations
 

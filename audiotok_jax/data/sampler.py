@@ -1,4 +1,4 @@
-"""Which part of which clip is row r of batch t: a pure function of the seed, t and r.
+"""Sampler of crops: the part of a clip that is row r of batch t, a pure function of seed, t and r.
 
 A clip is decoded as a whole and a crop is a small part of it, so the crops of a clip are drawn
 soon after each other: a speaker of a corpus is a line of slots, one for each crop that fits into a
@@ -48,8 +48,8 @@ Order = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Numbers in a random order, and a number beside each."""
 
 
-class Plan:
-    """What to crop, for each row of each batch; no corpus ever ends.
+class Sampler:
+    """Chooses the crop for each row of each batch; corpora repeat without end.
 
     In each epoch of a speaker a clip has as many slots as crops fit into it, and at least one.
     """
