@@ -18,7 +18,7 @@ _TRANSCRIPTS = ("transcript", "text", "sentence")  # columns; the first that say
 
 
 class Utterance(NamedTuple):
-    """One clip.
+    """A clip and what is known of its speech.
 
     Attributes:
         set: the corpus that it belongs to.
