@@ -1,4 +1,4 @@
-"""Finding files, and replacing them whole or not at all."""
+"""Finds files, and replaces them atomically."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> 
 
 
 def search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """All below a folder whose name ends in one of `suffixes`, whatever kind of thing it is.
+    """All paths below a folder that end in one of `suffixes`, of whatever type.
 
     Links to folders are followed, save those to a folder that they lie in; what can be reached in
     several ways is found once, under a name without links if it has one. Links that lead nowhere
@@ -87,7 +87,7 @@ def search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
 
 
 def irregular(path: str | os.PathLike[str]) -> str:
-    """What a path is, if it is no file that can be read to its end: "a pipe"; "" for a file.
+    """The type of a path that is not a regular file, such as "a pipe"; "" for a file.
 
     Raises:
         OSError: there is nothing.
@@ -171,25 +171,25 @@ def standing_in(target: Path, temporary: Path) -> Iterator[Path]:
 
 
 def discard_all() -> None:
-    """Removes what is still standing in: where a signal interrupted what was to remove it."""
+    """Removes all temporary files that a signal left behind."""
     for path in list(_begun):
         _remove(path)
 
 
 def final_names(text: str) -> str:
-    """The same text, with files and folders in place of what is standing in for them now."""
+    """The text with temporary paths replaced by their targets."""
     for temporary, target in reversed(list(_begun.items())):  # the inner ones first
         text = text.replace(str(temporary), str(target))
     return text
 
 
 def fold(path: str) -> str:
-    """What paths have in common that are one on some file system: in case or composed letters."""
+    """The path in the form in which some file systems compare: case-folded and composed (NFC)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def folds_case(folder: Path) -> bool:
-    """Whether names that differ in case alone are one in a folder, or in what it is to lie in."""
+    """Whether a folder, or the one that it will be made in, ignores the case of names."""
     while not folder.is_dir():
         folder = folder.parent
     try:
@@ -230,7 +230,7 @@ def _rename(error: Exception, temporary: str, target: str) -> None:
 
 
 def _is_wanted(path: Path) -> bool:
-    """Whether something in a folder is a file, or a link to none, which whoever reads it tells."""
+    """Whether a path is a file or a dangling link, which fails with a message when it is read."""
     if path.is_dir():
         return False
     kind = path.exists() and irregular(path)

@@ -1,4 +1,4 @@
-"""The files that a command reads, each with those that it writes."""
+"""The jobs of a command: its input files, each with its output files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Job:
             output.parent.mkdir(parents=True, exist_ok=True)
 
     def fail(self, error: Exception) -> None:
-        """Notes and tells why there are no outputs."""
+        """Records and prints the error."""
         self.error = error
         complain(error)
 
@@ -83,7 +83,7 @@ class JobList:
         self.kept = len(jobs) - len(self.jobs)
 
     def finish(self) -> int:
-        """Tells what was kept and returns the exit code."""
+        """Reports the outputs that were kept; returns 1 if a job failed, else 0."""
         if self.kept:
             total = self.kept + len(self.jobs)
             tell(f"kept the outputs that {self.kept} of {total} inputs have; --force replaces them")
@@ -102,7 +102,7 @@ def find_sources(inputs: Iterable[str], suffixes: tuple[str, ...]) -> dict[Path,
 
 
 def refuse_corpora(paths: Iterable[str]) -> None:
-    """For commands that take token files and folders of them.
+    """Refuses corpora, for commands that take token files and folders of them.
 
     Raises:
         ValueError: one of `paths` is a corpus.
@@ -162,7 +162,7 @@ def _pair(found: Mapping[Path, Path], targets: Targets) -> list[Job]:
 
 
 def _protected(path: Path) -> Path:
-    """The path with a suffix more, which an output replaces in place of its own."""
+    """The path with an extra suffix, for `with_suffix` to replace."""
     return path.with_name(f"{path.name}.x")
 
 

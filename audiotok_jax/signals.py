@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does: what is open is closed, and nothing is left."""
+"""Handlers of SIGTERM and SIGHUP: both end a command as Ctrl-C does, without leftovers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from audiotok_jax import files
 
 
 class Ended(SystemExit):
-    """A signal came that ends the process; `number`, the exit code, is 128 + that of the signal."""
+    """Raised by a signal; `number`, the exit code, is 128 + that of the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -23,7 +23,7 @@ _got: list[int] = []
 
 
 def check() -> None:
-    """Raises `Ended` if a signal came and what it raised was lost.
+    """Raises `Ended` if a signal came whose exception was lost.
 
     Python ignores what is raised while a destructor or a function called from C is at work. To be
     called now and then by whatever takes long.
@@ -34,7 +34,7 @@ def check() -> None:
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Lets the two signals raise `Ended` in the block, and removes what was begun if it is stopped.
+    """Makes both signals raise `Ended` in the block, and removes temporary files if one came.
 
     A signal that is ignored already (`nohup`) stays so. In another thread than the main one, where
     Python takes no signals, nothing is changed.

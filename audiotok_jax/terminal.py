@@ -1,4 +1,4 @@
-"""What commands show: lines, bars and tables; each odd character as its escape."""
+"""Output of commands: messages, progress bars and tables, with odd characters escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def progress(verb: str, files: int) -> Iterator[Callable[[float, int], None]]:
     """Shows a bar on standard error if that is a terminal.
 
     Yields:
-        What takes the seconds of audio and the number of files that were done since the last call.
+        A function of the seconds of audio and the number of files done since its last call.
     """
     if not sys.stderr.isatty():
         yield lambda seconds, files: signals.check()
@@ -42,7 +42,7 @@ def progress(verb: str, files: int) -> Iterator[Callable[[float, int], None]]:
 
 
 def complain(error: BaseException) -> None:
-    """Says on standard error, in one line, what went wrong."""
+    """Prints an error in one line on standard error."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         tell(f"{os.fsdecode(error.filename)}: {error.strerror}")
     else:
@@ -55,7 +55,7 @@ class _Teller(logging.Handler):
 
 
 def tell_warnings() -> None:
-    """Makes what this package warns of a line on standard error as all others."""
+    """Prints the warnings of this package as messages on standard error."""
     ours = logging.getLogger("audiotok_jax")
     if not any(isinstance(handler, _Teller) for handler in ours.handlers):
         ours.addHandler(_Teller())
@@ -67,7 +67,7 @@ def tell(message: str) -> None:
 
 
 def printable(text: str) -> str:
-    """The same text in one line: what moves a cursor or is no character shows as its escape."""
+    """The text in one line: control and other unprintable characters become escapes."""
     return "".join(
         repr(letter)[1:-1] if unicodedata.category(letter) in _UNPRINTABLE else letter
         for letter in text
@@ -75,7 +75,7 @@ def printable(text: str) -> str:
 
 
 def show_table(rows: list[tuple[str, ...]]) -> None:
-    """Prints a table, the first row being its head; what would break a line shows as its escape."""
+    """Prints a table, its first row the header; escapes unprintable characters."""
     rows = [tuple(map(printable, row)) for row in rows]
     if sys.stdout.isatty():
         from rich.console import Console

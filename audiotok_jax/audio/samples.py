@@ -1,4 +1,4 @@
-"""Samples as arrays: what is taken, and how channels become one."""
+"""Checks of sample arrays, and the mixdown of channels."""
 
 from __future__ import annotations
 

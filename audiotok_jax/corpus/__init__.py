@@ -1,4 +1,4 @@
-"""A corpus of tokens: planned, made in shards, resumed, checked and read.
+"""Corpora of tokens: planned, written in shards, resumed, verified and read.
 
 corpus = audiotok_jax.corpus.open("tokens/")
 corpus[0].tokens, corpus.find("a/b.flac").path, len(corpus)

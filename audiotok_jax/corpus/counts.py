@@ -1,4 +1,4 @@
-"""Statistics of tokens, gathered shard by shard: what `evaluate.stats` says, of any number."""
+"""Token counts of a shard, which add up to statistics of a corpus of any size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Counts:
     """
 
     def __init__(self, bits: int) -> None:
-        """Starts with nothing."""
+        """Starts at zero."""
         self.bits = bits
         self.tokens = np.zeros(1 << bits, np.int64)
         self.pairs = 0
@@ -44,7 +44,7 @@ class Counts:
         return self
 
     def statistics(self) -> dict[str, Any]:
-        """What `evaluate.stats.statistics` says under the same names, as far as counts tell it."""
+        """The entries of `evaluate.stats.statistics` that follow from counts."""
         if not self.tokens.any():
             return {"tokens": 0}
         ids = np.flatnonzero(self.tokens)
@@ -56,7 +56,7 @@ class Counts:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, small."""
+        """The counts, compressed, ready for JSON."""
         packed = base64.b64encode(zlib.compress(self.tokens.astype("<u8").tobytes())).decode()
         return {"tokens": packed, "pairs": self.pairs, "flips": self.flips.tolist()}
 

@@ -1,4 +1,4 @@
-"""The audio of a clip, cut into windows for the encoder; needs no JAX."""
+"""Decodes the audio of a clip into windows for the encoder; imports no JAX."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # with which ffmpeg names its parts
 
 
 class Unavailable(OSError):
-    """Disk, memory or software are wanting: no fault of a clip, and all others would fail, too."""
+    """Disk, memory or software is missing: all other clips would fail as well."""
 
 
 class Shape(NamedTuple):
-    """What windows an encoder takes.
+    """The shape of the windows that an encoder takes.
 
     Attributes:
         sample_rate: in Hz.
@@ -169,7 +169,7 @@ def _remote(url: str) -> Iterator[bytes]:
 
 
 def _reason(original: Original, error: Exception) -> str:
-    """One line that is the same each time, and does not repeat the path."""
+    """The error in one reproducible line, without the path."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = " ".join(str(error).split()) or type(error).__name__

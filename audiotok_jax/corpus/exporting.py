@@ -1,4 +1,4 @@
-"""A corpus in another format, or as a token file for each clip."""
+"""Exports a corpus to another format, or to one token file per clip."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _write_lines(path: Path, rows: Iterable[dict[str, str]]) -> None:
 
 
 def _clips(corpus: Corpus, part: int, shard: Shard, receipt: Receipt) -> Iterator[Done]:
-    """What became of each clip of a shard."""
+    """The results for the clips of a shard, as an engine would give them."""
     reasons = {error.id: error.reason for error in receipt.errors}
     entries = (corpus[int(n)] for n in range(corpus.starts[part], corpus.starts[part + 1]))
     for number, original in enumerate(corpus.plan.originals(shard), shard.first):

@@ -1,4 +1,4 @@
-"""What the inputs of a corpus name: clips, whether or not they can be read."""
+"""Lists the clips that the inputs of a corpus name, readable or not."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ def find(locations: Sequence[str]) -> list[Original]:
 
 
 def absolute(location: str) -> str:
-    """The location, good in any working directory."""
+    """The location as an absolute path, or the name of a dataset as it is."""
     return location if location.startswith(DATASET) else os.path.abspath(location)
 
 
 def as_text(path: str) -> str:
-    """A path as text, if some bytes of it are none, too."""
+    """A path as text; bytes that are not UTF-8 become escapes."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
@@ -105,7 +105,7 @@ def _list(location: str) -> Iterator[Original]:
 
 
 def _in_folder(folder: Path) -> Iterator[Original]:
-    """All that `search` finds, folders and dangling links, too: nothing is passed over."""
+    """All that `search` finds; folders and dangling links become clips that cannot be read."""
     for path in search(folder, AUDIO_READ):
         inner = os.path.relpath(path, folder)
         columns = {"corpus": as_text(corpus_of(inner, folder.name))}

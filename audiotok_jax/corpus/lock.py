@@ -1,4 +1,4 @@
-"""Keeps writers of one corpus apart: by locks on the bytes of one file, a byte for each shard.
+"""Locks of the shards of a corpus: on the bytes of one file, one byte per shard.
 
 They are POSIX record locks, which hold on network file systems, too, and which end with the process
 that has them, however it ends. The file stays; it is empty.

@@ -1,4 +1,4 @@
-"""Makes a corpus: its plan, and then those of its shards that are not there yet."""
+"""Makes a corpus: its plan, then the shards that are missing."""
 
 from __future__ import annotations
 

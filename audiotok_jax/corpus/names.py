@@ -1,4 +1,4 @@
-"""Names of files for clips: one of its own for each, on any file system."""
+"""Unique file names for clips, valid on any file system."""
 
 from __future__ import annotations
 

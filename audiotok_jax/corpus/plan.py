@@ -1,4 +1,4 @@
-"""The plan of a corpus: which clips come into which shard, fixed before any work is done.
+"""The plan of a corpus: the assignment of clips to shards, fixed before any work is done.
 
 `plan.json` says what is made, and lists the shards; `plan.parquet` has a row for each clip, and a
 row group for each shard, so that the clips of one shard can be read alone.
@@ -47,7 +47,7 @@ _SCHEMA = pyarrow.schema(
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides on the bytes of a corpus.
+    """The settings that determine the bytes of a corpus.
 
     Attributes:
         inputs: the locations, as `inputs.absolute` has them.
@@ -233,7 +233,7 @@ class Plan:
 
 
 def digest(clips: Iterable[Original]) -> str:
-    """16 hexadecimal digits that tell these clips from others."""
+    """A hash of clips, 16 hexadecimal digits."""
     found = hashlib.sha256()
     for clip in clips:
         row = [*clip[:2], sorted(clip.columns.items()), *clip[3:]]
@@ -242,7 +242,7 @@ def digest(clips: Iterable[Original]) -> str:
 
 
 def _cut(clips: int, size: int) -> tuple[Shard, ...]:
-    """So many clips in shards of `size`, the last one of what is left."""
+    """Divides clips into shards of `size`; the last one may be smaller."""
     starts = range(0, clips, size)
     width = max(5, len(str(len(starts) - 1)))
     return tuple(

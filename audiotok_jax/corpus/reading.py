@@ -1,4 +1,4 @@
-"""Reading a corpus of tokens: by number and by id."""
+"""Reads a corpus of tokens by index and by id."""
 
 from __future__ import annotations
 

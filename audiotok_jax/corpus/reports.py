@@ -1,4 +1,4 @@
-"""What is told of a corpus once all of its shards are done: its card, and its errors."""
+"""Reports of a finished corpus: its card and its list of errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A corpus as rows of integers of one length, for language models; each class is a Grain source."""
+"""Rows of fixed length from a corpus, for language models; each class is a Grain source."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Vocabulary:
 
 
 class Packed:
-    """All clips one after the other, cut into rows; nothing is padded, the last piece is dropped.
+    """Concatenates all clips and cuts them into rows; drops the incomplete last one.
 
     Rows are quick to draw at random from formats that are: flat, whose files are mapped into
     memory, and array_record. Of parquet, each draw may decode a row group.

@@ -1,4 +1,4 @@
-"""Writes a shard, and its receipt after it: what has a receipt is done.
+"""Writes shards, each followed by its receipt, which marks it as done.
 
 The files of a shard get their names when they are whole, on the disk, and checksummed.
 """
@@ -105,7 +105,7 @@ def paths(plan: Plan, shard: Shard) -> list[Path]:
 
 
 def clean(plan: Plan, shards: Iterable[Shard]) -> None:
-    """Removes what was begun of shards, and not ended."""
+    """Removes unfinished files of shards."""
     names = {shard.name for shard in shards}
     for path in (plan.out / FOLDER).glob(".*.tmp"):
         if path.name.split(".")[1] in names:

@@ -1,4 +1,4 @@
-"""Whether a corpus is whole, and its tokens are those that its model gives."""
+"""Verifies that a corpus is whole and that its model reproduces its tokens."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _check_reports(plan: Plan) -> Iterator[str]:
 
 
 def check_tokens(corpus: Corpus, tokenizer: AudioTokenizer, sample: int) -> Iterator[str | None]:
-    """Encodes clips again, drawn at random, the same ones each time.
+    """Encodes a fixed random sample of clips again and compares.
 
     Yields:
         What is wrong with a clip, or None, for each of `sample` clips, or of all if there are less.

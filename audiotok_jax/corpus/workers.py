@@ -126,7 +126,7 @@ class _Worker:
 def _serve(
     connection: Connection, plan: Plan, shards: Sequence[Shard], shape: Shape, places: slice
 ) -> None:
-    """What a process does: decodes ahead of a thread that sends."""
+    """The main function of a worker: decodes ahead of a thread that sends."""
     for number in (signal.SIGINT, signal.SIGHUP):  # these go to all; the one at work stops us
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

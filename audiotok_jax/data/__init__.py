@@ -1,1 +1,1 @@
-"""Audio to train on: where it lies, and how it is drawn."""
+"""Training data: sources of audio, sampling, augmentation, batches."""

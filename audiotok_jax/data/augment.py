@@ -1,4 +1,4 @@
-"""Changes of the audio that make a model hear more than was recorded.
+"""Augmentation of training crops: speed, timbre, level, noise, rooms, bandwidth.
 
 A codec learns to reproduce what it hears, so a changed crop is input and target alike: noise and
 rooms that are added are part of what it is to carry, and not to be removed. Only where a crop has a
@@ -23,7 +23,7 @@ Wave = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
-    """How often crops are changed, and by how much; applied in this order.
+    """Probabilities and ranges of the augmentations, in the order of their use.
 
     Attributes:
         speed: share of crops that are played faster or slower, which moves pitch and formants with
@@ -124,7 +124,7 @@ def add_noise(wave: Wave, noise: Wave, snr_db: float) -> Wave:
 
 
 def reverberate(waves: Wave, impulse: Wave) -> Wave:
-    """Puts speech into a room: convolves it with the room's impulse response.
+    """Adds reverberation: convolves speech with a room's impulse response.
 
     Speech stays in its place in time, as the loudest sample of the response counts as the direct
     sound, and the first wave keeps its power.
@@ -145,7 +145,7 @@ def reverberate(waves: Wave, impulse: Wave) -> Wave:
 
 
 def limit_band(wave: Wave, low_hz: float | None, high_hz: float, sample_rate: int) -> Wave:
-    """Takes away what lies below `low_hz` (None: nothing) and above `high_hz`.
+    """Band-pass filter from `low_hz` (None: low-pass) to `high_hz`.
 
     Butterworth filters of order 8, 3 dB down at these frequencies.
 

@@ -1,4 +1,4 @@
-"""What every source of audio gives: clips by number, and what was left out."""
+"""The interface of sources of audio: clips by index, and what was left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of thing a location names: of `--data`, and of the inputs of a corpus."""
+"""Locations of audio, in `--data` and in the inputs of a corpus, and their kinds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from audiotok_jax.formats import DATASET, LIST, TABLES, TAR
 
 
 class Kind(Enum):
-    """Of a location."""
+    """The kind of a location."""
 
     DATASET = auto()
     TARS = auto()

@@ -275,7 +275,7 @@ class _Steps:
 
 
 class _Pool:
-    """Clips of noise or rooms; few at a time, each for a while, as decoding takes time."""
+    """A pool of decoded clips of noise or rooms, each reused for a while to save decoding."""
 
     def __init__(self, locations: Sequence[str], sample_rate: int, seed: tuple[int, int]):
         self._clips = open_clips(locations, sample_rate)
@@ -324,7 +324,7 @@ def _to_float(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def _start_worker(index: int, count: int) -> None:
-    """Leaves signals to the process that trains, and ends when that is gone."""
+    """Ignores signals, which the training process handles, and exits with that process."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     trainer = parent_process()

@@ -1,4 +1,4 @@
-"""What `--data` names: folders, tables, tars and TFDS datasets, as one list of clips."""
+"""One list of clips from folders, tables, tars and TFDS datasets."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Clips(Sequence[Clip]):
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that tell these clips, by name and length, from others."""
+        """A hash of the names and lengths of the clips, 16 hexadecimal digits."""
         digest = hashlib.sha256()
         for clip in self._clips:
             row = (clip.corpus, clip.name, clip.start, clip.num_samples)

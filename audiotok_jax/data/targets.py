@@ -1,4 +1,4 @@
-"""What clips are to become, where that is not what is heard: the same speech without its noise."""
+"""Targets of training that differ from the input: the same speech without its noise."""
 
 from __future__ import annotations
 

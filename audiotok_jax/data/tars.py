@@ -181,7 +181,7 @@ def _rows(table: Path, place: str) -> dict[str, tables.Row]:
 
 
 class _Bounded(io.BufferedReader):
-    """A file for tarfile, which takes memory for whatever the header of a long name announces."""
+    """A file that bounds reads: tarfile allocates whatever the header of a long name announces."""
 
     def read(self, size: int | None = -1) -> bytes:
         """See `io`; tarfile.ReadError for more than any name takes."""

@@ -1,4 +1,4 @@
-"""Lines of text files, read strictly: no byte is replaced and no line is lost."""
+"""Strict reading of text files: no byte is replaced and no line is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of bytes in a row, of which those that are not damaged are found again.
+"""A sequence of checksummed blocks of bytes; undamaged ones are found again.
 
 A block is the length of its payload (u16), a CRC-32 (u32, that of zlib, over the length, the
 payload, and the number of the block as u32) and the payload; numbers are little-endian and start

@@ -1,4 +1,4 @@
-"""How likely each bit of a token is, given bits that are known: small networks of integers.
+"""Priors: small integer networks that give the probability of each bit of a token.
 
 The tokens of a block are told in halving steps: first every 16th, then those midway between two
 known ones, and so on to the odd ones. All tokens of a step are told together, bit 0 first. So a bit

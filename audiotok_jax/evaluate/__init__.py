@@ -1,1 +1,1 @@
-"""How good the tokens are, and the speech that is made of them."""
+"""Evaluation of codecs: metrics, bitrates, token statistics, reports."""

@@ -1,4 +1,4 @@
-"""What has been measured so far, a line of JSON for each row, so that no run measures it again.
+"""The journal of measured rows, a line of JSON each, so that no run measures one again.
 
 What recognisers have heard in the originals stands there, too, for codecs that come later.
 """

@@ -1,4 +1,4 @@
-"""What a measured number depends on beyond the clip and the codec."""
+"""The identity of a measurement: code and libraries that a number depends on."""
 
 from __future__ import annotations
 

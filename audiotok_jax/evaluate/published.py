@@ -1,4 +1,4 @@
-"""What others have published about neural codecs, for the plots: not measured here.
+"""Published results of neural codecs, for the plots: not measured here.
 
 All numbers are of one evaluation, so they compare with each other.  With ours only PESQ-WB and
 STOI compare, roughly, as the clips differ: word errors there are those of a HuBERT-large

@@ -1,4 +1,4 @@
-"""What rows say together: means with intervals, as JSON, CSV and Markdown."""
+"""Reports of rows: means with intervals, as JSON, CSV and Markdown."""
 
 from __future__ import annotations
 

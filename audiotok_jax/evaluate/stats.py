@@ -1,4 +1,4 @@
-"""What streams of tokens say about their code: its use, its bits, and what neighbours share.
+"""Statistics of token streams: code usage, bits, and correlation of neighbours.
 
 Bit k of a token is the one worth 2**k; entropies are in bits; N is the number of tokens,
 V = 2**bits that of all ids, K that of the ids which occur.

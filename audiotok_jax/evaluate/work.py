@@ -1,4 +1,4 @@
-"""One clip through codecs and metrics: what a worker process does."""
+"""The work of an evaluation process: one clip through codecs and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes that measure, side by side."""
+"""A pool of processes that measure clips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What containers announce, against what is in the file.
+"""Parsers of audio containers, which compare what is announced with what is in the file.
 
 Each reader takes a source and the places between which a recording may lie, and gives it as a
 `Part`, or None if it is of another format. Decoders see no byte before this.

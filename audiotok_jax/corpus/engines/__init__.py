@@ -1,4 +1,4 @@
-"""How the windows of a corpus come to be tokens: on this machine, or on a Ray cluster."""
+"""Engines that encode the windows of a corpus: on this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Coded(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What became of a clip.
+    """The result of encoding a clip.
 
     Attributes:
         clip: its number in the plan.
@@ -44,7 +44,7 @@ class Done(NamedTuple):
 
 
 def join(windows: Iterable[Coded]) -> Iterator[Done]:
-    """Puts clips together from their windows, which come in the order of the plan."""
+    """Joins windows, in the order of the plan, to clips."""
     tokens: list[NDArray[np.uint16]] = []
     samples = 0
     for window in windows:

@@ -1,4 +1,4 @@
-"""On this machine: processes decode ahead of all devices."""
+"""The local engine: processes decode audio ahead of all devices."""
 
 from __future__ import annotations
 

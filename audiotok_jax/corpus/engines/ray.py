@@ -1,4 +1,4 @@
-"""On a Ray cluster: tasks on CPUs decode ahead of actors on GPUs, TPUs or CPUs that encode.
+"""The Ray engine: tasks on CPUs decode audio for actors on GPUs, TPUs or CPUs that encode.
 
 Ray Data streams windows from the ones to the others, holds the tasks back where the actors do not
 follow, tries again what a lost machine had, and lets the pool of actors grow with the cluster. All

@@ -63,7 +63,7 @@ class Writer:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Turns those of ArrayRecord, whose text alone tells them apart, into OSError."""
+    """Turns errors of ArrayRecord, all of type RuntimeError, into OSError."""
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Flat: the tokens of all clips one after the other, to be mapped into memory, and an index.
+"""Flat: the tokens of all clips concatenated, to be memory-mapped, and an index.
 
 NAME.bin holds uint16, little-endian, and nothing else; NAME.index.parquet has a row for each clip:
 id, path, the columns of the input (all text), sample_rate (int32), num_samples (int64), offset and

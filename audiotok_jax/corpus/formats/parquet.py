@@ -1,4 +1,4 @@
-"""Parquet: a row for each clip, its tokens a list of uint16.
+"""Parquet: one row per clip, its tokens a list of uint16.
 
 Columns: id, path, those of the input (all text), sample_rate (int32), num_samples (int64), and
 tokens (list<uint16>), or coded (binary) where they are compact. Metadata of the schema, `audiotok`:

@@ -1,4 +1,4 @@
-"""The codecs that are measured: ours, classical ones and neural ones, behind one interface."""
+"""The codecs under evaluation: ours, classical and neural ones, behind one interface."""
 
 from __future__ import annotations
 

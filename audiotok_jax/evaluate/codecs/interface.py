@@ -1,4 +1,4 @@
-"""What every codec looks like to the evaluation."""
+"""The interface of codecs under evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a decoded wave is: metrics of speech against the original, each from its library."""
+"""Metrics of decoded speech against the original, each from its library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the melody stays: fundamental frequency and voicing."""
+"""F0 and voicing errors of decoded speech."""
 
 from __future__ import annotations
 

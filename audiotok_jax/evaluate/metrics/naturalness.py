@@ -1,4 +1,4 @@
-"""DNSMOS: what listeners would say of a wave, guessed by a network that knows no original."""
+"""DNSMOS: listeners' scores predicted by a network, without a reference."""
 
 from __future__ import annotations
 

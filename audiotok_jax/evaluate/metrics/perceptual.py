@@ -1,4 +1,4 @@
-"""PESQ and STOI: models of how speech is heard, and how much of it is understood."""
+"""PESQ and STOI: predicted quality and intelligibility."""
 
 from __future__ import annotations
 

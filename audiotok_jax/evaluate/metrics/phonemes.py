@@ -1,4 +1,4 @@
-"""Whether the sounds of the speech stay: a small phoneme recogniser, `hama`."""
+"""Phoneme error rate by a small recogniser, `hama`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much the voice stays that of the speaker."""
+"""Speaker similarity by the embeddings of `resemblyzer`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text as it is compared: languages, words or characters, and how many of them differ."""
+"""Error rates of text: languages, words or characters, edit distance."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def words(text: str, language: str) -> list[str]:
 
 
 def distance(reference: Sequence[str], other: Sequence[str]) -> int:
-    """How many items are to be put in, taken out or exchanged to turn one into the other."""
+    """Edit distance: insertions, deletions and substitutions."""
     from rapidfuzz.distance import Levenshtein
 
     return Levenshtein.distance(reference, other)

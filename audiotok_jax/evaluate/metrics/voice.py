@@ -1,4 +1,4 @@
-"""How much the voice stays that of the speaker: a d-vector, by ONNX and without torch."""
+"""Speaker similarity by a d-vector, in ONNX and without torch."""
 
 from __future__ import annotations
 

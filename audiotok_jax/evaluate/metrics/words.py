@@ -1,4 +1,4 @@
-"""Whether a machine still understands the words: Whisper, by `faster_whisper`."""
+"""Word error rates by Whisper, through `faster_whisper`."""
 
 from __future__ import annotations
 
