@@ -18,8 +18,9 @@ from audiotok_jax import audio, cli, corpus, tokenfile
 from audiotok_jax.corpus import make as making
 from audiotok_jax.corpus import reports, shards
 from audiotok_jax.corpus.engines import Done
-from audiotok_jax.corpus.formats import FORMATS, Layout
+from audiotok_jax.corpus.formats import Layout
 from audiotok_jax.corpus.plan import CLIPS, PLAN, Plan, Settings
+from audiotok_jax.formats import SHARDS
 from fuzzing import mutations, strict
 from fuzzing.sounds import speech
 from fuzzing.target import Silent, Target, expect
@@ -36,7 +37,7 @@ def make(folder: Path) -> None:
     (place / "clips").mkdir(parents=True)
     for number in range(COUNT):
         audio.write(place / "clips" / f"{number}.wav", speech(2000, number), RATE)
-    for form in FORMATS:
+    for form in SHARDS:
         out = place / form
         out.mkdir()
         plan = making.prepare(out, _settings(place, form))
@@ -51,9 +52,9 @@ def targets(folder: Path) -> list[Target]:
     place = folder / FOLDER
     of_json = (*mutations.BYTES, *(mutations.value,) * 20)
     found = []
-    for form in FORMATS:
+    for form in SHARDS:
         out = place / form
-        shard = [out / shards.FOLDER / f"00001{suffix}" for suffix in FORMATS[form].suffixes]
+        shard = [out / shards.FOLDER / f"00001{suffix}" for suffix in SHARDS[form]]
         files = [
             *(("plan", 180, out / PLAN, of_json), ("plan", 60, out / CLIPS, mutations.BYTES)),
             ("receipt", 200, out / shards.FOLDER / "00000.json", of_json),
