@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from audiotok_jax.evaluate.codecs import Codec
 from audiotok_jax.evaluate.metrics import Metric
 from audiotok_jax.page import loudness, spectrogram
-from audiotok_jax.page.clip import PCM_BITS, PageClip, Model
+from audiotok_jax.page.clip import PCM_BITS, Model, PageClip
 from audiotok_jax.picture import FLOOR_DB
 
 _ASSETS = Path(__file__).parent / "assets"

@@ -13,7 +13,7 @@ import numpy as np
 from audiotok_jax.codec import model
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.data.pipeline import Batches
+from audiotok_jax.data.pipeline import Loader
 from audiotok_jax.data.sources import Clips
 from audiotok_jax.train import folder
 from audiotok_jax.train.config import TrainConfig
@@ -38,7 +38,7 @@ class Metrics:
         first_step: int,
         config: TrainConfig,
         clips: Clips,
-        data: Batches,
+        data: Loader,
         flops: float,
     ):
         """Takes what there is to tell; nothing is told before the block is entered.
