@@ -1,16 +1,21 @@
-"""`speech-80hz-v9`: `small-80hz-8` with a second window, trained on towards the recordings.
+"""Stage 1 of `speech-80hz-v9`: `small-80hz-8` with a second window, towards the recordings.
 
     python experiments/default_model/grow.py small-80hz-8 --short-window 400 --out runs/v9/before
     audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
         --init runs/v9/before --out runs/v9/a --set recipe.losses.teacher.weight=0 recipe.seed=31 \
-        recipe.ema=0.995 'recipe.learning_rate=((0, 5e-5), (100, 6e-4))' recipe.steps=814
+        'recipe.learning_rate=((0, 5e-5), (100, 6e-4))' recipe.steps=814
     audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
-        --init runs/v9/a/model --out runs/v9/b --set recipe.seed=32 recipe.ema=0.995 \
-        'recipe.learning_rate=((0, 1e-4), (50, 6e-4))' recipe.steps=478
+        --init runs/v9/a/model --out runs/v9/b --set recipe.losses.teacher.weight=2 \
+        recipe.seed=32 'recipe.learning_rate=((0, 1e-4), (50, 6e-4))' recipe.steps=478
     audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
-        --init runs/v9/b/model
+        --init runs/v9/b/model --out runs/v9/c --set recipe.losses.teacher.weight=2 \
+        recipe.seed=33 recipe.ema=0.99 \
+        'recipe.learning_rate=((0, 1e-4), (30, 5e-4), (80, 5e-4), (350, 5e-6))' recipe.steps=350
+    audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
+        --init runs/v9/c/model
 
-The README beside this file says what came of it.
+The weights of `small-80hz-8` are at commit 4b6b6d4. The README beside this file says what came
+of it.
 """
 
 from audiotok_jax.config import CodecConfig
@@ -47,9 +52,9 @@ WEIGHTS = (
 
 
 def config() -> TrainConfig:
-    """That of the last of its three runs."""
+    """That of the last of its four runs."""
     return TrainConfig(
-        out="runs/v9/c",
+        out="runs/v9/d",
         codec=CodecConfig(
             hop_length=200,
             subframe_length=100,
@@ -61,12 +66,12 @@ def config() -> TrainConfig:
         ),
         weights=WEIGHTS,
         recipe=Recipe(
-            steps=350,
+            steps=1400,
             batch_size=8,
             seconds=2.0,
-            seed=33,
-            ema=0.99,
-            learning_rate=((0, 1e-4), (30, 5e-4), (80, 5e-4), (350, 5e-6)),
+            seed=34,
+            ema=0.995,
+            learning_rate=((0, 1e-4), (60, 8e-4), (450, 8e-4), (1400, 5e-6)),
             losses=(
                 MelLoss(),
                 StftLoss(0.5),
@@ -74,7 +79,7 @@ def config() -> TrainConfig:
                 PesqLoss(0.5),
                 TimbreLoss(1.0),
                 LevelLoss(0.5),
-                TeacherLoss(2.0, seconds=1.0),
+                TeacherLoss(3.0, seconds=1.0),
             ),
             entropy_weight=0.1,
         ),
