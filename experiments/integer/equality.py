@@ -1,0 +1,318 @@
+"""Whether the integer encoder gives the same tokens in every way, and how fast each way is.
+
+    python experiments/integer/equality.py [--tokens 1000000] [--speech ../shared/speech/eval]
+
+prints a Markdown table of tokens that differ from those of the NumPy reference, and one of speed
+beside the float encoder of the same size and beside its own products of matrices alone. It runs on
+any backend: a GPU or TPU is one more table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import soundfile
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from audiotok_jax.codec.encoder import Encoder
+from audiotok_jax.codec.integer import encoder, from_float, reference
+from audiotok_jax.codec.integer.config import IntegerConfig
+from audiotok_jax.codec.integer.params import Params
+from audiotok_jax.config import CodecConfig
+
+FRAMES, BATCH = 3000, 32
+KINDS = ("speech", "noise", "silence", "square", "random")
+PRODUCTS = ("float32", "bfloat16", "int8")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Compares, measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--tokens", type=int, default=1_000_000, help="of each way; default: 1e6; 0: none"
+    )
+    parser.add_argument("--frames", type=int, default=FRAMES, help=f"of a clip; default: {FRAMES}")
+    parser.add_argument("--speech", type=Path, help="folder of 16 kHz audio; default: a buzz")
+    parser.add_argument("--dim", type=int, default=64, help="width that is compared; default: 64")
+    parser.add_argument(
+        "--speed-dim", type=int, default=384, help="width that is timed; default: 384; 0: none"
+    )
+    args = parser.parse_args(argv)
+    jax.config.update("jax_num_cpu_devices", 8)  # of a CPU alone
+    print(f"JAX {jax.__version__}, {jax.device_count()} x {jax.devices()[0].device_kind}\n")
+    if args.tokens:
+        compare(IntegerConfig(dim=args.dim), args.tokens, args.frames, args.speech)
+    if args.speed_dim:
+        measure(args.speed_dim)
+
+
+# --- equality ---
+
+
+def compare(config: IntegerConfig, tokens: int, frames: int, speech: Path | None) -> None:
+    """Prints differences, over as many clips as hold so many tokens, new weights every 32."""
+    ways = make_ways(config, frames)
+    wrong, seconds = dict.fromkeys(ways, 0), dict.fromkeys(ways, 0.0)
+    devices = jax.device_count()
+    batch = -(-min(BATCH, -(-tokens // frames)) // devices) * devices
+    clips, seen, done = sounds(config, frames, speech), set(), 0
+    for seed in itertools.count():
+        if done >= tokens:
+            break
+        count = min(batch, -(-(tokens - done) // frames))
+        waves = np.stack(list(itertools.islice(clips, batch)))  # one shape for all
+        params = draw(config, seed)
+        start = time.perf_counter()
+        true = np.stack([reference.encode(params, config, wave) for wave in waves[:count]])
+        print(
+            f"<!-- {done + true.size:,} tokens, {time.perf_counter() - start:.0f} s -->", flush=True
+        )
+        done += true.size
+        seen.update(true.ravel().tolist())
+        for name, way in ways.items():
+            start = time.perf_counter()
+            wrong[name] += int(np.sum(way(params, waves)[:count] != true))
+            seconds[name] += time.perf_counter() - start
+    print(f"{done:,} tokens ({len(seen):,} different ones), width {config.dim}, against NumPy\n")
+    print("| way | tokens that differ | seconds, with compiling |\n|---|---|---|")
+    for name in ways:
+        print(f"| {name} | {wrong[name]:,} | {seconds[name]:.0f} |")
+
+
+Way = Callable[[Params, np.ndarray], np.ndarray]
+
+
+def make_ways(config: IntegerConfig, frames: int) -> dict[str, Way]:
+    """How to encode int16 (BATCH, samples) to uint16 (BATCH, frames), by name."""
+
+    def fresh() -> Any:  # compiled anew, as settings differ
+        return jax.jit(lambda p, w: encoder.encode_window(p, config, w))
+
+    ways: dict[str, Way] = {}
+    lengths = [length for length in (1, 16, 256) if length < frames] + [frames]
+    for length, batch in itertools.product(lengths, (1, BATCH)):
+        if length == 1:  # there are too many of them for the overhead of a call
+            batch *= 128
+        name = f"windows of {length}, batch {batch}"
+        ways[name] = functools.partial(windowed, fresh(), config, length, batch)
+    for product in PRODUCTS:
+        run = jax.jit(lambda p, w, k=product: encoder.encode_window(p, config, w, k))
+        ways[f"products of {product}"] = functools.partial(whole, run, config)
+    for precision in ("bfloat16", "tensorfloat32", "highest"):
+        ways[f"precision {precision}"] = under(
+            functools.partial(jax.default_matmul_precision, precision),
+            functools.partial(whole, fresh(), config),
+        )
+    ways["x64"] = under(
+        functools.partial(jax.enable_x64, True), functools.partial(whole, fresh(), config)
+    )
+    ways["op by op, without jit"] = under(
+        jax.disable_jit,
+        functools.partial(whole, functools.partial(plain, config), config),
+    )
+    ways["XLA without optimisation"] = functools.partial(whole, unoptimised(fresh()), config)
+    devices = np.array(jax.devices())
+    sharding = NamedSharding(Mesh(devices, ("clips",)), PartitionSpec("clips"))
+    run = fresh()
+    ways[f"{len(devices)} devices"] = functools.partial(
+        whole, lambda p, w: run(p, jax.device_put(w, sharding)), config
+    )
+    ways["frame by frame"] = functools.partial(streamed, config)
+    return ways
+
+
+def whole(run: Any, config: IntegerConfig, params: Params, waves: np.ndarray) -> np.ndarray:
+    """All clips at once."""
+    return np.asarray(run(params, np.pad(waves, ((0, 0), config.halo))))
+
+
+def windowed(
+    run: Any, config: IntegerConfig, length: int, batch: int, params: Params, waves: np.ndarray
+) -> np.ndarray:
+    """By windows of one shape; the last ones reach past the end of the clips."""
+    hop, (left, right) = config.hop_length, config.halo
+    frames = waves.shape[1] // hop
+    padded = np.pad(waves, ((0, 0), (left, right + length * hop)))
+    size = left + length * hop + right
+    places = [(row, at) for row in range(len(waves)) for at in range(0, frames, length)]
+    found = np.zeros((len(waves), frames + length), np.uint16)
+    for some in range(0, len(places), batch):
+        chosen = places[some : some + batch]
+        rows = np.zeros((batch, size), np.int16)
+        for i, (row, at) in enumerate(chosen):
+            rows[i] = padded[row, at * hop :][:size]
+        for (row, at), tokens in zip(chosen, np.asarray(run(params, rows)), strict=False):
+            found[row, at : at + length] = tokens
+    return found[:, :frames]
+
+
+def streamed(config: IntegerConfig, params: Params, waves: np.ndarray) -> np.ndarray:
+    """All clips in one batch of streams."""
+    hop = config.hop_length
+    frames = waves.shape[1] // hop
+    ends = (config.lead, (frames + config.delay) * hop - config.lead - waves.shape[1])
+    fed = np.pad(waves, ((0, 0), ends))
+    state, found = start(params, config, len(waves)), []
+    for at in range(0, fed.shape[1], hop):
+        state, tokens = step(params, config, state, fed[:, at : at + hop])
+        found.append(tokens)
+    return np.concatenate(found, axis=1)[:, config.delay :]
+
+
+start = jax.jit(encoder.init_state, static_argnums=(1, 2))
+step = jax.jit(encoder.encode_step, static_argnums=1, donate_argnums=2)
+
+
+def plain(config: IntegerConfig, params: Params, waves: np.ndarray) -> jax.Array:
+    """Without `jax.jit`."""
+    return encoder.encode_window(params, config, jnp.asarray(waves))
+
+
+def under(setting: Callable[[], Any], way: Way) -> Way:
+    """Under a setting of JAX."""
+
+    def run(params: Params, waves: np.ndarray) -> np.ndarray:
+        with setting():
+            return way(params, waves)
+
+    return run
+
+
+def unoptimised(run: Any) -> Any:
+    """Compiled once, for the shapes that it is called with first."""
+    made: list[Any] = []
+
+    def call(params: Params, waves: np.ndarray) -> Any:
+        if not made:
+            options = {"xla_backend_optimization_level": "0"}
+            made.append(run.lower(params, waves).compile(options))
+        return made[0](params, waves)
+
+    return call
+
+
+def draw(config: IntegerConfig, seed: int) -> Params:
+    """Weights as at the start of training, larger, and with biases."""
+    params = jax.jit(from_float.init, static_argnums=1)(jax.random.key(seed), config)
+    rng = np.random.default_rng(seed)
+
+    def other(leaf: Any) -> np.ndarray:
+        scale = 2.0 if leaf.ndim == 2 else 1.0
+        noise = 0.03 * rng.normal(size=leaf.shape) if leaf.ndim == 1 else 0.0
+        return np.float32(scale * np.asarray(leaf) + noise)
+
+    return from_float.to_integer(jax.tree.map(other, params), config)
+
+
+def sounds(config: IntegerConfig, frames: int, speech: Path | None) -> Iterator[np.ndarray]:
+    """Clips of all kinds in turn, for ever."""
+    rng = np.random.default_rng(0)
+    samples = frames * config.hop_length
+    paths = sorted(p for p in speech.rglob("*") if p.suffix in (".flac", ".wav")) if speech else []
+    if speech and not paths:
+        raise SystemExit(f"{speech}: holds no .flac or .wav")
+    files = itertools.cycle(paths)
+    t = np.arange(samples) / 16000
+    for kind in itertools.cycle(KINDS):
+        if kind == "speech" and speech:
+            wave = np.zeros(0, np.int16)
+            while len(wave) < samples:
+                wave = np.append(wave, soundfile.read(next(files), dtype="int16")[0])
+            yield wave[:samples]
+        elif kind == "speech":
+            pitch = rng.uniform(90, 250) * 2 ** (0.5 * np.sin(2 * np.pi * rng.uniform(0.5, 5) * t))
+            phase = 2 * np.pi * np.cumsum(pitch) / 16000
+            voice = sum(np.cos(k * phase) / k for k in range(1, 12))
+            swell = np.maximum(0, np.sin(2 * np.pi * rng.uniform(0.5, 5) * t)) ** 2
+            yield encoder.to_int16(0.2 * voice * swell + 0.01 * rng.normal(size=samples))
+        elif kind == "noise":
+            yield encoder.to_int16(10 ** rng.uniform(-4.5, -0.5) * rng.normal(size=samples))
+        elif kind == "silence":
+            yield np.zeros(samples, np.int16)
+        elif kind == "square":
+            high = (
+                np.sin(2 * np.pi * np.cumsum(rng.uniform(40, 4000) * (1 + t / t[-1])) / 16000) > 0
+            )
+            yield np.where(high, 32767, -32768).astype(np.int16)
+        else:
+            yield rng.integers(-(2**15), 2**15, samples).astype(np.int16)
+
+
+# --- speed ---
+
+
+def measure(dim: int, frames: int = 256, batch: int = 8, rounds: int = 5) -> None:
+    """Prints tokens a second of windows in batches, taken in turns, the median of each."""
+    config = IntegerConfig(dim=dim)
+    params = jax.device_put(draw(config, 0))
+    left, right = config.halo
+    wave = next(sounds(config, frames * batch + 16, None))
+    rows = np.stack([wave[i * frames * 200 :][: left + frames * 200 + right] for i in range(batch)])
+    codec = CodecConfig(encoder_dim=dim, encoder_depth=len(config.left), short_n_fft=400)
+    network = Encoder(codec)
+    floats = jnp.asarray(rows / np.float32(32768))
+    weights = jax.jit(network.init)(jax.random.key(0), floats[:1])
+    runs: dict[str, Callable[[], Any]] = {
+        "float encoder": functools.partial(jax.jit(network.apply), weights, floats)
+    }
+    for product in PRODUCTS:
+        encode = jax.jit(functools.partial(encoder.encode_window, config=config, product=product))
+        runs[f"integer, {product}"] = functools.partial(encode, params, wave=jnp.asarray(rows))
+        runs[f"its products alone, {product}"] = products(config, frames, batch, product)
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for round_ in range(rounds + 1):
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            jax.block_until_ready(run())
+            if round_:  # the first one compiles
+                times[name].append(time.perf_counter() - begin)
+    usual = statistics.median(times["float encoder"])
+    print(f"\nWidth {dim}, {batch} windows of {frames} tokens\n")
+    print("| what | tokens/s | x float encoder |\n|---|---|---|")
+    for name, taken in times.items():
+        median = statistics.median(taken)
+        print(f"| {name} | {frames * batch / median:,.0f} | {usual / median:.2f} |")
+
+
+def products(
+    config: IntegerConfig, frames: int, batch: int, product: encoder.Product
+) -> Callable[[], Any]:
+    """All products of matrices of an encoder, of operands that are there already."""
+    subframes = config.hop_length // config.subframe_length
+    bins = 2 * (config.window // 2 + 1)
+    count, wide = batch * frames, config.expansion * config.dim
+    shapes = [
+        (count * subframes, config.subframe_length, bins),
+        (count * subframes, 2 * config.subframe_length, bins),
+        (count * subframes, len(config.heard), config.pitch_bins),
+        (count, config.features, config.dim),
+        *[(count, config.dim, wide), (count, wide, config.dim)] * len(config.left),
+        (count, config.dim, config.bits),
+    ]
+    kind = jnp.dtype(product)
+    pairs = [(jnp.ones((m, k), kind), jnp.ones((k, n), kind)) for m, k, n in shapes]
+    total = jnp.int32 if product == "int8" else jnp.float32
+
+    @jax.jit
+    def run(pairs: Any) -> Any:
+        return [
+            lax.dot(a, b, precision=lax.Precision.DEFAULT, preferred_element_type=total)
+            for a, b in pairs
+        ]
+
+    return functools.partial(run, pairs)
+
+
+if __name__ == "__main__":
+    main()
