@@ -18,6 +18,7 @@ import jax  # noqa: E402
 import librosa.core.pitch  # noqa: E402, F401  before xdist has workers: see evaluate/metrics
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from sounds import make_speech  # noqa: E402
 
 from audiotok_jax import AudioTokenizer, CodecConfig, preset  # noqa: E402
 from audiotok_jax.codec import model  # noqa: E402
@@ -34,19 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first, so that workers end together."""
     order = dict(zip(LONG, range(len(LONG)), strict=True))
     items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
-
-
-def make_speech(samples: int, seed: int = 0, rate: int = 16000) -> np.ndarray:
-    """A gliding harmonic sound in noise that comes and goes: float32 (samples,) within -1..1."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(samples) / rate
-    vibrato, swell, hiss = rng.uniform(0.5, 5, 3)
-    pitch = rng.uniform(90, 250) * 2 ** (0.5 * np.sin(2 * np.pi * vibrato * t))
-    phase = 2 * np.pi * np.cumsum(pitch) / rate
-    voice = sum(np.cos(k * phase) / k for k in range(1, 12))
-    loud = np.maximum(0, np.sin(2 * np.pi * swell * t)) ** 2
-    noise = rng.normal(size=samples) * (0.02 + 0.3 * np.maximum(0, np.sin(2 * np.pi * hiss * t)))
-    return (0.1 * (voice * loud + noise)).clip(-1, 1).astype(np.float32)
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import make_speech
 from hypothesis import given
 from hypothesis import strategies as st
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from sounds import make_speech
 
 from audiotok_jax.codec.integer import encoder, from_float, reference, tables
 from audiotok_jax.codec.integer.config import IntegerConfig
