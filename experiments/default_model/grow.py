@@ -1,7 +1,7 @@
 """Weights for a model with more parts to start its training from.
 
-    python experiments/default_model/grow.py small-80hz-7 --encoder 7 --decoder 11 --out runs/deep
-    python experiments/default_model/grow.py small-80hz-8 --short-window 400 --out runs/before
+    python experiments/default_model/grow.py speech-40hz-v1 --encoder 7 --decoder 11 --out runs/deep
+    python experiments/default_model/grow.py speech-40hz-v1 --short-window 400 --out runs/before
 
 Blocks are put after those that are there, a second window beside the first. Until they are trained
 they add nothing (Zhang et al. 2019, Fixup), so that the new model says what the other one does.

@@ -1,6 +1,6 @@
 """Puts the weights of a run into the package, with a summary of its metrics.
 
-    python experiments/default_model/release.py --name small-80hz-4 --runs runs/first runs/second
+    python experiments/default_model/release.py --name speech-80hz-v9 --runs runs/v9/d runs/v9/e
 
 The weights are those of the last run, or the mean of those of the last `--mean` runs, one of which
 began with the other's (Wortsman et al. 2022), made louder by `--gain`; the summary
