@@ -651,8 +651,8 @@ def options(parser: argparse.ArgumentParser, *verb: str) -> Iterator[tuple[list[
 
 NO_PATHS = (
     "bits format suffix preset minutes steps stage batch_size seconds learning_rate precision seed "
-    "save_minutes profile set coordinator processes process codecs limit jobs language name split "
-    "sample shard_clips workers shard engine max_errors title intro metrics channel truncated"
+    "save_minutes profile set coordinator processes process codec codecs limit jobs language name "
+    "split sample shard_clips workers shard engine max_errors title intro metrics channel truncated"
 ).split()
 
 

@@ -28,7 +28,7 @@ from audiotok_jax.corpus.decoding import Shape
 from audiotok_jax.corpus.inputs import Original, find
 from audiotok_jax.corpus.plan import Plan, Settings
 
-SHAPE = Shape(16000, 800, 100)
+SHAPE = Shape(16000, 800, (100, 100))
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,7 @@ def test_a_row_that_cannot_be_reached_is_one_error(tmp_path, speech, row):
     audio.write(tmp_path / "a.wav", speech(4000), RATE)
     os.mkfifo(tmp_path / "pipe.wav")
     (tmp_path / "t.tsv").write_text(f"path\tid\na.wav\t1\n{row}\t2\n")
-    shape = decoding.Shape(RATE, 4000, 10)
+    shape = decoding.Shape(RATE, 4000, (10, 10))
     first, second = inputs.find([str(tmp_path / "t.tsv")])
     assert [piece.error for piece in decoding.pieces(first, shape)] == [""]
     (piece,) = decoding.pieces(second, shape)
@@ -167,7 +167,7 @@ def test_a_url_without_end_is_given_up(tmp_path, monkeypatch):
         file.write(bytes(4 << 20))
     (tmp_path / "t.txt").write_text("memory://long.wav\n")
     (one,) = inputs.find([str(tmp_path / "t.txt")])
-    (piece,) = decoding.pieces(one, decoding.Shape(RATE, 4000, 10))
+    (piece,) = decoding.pieces(one, decoding.Shape(RATE, 4000, (10, 10)))
     assert "more than" in piece.error
 
 
