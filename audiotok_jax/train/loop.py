@@ -111,8 +111,10 @@ def train(config: TrainConfig) -> Path:
             drawn = next(data)
             requests = np.full(len(rows), stop_request, np.int32)
             local = Batch(drawn.audio, drawn.speech, drawn.target, rows, requests)
-            with metrics.step(step):
-                state, results = update(state, parallel.from_processes(local, mesh), networks)
+            batch = parallel.from_processes(local, mesh)
+            # The step waits for no copy between host and devices.
+            with metrics.step(step), jax.transfer_guard("disallow"):
+                state, results = update(state, batch, networks)
             # One step late, so that the device never waits for the host.
             agreed, pending = metrics.write(pending), (step, results)
             done = step + 1
