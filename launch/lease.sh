@@ -104,7 +104,7 @@ pack() {
 # shuffled, and always the same.
 clips() {
     local suffixes
-    suffixes=$("$python" -c 'from audiotok_jax.audio import SUFFIXES as s; print(*s, sep="|")')
+    suffixes=$("$python" -c 'from audiotok_jax.formats import AUDIO_READ as s; print(*s, sep="|")')
     (cd "$1/.." && find "$(basename "$1")" -type f -not -name '.*' -printf '%s\t%p\n') |
         grep -iE "(${suffixes//./\\.})\$" | LC_ALL=C sort -k 2 | shuf --random-source <(yes)
 }
