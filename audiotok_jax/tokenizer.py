@@ -116,7 +116,7 @@ class AudioTokenizer:
             devices: that share a batch; None is all devices of this process.
             window: tokens per window, of all but the streams. Windows of other lengths give the
                 same tokens and speech up to rounding, which may flip a bit whose latent is almost
-                zero (measured: 1 of 130,000 tokens of a model before the default).
+                zero.
 
         Raises:
             ValueError: windows_per_batch or window is less than 1, or devices is empty.

@@ -10,7 +10,7 @@ SAMPLE_RATE = 16000
 # Above this there is little that tells one fundamental from another.
 HIGHEST_HARMONIC_HZ = 2500.0
 
-# What keeps every intermediate within 32 bits; `ranges` derives them.
+# What keeps every intermediate within 32 bits; `params.check_ranges` derives them.
 _BOUNDS: dict[str, tuple[float, float]] = {
     "hop_length": (2, 2**14),
     "subframe_length": (2, 200),
