@@ -37,8 +37,8 @@ WINDOW = 256
 """Default tokens per window, not counting the halo, which overlaps with the next window's."""
 
 ENCODED, DECODED = 8, 16
-"""Default tokens per window of streams: the smallest powers of two at which two cores encode, and
-decode, 80 tokens a second ten times faster than real time."""
+"""Default tokens per window of streams: short ones at which two cores still encode, and decode, 80
+tokens a second more than ten times faster than real time (`experiments/streams`)."""
 
 WINDOWS_PER_BATCH = 32
 """Default windows that an accelerator runs at once; one keeps a CPU busy."""
