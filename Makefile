@@ -15,14 +15,16 @@ demo: $(VENV)/installed
 test: lint
 	$(PYTEST)
 
-# Without the extras: what needs them is skipped.
+# Without the extras that need torch or a compiler: what needs them is skipped.
 test-plain: $(VENV)/installed-test
 	$(PYTEST)
 
+# Scripts of different experiments have the same names, so that each folder is checked by itself.
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	for folder in experiments/*/; do MYPYPATH=$$folder $(BIN)/mypy $$folder || exit; done
 
 clean:
 	rm -rf $(VENV)* demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -32,7 +34,7 @@ $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
 	"needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + \
 	"; name another one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -r requirements.txt -e .
+	$(PIP) -c requirements.txt -e '.[page]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
@@ -40,5 +42,5 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed requirements-dev.txt
-	$(PIP) -r requirements.txt -c requirements-dev.txt -e '.[test]'
+	$(PIP) -r requirements.txt -c requirements-dev.txt -e '.[train,corpus,page,test]'
 	@touch $@

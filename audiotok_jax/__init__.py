@@ -29,7 +29,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported on first use: `audiotok --help` is to import no JAX."""
+    """A public name, imported on first use, so that `audiotok --help` does not import JAX."""
     for module, names in _MODULES.items():
         if name in names:
             return globals().setdefault(name, getattr(import_module(f"{__name__}.{module}"), name))

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from audiotok_jax import commands, signals, streams
+from audiotok_jax import commands, compiled, signals, streams
+from audiotok_jax.extras import MissingExtraError
 from audiotok_jax.terminal import complain, tell_warnings
 
 
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         143 and SIGHUP with 129.
     """
     streams.prepare()
+    compiled.keep()
     tell_warnings()
     try:
         with signals.ending():
@@ -36,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         streams.drop()
         return 141
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, MissingExtraError) as error:
         complain(error)
         return 1
     except KeyboardInterrupt:
@@ -54,18 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     try:
-        return _parser().parse_args(argv)
+        return parser().parse_args(argv)
     finally:
         sys.stdout.flush()  # of --help, which ends the process
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands."""
+    found = argparse.ArgumentParser(
         prog="audiotok", description="Speech to 16-bit tokens and back.", allow_abbrev=False
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    _add_commands(parser, commands.__name__, commands.__path__, "COMMAND")
-    return parser
+    found.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    _add_commands(found, commands.__name__, commands.__path__, "COMMAND")
+    return found
 
 
 def _add_commands(

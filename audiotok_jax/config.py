@@ -1,6 +1,7 @@
 """`CodecConfig`, the shape of a codec, and its named presets.
 
 A preset is named `SIZE-RATEhz`, for example `small-80hz`: 80 tokens of 16 bits a second, 1.28 kbps.
+Those of the size `live` have the integer encoder and a mouth-to-ear latency of at most 80 ms.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ SIZES = {
     "tiny": ((32, 2), (32, 2)),
     "small": ((256, 5), (256, 7)),
     "base": ((512, 8), (512, 10)),
+    "live": ((384, 2), (384, 3)),
 }
 # Token hop and synthesis hop in samples, by frame rate in Hz at 16 kHz.
 RATES = {25: (640, 80), 40: (400, 100), 50: (320, 80), 80: (200, 100), 100: (160, 80)}
@@ -38,8 +40,26 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "pitch_bins": (1, 2**11),
     "pitch_cents": (0.01, 1200),
     "short_n_fft": (0, 2**14),
+    "encoder_look_ahead": (0, 2**13),
+    "decoder_look_ahead": (0, 2**13),
+    "pitch_lead": (0, 2**8),
 }
 _PARTS, _OCTAVES = 256, 24
+# What keeps every intermediate of the integer encoder within 32 bits; its `check_ranges` says how.
+_INTEGER_BOUNDS: dict[str, tuple[float, float]] = {
+    "sample_rate": (16000, 16000),
+    "hop_length": (2, 2**14),
+    "subframe_length": (2, 200),
+    "n_fft": (16, 1600),
+    "encoder_dim": (1, 1024),
+    "expansion": (1, 8),
+    "kernel_size": (1, 127),
+    "pitch_min": (1, 4000),
+    "pitch_bins": (1, 1024),
+}
+_SPANS = ((8,), (4,), (2,), (8, 4), (8, 2), (4, 2))
+LIVE_SECONDS = 0.08
+"""Largest latency of the presets of the size `live`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +85,12 @@ class CodecConfig:
         short_n_fft: a second, shorter window about the middle of the first, in samples, a multiple
             of `subframe_length`; it tells better when something happens, the first one which
             harmonics there are. 0 is none.
+        encoder: "float", or "integer", whose tokens are the same on every machine.
+        encoder_look_ahead, decoder_look_ahead: frames after its own that the blocks of the encoder
+            and of the decoder see, all together; None is as many as before it.
+        pitch_lead: frames by which the decoder's pitch runs ahead of its filters, so that the
+            synthesizer, which interpolates pitch, waits for fewer frames.
+        noise: of the synthesizer: "hash", or "threefry", that of models before there was a choice.
     """
 
     sample_rate: int = 16000
@@ -82,6 +108,11 @@ class CodecConfig:
     pitch_bins: int = 256
     pitch_cents: float = 15.0
     short_n_fft: int = 0
+    encoder: str = "float"
+    encoder_look_ahead: int | None = None
+    decoder_look_ahead: int | None = None
+    pitch_lead: int = 0
+    noise: str = "threefry"
 
     def __post_init__(self) -> None:
         fields.check(self)
@@ -124,6 +155,33 @@ class CodecConfig:
                 f"pitch_bins {self.pitch_bins} and pitch_cents {self.pitch_cents} make "
                 f"{octaves:.4g} octaves, more than {_OCTAVES}"
             )
+        for part in ("encoder", "decoder"):
+            frames, most = getattr(self, f"{part}_look_ahead"), getattr(self, f"{part}_depth")
+            most *= self.kernel_size - 1
+            if frames is not None and frames > most:
+                raise ValueError(
+                    f"{part}_look_ahead must be at most {most}, as its blocks have no more taps, "
+                    f"not {frames}"
+                )
+        if self.encoder not in ("float", "integer"):
+            raise ValueError(f"encoder must be float or integer, not {self.encoder}")
+        if self.noise not in ("threefry", "hash"):
+            raise ValueError(f"noise must be threefry or hash, not {self.noise}")
+        if self.encoder == "integer":
+            self._check_integer()
+
+    def _check_integer(self) -> None:
+        try:
+            fields.check_bounds(self, _INTEGER_BOUNDS)
+            if self.subframe_length % 2:
+                raise ValueError(f"subframe_length must be even, not {self.subframe_length}")
+            if (spans := tuple(n / self.subframe_length for n in self.windows)) not in _SPANS:
+                raise ValueError(
+                    "n_fft and short_n_fft must be two of 8, 4 and 2 times subframe_length, or one "
+                    f"of them and 0, not {spans} times"
+                )
+        except ValueError as error:
+            raise ValueError(f"integer encoder: {error}") from None
 
     @property
     def codebook_size(self) -> int:
@@ -156,11 +214,37 @@ class CodecConfig:
         return self.filter_length // 2 + 1
 
     @property
+    def windows(self) -> tuple[int, ...]:
+        """Analysis windows of the encoder in samples, the longest first."""
+        return (self.n_fft, self.short_n_fft) if self.short_n_fft else (self.n_fft,)
+
+    @property
+    def margin(self) -> int:
+        """Samples before and after a subframe that its longest analysis window spans."""
+        return (self.n_fft - self.subframe_length) // 2
+
+    @property
+    def encoder_taps(self) -> tuple[tuple[int, int], ...]:
+        """Frames before and after its own that each block of the encoder sees."""
+        return self._taps(self.encoder_depth, self.encoder_look_ahead)
+
+    @property
+    def decoder_taps(self) -> tuple[tuple[int, int], ...]:
+        """The same of the decoder."""
+        return self._taps(self.decoder_depth, self.decoder_look_ahead)
+
+    def _taps(self, depth: int, look_ahead: int | None) -> tuple[tuple[int, int], ...]:
+        most = self.kernel_size - 1
+        if look_ahead is None:
+            look_ahead = depth * most // 2
+        after = [look_ahead * (i + 1) // depth - look_ahead * i // depth for i in range(depth)]
+        return tuple((most - right, right) for right in after)
+
+    @property
     def encoder_halo(self) -> tuple[int, int]:
         """Samples before and after a frame that its token depends on."""
-        frames = self.encoder_depth * (self.kernel_size // 2)
-        side = frames * self.hop_length + (self.n_fft - self.subframe_length) // 2
-        return side, side
+        left, right = map(sum, zip((0, 0), *self.encoder_taps, strict=True))
+        return self.margin + left * self.hop_length, self.margin + right * self.hop_length
 
     @property
     def synthesis_halo(self) -> int:
@@ -168,8 +252,8 @@ class CodecConfig:
         return math.ceil(3 / self.subframes)
 
     @property
-    def control_halo(self) -> int:
-        """Token frames of decoder output on either side that synthesis needs.
+    def pitch_halo(self) -> int:
+        """Token frames of pitch on either side that synthesis needs.
 
         Two more than the filters: pitch is smoothed over three frames and interpolated
         towards the next one.
@@ -177,10 +261,21 @@ class CodecConfig:
         return self.synthesis_halo + 2
 
     @property
+    def control_halo(self) -> tuple[int, int]:
+        """Token frames of decoder output before and after a frame that synthesis needs."""
+        filters = math.ceil(2 / self.subframes)
+        return self.pitch_halo + self.pitch_lead, max(self.pitch_halo - self.pitch_lead, filters)
+
+    @property
     def decoder_halo(self) -> tuple[int, int]:
         """Tokens before and after a frame that its samples depend on."""
-        side = self.decoder_depth * (self.kernel_size // 2) + self.control_halo
-        return side, side
+        left, right = map(sum, zip(self.control_halo, *self.decoder_taps, strict=True))
+        return left, right
+
+    @property
+    def latency(self) -> int:
+        """Samples from mouth to ear: a frame, and what encoder and decoder wait for after it."""
+        return self.encoder_halo[1] + (1 + self.decoder_halo[1]) * self.hop_length
 
     def frames(self, samples: int) -> int:
         """Number of tokens of a clip of `samples` samples."""
@@ -206,7 +301,7 @@ def preset(name: str) -> CodecConfig:
         close = difflib.get_close_matches(name, _PRESETS, n=1, cutoff=0.3)
         hint = f", did you mean {close[0]}?" if close else "."
         raise ValueError(f"no preset {name!r}{hint} Presets: {', '.join(_PRESETS)}") from None
-    return CodecConfig(
+    config = CodecConfig(
         hop_length=hop,
         subframe_length=sub,
         encoder_dim=encoder[0],
@@ -214,11 +309,30 @@ def preset(name: str) -> CodecConfig:
         decoder_dim=decoder[0],
         decoder_depth=decoder[1],
     )
+    return _live(config) if name.startswith("live") else config
+
+
+def _live(config: CodecConfig) -> CodecConfig:
+    """All look-ahead that the latency leaves is the decoder's, and its tokens are not delayed."""
+    config = dataclasses.replace(
+        config,
+        n_fft=8 * config.subframe_length,
+        short_n_fft=4 * config.subframe_length,
+        encoder="integer",
+        encoder_look_ahead=0,
+        decoder_look_ahead=0,
+        pitch_lead=max(0, config.pitch_halo - 1),
+        noise="hash",
+    )
+    left = LIVE_SECONDS * config.sample_rate - config.latency
+    return dataclasses.replace(config, decoder_look_ahead=int(left // config.hop_length))
 
 
 _PRESETS = {
     f"{size}-{rate}hz": (shape, hops)
     for size, shape in SIZES.items()
     for rate, hops in RATES.items()
+    # Half of a window and two frames of 40 ms take longer.
+    if (size, rate) != ("live", 25)
 }
 PRESETS = tuple(_PRESETS)

@@ -1,4 +1,4 @@
-"""The start of a process that may be one of many."""
+"""Initialization of distributed processes."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ import socket
 import jax
 
 SUSPENDED = 30 * 24 * 3600
-"""Seconds that a lone process may be stopped for, as by Ctrl-Z, and go on."""
+"""Seconds for which a single process may be suspended, as by Ctrl-Z."""
 
 
 def start(
     coordinator: str | None = None, processes: int | None = None, process: int | None = None
 ) -> None:
-    """Joins the processes of a run, or starts a run of one; before any other use of JAX.
+    """Joins the processes of a run, or starts a run of one process; before any other use of JAX.
 
-    Without arguments, Slurm, Open MPI, TPU slices and Kubernetes jobs (JobSet on GKE) are found
-    by what they set in the environment (see `jax.distributed.initialize`); where there is none
-    of them, the process is the only one.
+    Without arguments, Slurm, Open MPI, TPU slices and Kubernetes jobs (JobSet on GKE) are detected
+    from the environment (see `jax.distributed.initialize`); otherwise the process is the only one.
 
     Args:
         coordinator: "host:port" of process 0.
-        processes: their number.
-        process: which of them this is, from 0.
+        processes: number of processes.
+        process: index of this one, from 0.
 
     Raises:
         ValueError: only some of the arguments are given, or they do not fit together.
     """
-    # Signals are agreed on by the training loop itself, see `train.loop`.
+    # The training loop coordinates signals itself, see `train.loop`.
     jax.config.update("jax_enable_preemption_service", False)
     given = (coordinator, processes, process)
     if any(value is not None for value in given):

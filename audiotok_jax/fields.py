@@ -1,4 +1,4 @@
-"""Fields of dataclasses, by their annotations and bounds."""
+"""Validation of fields of dataclasses by their annotations and bounds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NAMES = {int: "an integer", float: "a number", bool: "a bool", str: "text", typ
 
 
 def check(config: Any) -> None:
-    """Raises ValueError if a field of a dataclass has not the type of its annotation.
+    """Raises ValueError if a field of a dataclass does not have the type of its annotation.
 
-    A bool is no integer, text no number, and a number is finite; an integer may stand for one.
+    A bool is not an integer, numbers are finite, and an integer is also a number.
     """
     kind: Any = type(config)
     for name, hint in _hints(kind).items():
@@ -37,7 +37,7 @@ def check_bounds(config: Any, bounds: dict[str, tuple[float, float]]) -> None:
 
 
 def fit(value: Any, hint: Any) -> Any:
-    """The value in the type of an annotation.
+    """The value converted to the type of an annotation.
 
     Raises:
         TypeError: it has another type, or is a number that is not finite.

@@ -1,8 +1,9 @@
-"""Finds files, and replaces them atomically."""
+"""Finding files and replacing them atomically."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 import secrets
@@ -15,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Of an OSError: the disk takes no more."""
+"""Values of `OSError.errno` for a full disk."""
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +25,8 @@ def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> 
     """Returns the files that `paths` names.
 
     Args:
-        paths: files, taken as they are whatever their suffix ("-", standard input, too), and
-            folders, see `search`; pipes and devices in them are left out with a warning.
+        paths: files with any suffix, "-" for standard input, and folders, see `search`; pipes and
+            devices in folders are left out with a warning.
         suffixes: in lower case, with their dots.
 
     Returns:
@@ -35,7 +36,7 @@ def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> 
         FileNotFoundError: a path does not exist.
         ValueError: a folder holds no such file.
     """
-    if isinstance(paths, str | os.PathLike):  # or the letters of one string would be searched
+    if isinstance(paths, str | os.PathLike):  # otherwise a string would be iterated by character
         paths = [paths]
     found: dict[Path, None] = {}
     for path in map(Path, paths):
@@ -52,18 +53,17 @@ def find(paths: Iterable[str | os.PathLike[str]], suffixes: tuple[str, ...]) -> 
 
 
 def search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """All paths below a folder that end in one of `suffixes`, of whatever type.
+    """All paths below a folder that end in one of `suffixes`, of any file type.
 
-    Links to folders are followed, save those to a folder that they lie in; what can be reached in
-    several ways is found once, under a name without links if it has one. Links that lead nowhere
-    are given whatever they are called, as they may have been folders. Names that start with a dot
-    are left out.
+    Links to folders are followed, except for links to parent folders; a folder with several paths
+    is searched once, preferably by a path without links. Dangling links are included whatever their
+    names, as they may have been folders. Hidden files are left out.
 
     Raises:
         OSError: a folder cannot be searched.
     """
 
-    def fail(error: OSError) -> None:  # or os.walk passes over folders it may not read
+    def fail(error: OSError) -> None:  # os.walk ignores unreadable folders by default
         raise error
 
     seen = set()
@@ -87,10 +87,10 @@ def search(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
 
 
 def irregular(path: str | os.PathLike[str]) -> str:
-    """The type of a path that is not a regular file, such as "a pipe"; "" for a file.
+    """The type of a path that is not a regular file, such as "a pipe"; "" for a regular file.
 
     Raises:
-        OSError: there is nothing.
+        OSError: it does not exist.
     """
     mode = os.stat(path).st_mode
     if stat.S_ISREG(mode):
@@ -102,14 +102,14 @@ def irregular(path: str | os.PathLike[str]) -> str:
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, put in its place if the block ends well.
+    """Yields a temporary path beside `path`, whose file replaces it if the block succeeds.
 
-    If the block raises, the temporary file is removed and what was at `path` stays. Errors name
-    `path`, not the temporary one.
+    If the block raises, the temporary file is removed and `path` stays as it was. Errors name
+    `path`, not the temporary file.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        FileExistsError: `path` is a folder or a device, which must not be replaced.
+        FileExistsError: `path` is not a regular file.
     """
     target = Path(path)
     if target.exists() and not target.is_file():
@@ -121,18 +121,30 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
 
 
+def write(path: str | os.PathLike[str], data: str | bytes) -> None:
+    """Writes a whole file, text as UTF-8, in place of what is there; see `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits; OSError if it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def replacing_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives an empty temporary folder near `folder`, put in its place if the block ends well.
+    """Yields an empty temporary folder near `folder`, which replaces it if the block succeeds.
 
-    If the block raises, the temporary folder is removed and what was at `folder` stays. Errors name
+    If the block raises, the temporary folder is removed and `folder` stays as it was. Errors name
     `folder`, not the temporary one.
 
     Args:
-        folder: the folders above it are made if they are not there; what it holds is removed.
+        folder: is replaced; missing parent folders are made.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
     """
     target = Path(os.path.realpath(folder))
     there = next(above for above in target.parents if above.exists())
@@ -155,9 +167,9 @@ def replacing_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def standing_in(target: Path, temporary: Path) -> Iterator[Path]:
-    """Gives `temporary`, a file or folder that the block makes in place of `target`.
+    """Yields `temporary`, a path for a file or folder that is to replace `target`.
 
-    What is left of it at the end is removed, however the block ends. Errors name `target`.
+    It is removed at the end of the block if it still exists. Errors name `target`.
     """
     _begun[temporary] = target
     try:
@@ -171,7 +183,7 @@ def standing_in(target: Path, temporary: Path) -> Iterator[Path]:
 
 
 def discard_all() -> None:
-    """Removes all temporary files that a signal left behind."""
+    """Removes all temporary files, after a signal."""
     for path in list(_begun):
         _remove(path)
 
@@ -184,28 +196,28 @@ def final_names(text: str) -> str:
 
 
 def fold(path: str) -> str:
-    """The path in the form in which some file systems compare: case-folded and composed (NFC)."""
+    """The form of a path in which some file systems compare: case-folded and composed (NFC)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def folds_case(folder: Path) -> bool:
-    """Whether a folder, or the one that it will be made in, ignores the case of names."""
+    """Whether the file system of a folder, which need not exist yet, ignores case."""
     while not folder.is_dir():
         folder = folder.parent
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".case") as file:
             path = Path(file.name)
             return path.with_name(path.name.swapcase()).exists()
-    except OSError:  # so nothing can be written there either, which is told then
+    except OSError:  # nothing can be written there, which is reported later
         return False
 
 
 _begun: dict[Path, Path] = {}
-"""What is standing in now, and for what."""
+"""Temporary paths in use, and their targets."""
 
 
 def _remove(path: Path) -> None:
-    with suppress(OSError):  # it is not there, or nothing can be done
+    with suppress(OSError):  # it does not exist or cannot be removed
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -213,7 +225,7 @@ def _remove(path: Path) -> None:
 
 
 def _rename(error: Exception, temporary: str, target: str) -> None:
-    """Puts one path in place of another in what an error says."""
+    """Replaces the path in the message of an error."""
     if not isinstance(error, OSError) or error.errno is None:
         if any(temporary in arg for arg in error.args if isinstance(arg, str)):
             error.args = tuple(
@@ -221,7 +233,7 @@ def _rename(error: Exception, temporary: str, target: str) -> None:
                 for arg in error.args
             )
     elif error.filename is None:
-        if error.errno in FULL:  # what writes names no file
+        if error.errno in FULL:  # writing does not name the file
             error.filename = target
     elif isinstance(error.filename, str) and temporary in error.filename:
         error.filename = error.filename.replace(temporary, target)
@@ -230,7 +242,7 @@ def _rename(error: Exception, temporary: str, target: str) -> None:
 
 
 def _is_wanted(path: Path) -> bool:
-    """Whether a path is a file or a dangling link, which fails with a message when it is read."""
+    """Whether a path is a file or a dangling link, which is reported when it is read."""
     if path.is_dir():
         return False
     kind = path.exists() and irregular(path)
@@ -240,5 +252,5 @@ def _is_wanted(path: Path) -> bool:
 
 
 def _leads_away(path: Path) -> bool:
-    """Whether a folder is a link to one that it does not lie in."""
+    """Whether a folder is a link to a folder that is not one of its parents."""
     return path.is_symlink() and path.resolve() not in path.parent.resolve().joinpath("x").parents

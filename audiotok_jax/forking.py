@@ -1,4 +1,4 @@
-"""Tells a process in which JAX would hang: one that was forked where JAX had started."""
+"""Detection of processes that were forked after JAX had started, in which it would hang."""
 
 from __future__ import annotations
 

@@ -25,7 +25,18 @@ SHARDS = {
 }
 """Names of the formats of shards, modules in `corpus.formats`, and suffixes of their files."""
 
+ROWS = {"hf": ".parquet", "jsonl": ".jsonl", "webdataset": ".tar"}
+"""Names of the formats for language models, modules in `corpus.language_models`, and suffixes."""
+
 TABLES = (".tsv", ".csv", ".parquet", ".jsonl")
+"""Suffixes of tables, also of those that lie beside what they describe."""
+
+MANIFESTS = (".json", ".jsonl.gz")
+"""More suffixes of tables of JSON Lines."""
+
+CELLS = (".parquet", ".arrow")
+"""Suffixes of files whose rows may hold audio."""
+
 TAR, LIST = ".tar", ".txt"
 DATASET = "tfds:"
 """In front of the name of a TFDS dataset."""

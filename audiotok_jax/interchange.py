@@ -49,7 +49,7 @@ def read(path: Path, tokenizer: AudioTokenizer, find: Coders = entropy.find) -> 
     Raises:
         OtherModelError: the tokens are of another model.
         TokenFileError: not a whole, undamaged file of tokens.
-        OSError: the disk does not give it.
+        OSError: it cannot be read.
     """
     return _read(path, tokenizer, lambda file: (tokenfile.read(file, find=find), []))[0]
 
@@ -104,7 +104,7 @@ def read_streams(
 
     Raises:
         TokenFileError: not a whole, undamaged file of tokens of that many bits.
-        OSError: the disk does not give it.
+        OSError: it cannot be read.
     """
     with _open(path) as file:
         start = file.peek(1)[:1]

@@ -16,18 +16,18 @@ from audiotok_jax.terminal import complain, tell
 PIPE = Path("-")
 
 Targets = Callable[[Path, Path], tuple[Path, ...]]
-"""Gives the outputs for a file, and for its path inside the input that named it."""
+"""A function of a file and its path relative to its input, which returns the outputs."""
 
 
 @dataclass
 class Job:
-    """One input, its outputs, and what became of it.
+    """One input, its outputs and its result.
 
     Attributes:
         source: the file to read, or "-".
         outputs: the files to write, or "-".
         num_samples: length of the speech so far, at the rate of the model.
-        error: why there are no outputs.
+        error: the reason if there are no outputs.
     """
 
     source: Path
@@ -36,7 +36,7 @@ class Job:
     error: Exception | None = None
 
     def make_folders(self) -> None:
-        """Makes the folders that the outputs lie in."""
+        """Makes the folders of the outputs."""
         for output in self.outputs:
             output.parent.mkdir(parents=True, exist_ok=True)
 
@@ -50,8 +50,8 @@ class JobList:
     """The jobs of one command, checked before any work is done.
 
     Attributes:
-        jobs: what is to be done.
-        kept: number of inputs left out because an output is there already.
+        jobs: inputs to process.
+        kept: number of inputs left out because an output exists.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class JobList:
 
         Args:
             inputs: files, folders, "-".
-            suffixes: of the files that are looked for in folders.
-            targets: gives the outputs for a file.
-            force: whether outputs that are there already are to be replaced.
+            suffixes: of files to find in folders.
+            targets: returns the outputs for a file.
+            force: whether existing outputs are replaced.
 
         Raises:
             ValueError: two inputs would have the same output, or an output is an input.
@@ -91,7 +91,7 @@ class JobList:
 
 
 def find_sources(inputs: Iterable[str], suffixes: tuple[str, ...]) -> dict[Path, Path]:
-    """The files that inputs name, each with its path inside the input; see `files.find`."""
+    """The files of inputs, with their paths relative to the input; see `files.find`."""
     found: dict[Path, Path] = {}
     for path in map(Path, inputs):
         folder = path if path.is_dir() else path.parent
@@ -102,7 +102,7 @@ def find_sources(inputs: Iterable[str], suffixes: tuple[str, ...]) -> dict[Path,
 
 
 def refuse_corpora(paths: Iterable[str]) -> None:
-    """Refuses corpora, for commands that take token files and folders of them.
+    """Rejects corpora, for commands that take token files and folders of them.
 
     Raises:
         ValueError: one of `paths` is a corpus.
@@ -113,12 +113,12 @@ def refuse_corpora(paths: Iterable[str]) -> None:
 
 
 def targets_at(inputs: list[str], out: str | None, suffixes: tuple[str, ...]) -> Targets:
-    """Reads the option `-o`: a file for one input, a folder for many, "-", or beside the input.
+    """Interprets the option `-o`: a file for one input, a folder for several, or "-".
 
     Args:
         inputs: files, folders, "-".
-        out: what the option says; None puts each output beside its input.
-        suffixes: those that an output may have; the first is the one it gets.
+        out: value of the option; None puts each output beside its input.
+        suffixes: allowed for outputs; the first is the default.
 
     Raises:
         ValueError: `out` does not fit the inputs or has another suffix.
@@ -140,9 +140,9 @@ def targets_at(inputs: list[str], out: str | None, suffixes: tuple[str, ...]) ->
 
 
 def _pair(found: Mapping[Path, Path], targets: Targets) -> list[Job]:
-    """Gives each source its outputs; names keep the suffix of the source where they would clash.
+    """Assigns outputs to sources; names keep the suffix of the source where they would clash.
 
-    Names that some file systems take for the same clash, too, wherever the outputs may come to lie.
+    Names that are equal on case-insensitive file systems also clash.
     """
     kept: set[Path] = set()
     while True:
@@ -158,7 +158,7 @@ def _pair(found: Mapping[Path, Path], targets: Targets) -> list[Job]:
         clashing = set().union(*(group for group in owners.values() if len(group) > 1)) - kept
         if not clashing:
             return jobs
-        kept |= clashing  # and what these clash with, in turn
+        kept |= clashing  # whose new names may clash in turn
 
 
 def _protected(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""JSON from files that may hold anything."""
+"""Robust reading of JSON files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def load(path: str | os.PathLike[str], most: int = 2**20) -> dict[str, Any]:
 
     Args:
         path: of the file.
-        most: bytes that it may have; no more are read.
+        most: largest size in bytes.
 
     Raises:
-        OSError: the disk does not give it.
-        ValueError: it is longer, or holds something else; the message does not name the file.
+        OSError: it cannot be read.
+        ValueError: it is larger or holds something else; the message does not name the file.
     """
     with open(path, "rb") as file:
         data = file.read(most + 1)
@@ -32,14 +32,14 @@ def load(path: str | os.PathLike[str], most: int = 2**20) -> dict[str, Any]:
 
 
 def parse(text: str | bytes, nan: bool = True) -> Any:
-    """The value that a text of JSON stands for.
+    """Parses JSON.
 
     Args:
-        text: the whole of it.
-        nan: whether NaN and infinities are taken, which Python writes, though JSON has none.
+        text: the whole text.
+        nan: whether NaN and infinities are accepted, which Python writes, but JSON lacks.
 
     Raises:
-        ValueError: it is no JSON, an object says the same key twice, or it is nested too deeply.
+        ValueError: it is not JSON, an object has a duplicate key, or it is nested too deeply.
     """
     try:
         return json.loads(

@@ -1,4 +1,4 @@
-"""Devices as a mesh, and how arrays lie on it."""
+"""Device meshes, and the placement of arrays on them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from audiotok_jax.forking import refuse_forked
 
 AXES = ("data", "fsdp", "model")
-"""Rows of a batch are cut along the first two; parameters along the last two."""
+"""Rows of a batch are sharded over the first two, parameters over the last two."""
 
 ROWS = jax.P(AXES[:2])
 
 
 def make_mesh(devices: Sequence[jax.Device] | None = None, fsdp: int = 1, model: int = 1) -> Mesh:
-    """A mesh of the axes "data", "fsdp" and "model".
+    """A mesh with the axes "data", "fsdp" and "model".
 
     Args:
-        devices: None stands for all of this process; those of several processes must be in the
-            order of the processes.
-        fsdp, model: lengths of these axes; "data" takes what is left.
+        devices: None is all of this process; those of several processes must be in the order of
+            the processes.
+        fsdp, model: lengths of these axes; "data" takes the remaining devices.
 
     Raises:
-        ValueError: the axes do not fit the number of devices, a device is named twice, or the
-            axis "model" would reach over two processes (which read different rows).
+        ValueError: the axes do not fit the number of devices, a device is listed twice, or the axis
+            "model" would span processes (which read different rows).
         RuntimeError: this process was forked after JAX had started.
     """
     refuse_forked()
@@ -47,12 +47,12 @@ def make_mesh(devices: Sequence[jax.Device] | None = None, fsdp: int = 1, model:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """A copy on each device."""
+    """The sharding of arrays with a copy on each device."""
     return NamedSharding(mesh, jax.P())
 
 
 def by_rows(mesh: Mesh) -> NamedSharding:
-    """The leading axis is cut into equal numbers of rows."""
+    """The sharding of arrays by rows, an equal number on each device."""
     return NamedSharding(mesh, ROWS)
 
 
@@ -62,12 +62,12 @@ def replicate(tree: Any, mesh: Mesh) -> Any:
 
 
 def shard(tree: Any, mesh: Mesh) -> Any:
-    """Cuts the arrays of `tree`, each (devices * n, ...), into n rows for each device."""
+    """Shards the arrays of `tree`, each (devices * n, ...), into n rows per device."""
     return jax.device_put(tree, by_rows(mesh))
 
 
 def from_processes(tree: Any, mesh: Mesh) -> Any:
-    """Global arrays from the rows that each process holds: its share of them, in order."""
+    """Global arrays from the rows of each process, in the order of the processes."""
 
     def join(rows: NDArray[Any]) -> jax.Array:
         return jax.make_array_from_process_local_data(by_rows(mesh), rows)
@@ -76,7 +76,7 @@ def from_processes(tree: Any, mesh: Mesh) -> Any:
 
 
 def over_devices(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[Any, Any], Any]:
-    """Makes each device run `function` on its own rows, in a program for just so many rows.
+    """A function that runs `function` on each device with the rows of that device.
 
     Args:
         function: takes a replicated tree and a tree of arrays (n, ...); returns a tree of arrays
@@ -87,18 +87,3 @@ def over_devices(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[A
         The same function of arrays (devices * n, ...), to be called under `jax.jit`.
     """
     return jax.shard_map(function, mesh=mesh, in_specs=(jax.P(), ROWS), out_specs=ROWS)
-
-
-def over_devices_pmap(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[Any, Any], Any]:
-    """The twin of `over_devices` by `jax.pmap`: compiled by itself, not to be called under jit.
-
-    In `function`, `jax.lax.pmean` and its kin may use the axis "data".
-    """
-    count = mesh.devices.size
-    mapped = jax.pmap(function, AXES[0], in_axes=(None, 0), devices=list(mesh.devices.flat))
-
-    def run(shared: Any, rows: Any) -> Any:
-        rows = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), rows)
-        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), mapped(shared, rows))
-
-    return run

@@ -1,4 +1,4 @@
-"""Spectrograms of speech before and after the codec, one above the other."""
+"""Spectrograms of speech, and pictures that compare an original with decoded speech."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from audiotok_jax.files import replacing
 
 WINDOW_SECONDS = 0.032
-MAX_COLUMNS = 2400  # more than the picture has pixels across
+MAX_COLUMNS = 2400  # more than the width of the picture in pixels
 FLOOR_DB = -80.0
 
 
@@ -37,13 +37,20 @@ def spectrogram(wave: NDArray[np.float32], sample_rate: int) -> NDArray[np.float
     return (10 * np.log10(power + 1e-12)).T.astype(np.float32)
 
 
+def narrowed(levels: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
+    """A spectrogram of at most so many columns, each the mean of neighbouring ones."""
+    group = -(-levels.shape[1] // columns)
+    filled = np.pad(levels, ((0, 0), (0, -levels.shape[1] % group)), mode="edge")
+    return filled.reshape(len(filled), -1, group).mean(axis=2)
+
+
 def compare(
     path: str | os.PathLike[str],
     original: NDArray[np.float32],
     reconstruction: NDArray[np.float32],
     sample_rate: int,
 ) -> None:
-    """Writes a PNG with the spectrograms of both on one scale, 0 dB being the loudest of the first.
+    """Writes a PNG with both spectrograms, in dB relative to the maximum of the first.
 
     Args:
         path: of the picture; nothing half-written remains on failure.
@@ -52,7 +59,7 @@ def compare(
         sample_rate: in Hz.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
     """
     panels = {"original": original, "from the tokens": reconstruction}
     levels = [spectrogram(wave, sample_rate) for wave in panels.values()]

@@ -1,4 +1,4 @@
-"""Twins by `jax.pmap` of what the package does by `jax.shard_map`."""
+"""Equivalents with `jax.pmap` of the functions that use `jax.shard_map`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from audiotok_jax.train.state import Batch, State
 
 
 def over_devices_pmap(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[Any, Any], Any]:
-    """The twin of `parallel.over_devices`: compiled by itself, not to be called under jit.
+    """Equivalent of `parallel.over_devices`; compiled by itself, not to be called under jit.
 
-    In `function`, `jax.lax.pmean` and its kin may use the axis "data".
+    Collectives in `function`, such as `jax.lax.pmean`, may use the axis "data".
     """
     count = mesh.devices.size
     mapped = jax.pmap(function, AXES[0], in_axes=(None, 0), devices=list(mesh.devices.flat))
@@ -40,7 +40,7 @@ def update_by_pmap(
     devices: Sequence[jax.Device],
     networks: Networks | None = None,
 ) -> Callable[[State, Batch], tuple[State, dict[str, Array]]]:
-    """The twin of `train.step.update`: each device has a whole state and its rows."""
+    """Equivalent of `train.step.update`: each device has a copy of the state and its rows."""
 
     @pinned("default")
     def on_each(state: State, batch: Batch, networks: Networks) -> tuple[State, dict[str, Array]]:

@@ -1,4 +1,6 @@
-"""Released models: a folder that holds `model.safetensors` (float16) and `config.json`.
+"""Released models: a folder that holds `model.safetensors` and `config.json`.
+
+Arrays of floats are stored as float16, those of an integer encoder as they are.
 
 The config holds the id that the model was given when it was saved, and a checksum of id, codec and
 weights: an id survives the renaming of fields and layers, and cannot end up with other weights.
@@ -14,15 +16,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.traverse_util import unflatten_dict
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from audiotok_jax import jsonfile
-from audiotok_jax.codec import model
+from audiotok_jax.codec import encoders, model
+from audiotok_jax.codec.leaves import by_name
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.files import replacing
@@ -36,12 +38,15 @@ MODELS = Path(__file__).parent / "models"
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
+DTYPES = {"F16": "float16", "I8": "int8", "I32": "int32"}
+"""Those of arrays in a file, by their names there."""
+
 
 class Model(NamedTuple):
     """A codec that is ready to run.
 
     Attributes:
-        params: {"encoder": tree, "decoder": tree} of float32 NumPy arrays.
+        params: in the released form, see `codec.model`, as NumPy arrays; floats as float32.
         config: shape of the codec.
         model_id: 16 hexadecimal digits, those of `identity` when it was first saved.
         card: facts about the model, as given to `save`.
@@ -58,10 +63,11 @@ def identity(params: Params, config: CodecConfig) -> str:
 
     Returns:
         The first 16 hexadecimal digits of the SHA-256 of the config and of the names, shapes,
-        dtypes and bytes of all arrays. A saved model is named by its float16 arrays.
+        dtypes and bytes of all arrays. A saved model is named by the arrays in its file.
     """
     digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
-    for name, array in sorted(_flatten(params).items()):
+    for name, array in sorted(by_name(params).items()):
+        array = np.asarray(array)
         digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()[:16]
@@ -73,11 +79,11 @@ def save(
     config: CodecConfig,
     card: dict[str, Any] | None = None,
 ) -> str:
-    """Writes a model in float16; each of its files appears whole or not at all.
+    """Writes a model; each of its files appears whole or not at all.
 
     Args:
         folder: made if it is not there.
-        params: arrays of any float dtype, as `model.init` gives them.
+        params: in the released form, of float dtypes or as the encoder's integers.
         config: shape of the codec.
         card: JSON-ready facts about the model: data, metrics, licence.
 
@@ -85,13 +91,18 @@ def save(
         The model id.
 
     Raises:
-        ValueError: a weight is not finite in float16, or the arrays do not fit the config.
-        OSError: the disk does not take it.
+        ValueError: a weight is not finite in float16, the arrays do not fit the config, or its
+            tokens could depend on the machine.
+        OSError: it cannot be written.
     """
     with np.errstate(over="ignore"):
-        weights = {k: v.astype(np.float16) for k, v in _flatten(params).items()}
-    _check_fit({name: array.shape for name, array in weights.items()}, config)
+        weights = {
+            name: np.asarray(x) if _whole(x.dtype) else np.asarray(x).astype(np.float16)
+            for name, x in by_name(params).items()
+        }
+    _check_fit({name: (x.dtype.name, x.shape) for name, x in weights.items()}, config)
     _check_finite(weights)
+    encoders.of(config).check(_tree(weights, config)["encoder"])
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     about: dict[str, Any] = {"format": FORMAT}
@@ -152,18 +163,30 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
     """
     folder = locate(path_or_name)
     about, config = _read_config(folder / CONFIG)
+    # Released models fit, which takes more than half a second to find out: tests have them checked.
+    wanted = None if folder.parent == MODELS else config
     try:
-        weights = _read_weights(folder / WEIGHTS, config)
+        weights = _read_weights(folder / WEIGHTS, wanted)
         if checksum(about, folder / WEIGHTS) != about["checksum"]:
             raise ValueError(f"it and {CONFIG} are not as they were saved; copy both again")
+        params = _tree(weights, config)
+        encoders.of(config).check(params["encoder"])
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{folder / WEIGHTS}: damaged: {error}") from None
-    params = {name: array.astype(np.float32) for name, array in weights.items()}
-    return Model(unflatten_dict(params, sep="/"), config, about["id"], about["card"])
+    return Model(params, config, about["id"], about["card"])
 
 
-def _flatten(params: Params) -> dict[str, NDArray[Any]]:
-    return {name: np.asarray(leaf) for name, leaf in flatten_dict(params, sep="/").items()}
+def _tree(weights: Mapping[str, NDArray[Any]], config: CodecConfig) -> Params:
+    """Inverse of `by_name`, with floats of 32 bits."""
+    tree = unflatten_dict(
+        {name: x if _whole(x.dtype) else x.astype(np.float32) for name, x in weights.items()},
+        sep="/",
+    )
+    return tree | {"encoder": encoders.of(config).from_names(tree["encoder"])}
+
+
+def _whole(dtype: Any) -> bool:
+    return bool(np.issubdtype(dtype, np.integer))
 
 
 def _read_config(path: Path) -> tuple[dict[str, Any], CodecConfig]:
@@ -182,31 +205,40 @@ def _read_config(path: Path) -> tuple[dict[str, Any], CodecConfig]:
         raise ValueError(f"{path}: not the config of a model: {error}") from None
 
 
-def _read_weights(path: Path, config: CodecConfig) -> dict[str, NDArray[np.float16]]:
-    """Reads the arrays of a file, after checking their shapes and dtypes."""
+def _read_weights(path: Path, config: CodecConfig | None) -> dict[str, NDArray[Any]]:
+    """Reads the arrays of a file, after checking that they fit the config if there is one."""
     with safe_open(path, framework="numpy") as file:
         parts = {name: file.get_slice(name) for name in file.keys()}
-        _check_fit({name: tuple(part.get_shape()) for name, part in parts.items()}, config)
         for name, part in parts.items():
-            if part.get_dtype() != "F16":
-                raise ValueError(f"{name} is {part.get_dtype()}, should be F16")
+            if part.get_dtype() not in DTYPES:
+                raise ValueError(f"{name} is {part.get_dtype()}, should be {' or '.join(DTYPES)}")
+        if config is not None:
+            kinds = {k: (DTYPES[p.get_dtype()], tuple(p.get_shape())) for k, p in parts.items()}
+            _check_fit(kinds, config)
         weights = {name: file.get_tensor(name) for name in parts}
     _check_finite(weights)
     return weights
 
 
-def _check_fit(found: Mapping[str, tuple[int, ...]], config: CodecConfig) -> None:
-    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), config))
-    wanted = {k: leaf.shape for k, leaf in flatten_dict(shapes, sep="/").items()}
+def _check_fit(found: Mapping[str, tuple[str, tuple[int, ...]]], config: CodecConfig) -> None:
+    """`found` are names of dtypes and shapes."""
+    wanted = {
+        name: (leaf.dtype.name if _whole(leaf.dtype) else "float16", leaf.shape)
+        for name, leaf in by_name(model.shapes(config)).items()
+    }
     for key in sorted(wanted.keys() | found.keys()):
         if found.get(key) != wanted.get(key):
             raise ValueError(
-                f"does not fit its config: {key} has shape {found.get(key)}, should have "
-                f"{wanted.get(key)}"
+                f"does not fit its config: {key} is {_said(found.get(key))}, should be "
+                f"{_said(wanted.get(key))}"
             )
 
 
-def _check_finite(weights: Mapping[str, NDArray[np.float16]]) -> None:
+def _said(kind: tuple[str, tuple[int, ...]] | None) -> str:
+    return "absent" if kind is None else f"{kind[0]} of shape {kind[1]}"
+
+
+def _check_finite(weights: Mapping[str, NDArray[Any]]) -> None:
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ValueError(f"weight {name} holds values that are not finite in float16")

@@ -1,4 +1,4 @@
-"""Where numbers come from: the code, the machine and the libraries that made them."""
+"""Provenance of results: code, machine and libraries."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 
 
 def provenance(libraries: Iterable[str]) -> dict[str, Any]:
-    """Returns what is to be written beside numbers; JSON as it stands.
+    """Facts to store with results, JSON-ready.
 
     Args:
-        libraries: names of installed distributions whose versions matter.
+        libraries: names of distributions whose versions matter.
 
     Returns:
         `date`: in UTC, ISO 8601.
-        `commit`: of the repository that this package is run from, followed by "-dirty" where its
-            files are not those of the commit; None where it is run from no repository.
+        `commit`: of the repository of this package, followed by "-dirty" if files differ from it;
+            None if the package is not in a repository.
         `machine`: model of the CPU, number of cores, operating system.
         `python`: version.
-        `libraries`: version of each; None for one that is not installed.
+        `libraries`: version of each; None if not installed.
     """
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -36,7 +36,7 @@ def provenance(libraries: Iterable[str]) -> dict[str, Any]:
 
 
 def version(library: str) -> str | None:
-    """Version of an installed distribution; None where it is not installed."""
+    """Version of a distribution; None if it is not installed."""
     try:
         return importlib.metadata.version(library)
     except importlib.metadata.PackageNotFoundError:
@@ -46,7 +46,7 @@ def version(library: str) -> str | None:
 def _commit() -> str | None:
     here = Path(__file__)
     try:
-        # A package in an environment that lies inside of some repository is no part of that one.
+        # A package in an environment inside another repository is not tracked by that.
         _git(here.parent, "ls-files", "--error-unmatch", here.with_name("__init__.py").name)
         return _git(here.parent, "describe", "--always", "--dirty", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):

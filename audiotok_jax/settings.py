@@ -1,4 +1,4 @@
-"""The settings of JAX that the package runs under, whatever its caller has set."""
+"""The settings of JAX for the package, independent of those of the caller."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from audiotok_jax.forking import refuse_forked
 
 @contextmanager
 def pinned(precision: str = "highest") -> Iterator[None]:
-    """Pins what would change results or raise; also a decorator, `@pinned()`, of what is traced.
+    """Pins settings that would change results or raise; also a decorator, `@pinned()`.
 
-    Code under it promotes neither ranks nor dtypes implicitly.
-    Settings that only tell more (`jax_log_compiles`, `jax_debug_nans`) stay as they are.
+    Implicit promotion of ranks and dtypes is an error in it. Settings for debugging
+    (`jax_log_compiles`, `jax_debug_nans`) stay as they are.
 
     Args:
-        precision: of products of float32 matrices, as `jax.default_matmul_precision` takes it.
-            Below "highest", accelerators round their factors to fewer bits.
+        precision: of products of float32 matrices, as in `jax.default_matmul_precision`. Below
+            "highest", accelerators round the factors to fewer bits.
 
     Raises:
         RuntimeError: this process was forked after JAX had started.

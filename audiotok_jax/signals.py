@@ -1,7 +1,9 @@
-"""Handlers of SIGTERM and SIGHUP: both end a command as Ctrl-C does, without leftovers."""
+"""Handlers of SIGTERM and SIGHUP: like Ctrl-C, they end a command without leftover files."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -23,33 +25,45 @@ _got: list[int] = []
 
 
 def check() -> None:
-    """Raises `Ended` if a signal came whose exception was lost.
+    """Raises `Ended` if the exception of a signal was lost.
 
-    Python ignores what is raised while a destructor or a function called from C is at work. To be
-    called now and then by whatever takes long.
+    Python ignores exceptions in destructors and in callbacks from C. Long-running code must call
+    this regularly.
     """
     if _got:
         raise Ended(128 + _got[0])
 
 
+def follow_parent() -> None:
+    """Starts a thread that exits this process as soon as its parent process has ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
 @contextmanager
 def ending() -> Iterator[None]:
-    """Makes both signals raise `Ended` in the block, and removes temporary files if one came.
+    """Makes both signals raise `Ended` in the block, and removes temporary files afterwards.
 
-    A signal that is ignored already (`nohup`) stays so. In another thread than the main one, where
-    Python takes no signals, nothing is changed.
+    A signal that is already ignored (`nohup`) stays ignored. In threads other than the main one,
+    where Python handles no signals, nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(number: int, _: object) -> None:
-        if not _got:  # a second one must not interrupt what the first one has removed
+        if not _got:  # a second one must not interrupt the clean-up of the first
             _got.append(number)
             check()
 
     def ignored(lost: sys.UnraisableHookArgs) -> None:
-        if not issubclass(lost.exc_type, Ended):  # of which `check` knows
+        if not issubclass(lost.exc_type, Ended):  # which `check` raises again
             told(lost)
 
     told, sys.unraisablehook = sys.unraisablehook, ignored

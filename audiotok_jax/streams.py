@@ -1,4 +1,4 @@
-"""Standard input, output and error, hardened against every way of starting a command."""
+"""Standard streams that also work when they are closed or fail."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ INPUT, OUTPUT = "standard input", "standard output"
 
 
 class _Output(io.FileIO):
-    """Standard output: its errors have a name, and after the first one nothing more is written."""
+    """Standard output: errors name it, and nothing is written after the first error."""
 
     dropped = False
 
     def write(self, data: Any) -> int:
         """Writes like a file, or drops the data after an error."""
-        if self.dropped:  # or Python would complain once more when it flushes at exit
+        if self.dropped:  # otherwise Python would report another error when it flushes at exit
             return len(data)
         try:
             return super().write(data)
@@ -29,7 +29,7 @@ class _Output(io.FileIO):
 
 
 class _Messages(io.FileIO):
-    """Standard error: what it does not take is lost, and the work goes on."""
+    """Standard error: its errors are ignored."""
 
     def write(self, data: Any) -> int:
         """Writes like a file, ignoring errors."""
@@ -54,13 +54,13 @@ class _NoInput(io.RawIOBase):
 
 
 def prepare() -> None:
-    """Reopens closed streams and makes any text printable; replaced streams are left alone."""
+    """Reopens closed streams and makes any text printable; keeps streams that were replaced."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # Or the next file that is opened would get this number, and what libraries print to it.
-            # Standard output is made to fail, as results must not be lost.
+            # Otherwise the next file that is opened would get this number and the output of
+            # libraries. Writing to standard output is made to fail, as results must not be lost.
             os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_WRONLY)
             os.set_inheritable(number, True)
     if sys.stdin is None:
@@ -72,17 +72,17 @@ def prepare() -> None:
 
 
 def drop() -> None:
-    """Discards what is buffered for standard output, whose reader may never continue."""
+    """Discards the buffer of standard output, whose reader may never continue."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(raw, _Output):
         raw.dropped = True
 
 
 def _text(raw: io.FileIO, before: TextIO | None) -> TextIO:
-    """A stream of text in place of another one, None if that was closed."""
+    """A text stream that replaces another one, None if that was closed."""
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=before.encoding if before else "utf-8",
-        errors="backslashreplace",  # a name of a file need be no text, nor of this encoding
+        errors="backslashreplace",  # file names need not be valid in this encoding
         line_buffering=raw.fileno() == 2 or raw.isatty(),
     )

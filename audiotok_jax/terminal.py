@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,18 +13,21 @@ from contextlib import contextmanager
 from audiotok_jax import signals
 from audiotok_jax.files import final_names
 
+LINE_SECONDS = 30.0
+"""Time between two lines about progress where there is no terminal."""
+
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control, surrogates, ends of lines and paragraphs
 
 
 @contextmanager
 def progress(verb: str, files: int) -> Iterator[Callable[[float, int], None]]:
-    """Shows a bar on standard error if that is a terminal.
+    """Shows a bar on standard error if that is a terminal, and else a line now and then.
 
     Yields:
         A function of the seconds of audio and the number of files done since its last call.
     """
     if not sys.stderr.isatty():
-        yield lambda seconds, files: signals.check()
+        yield _lines(verb, files)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -39,6 +43,23 @@ def progress(verb: str, files: int) -> Iterator[Callable[[float, int], None]]:
             bar.update(task, advance=files, seconds=bar.tasks[0].fields["seconds"] + seconds)
 
         yield advance
+
+
+def _lines(verb: str, files: int) -> Callable[[float, int], None]:
+    """What `progress` yields for a log: what takes long shows that it goes on."""
+    told = time.monotonic()
+    heard, done = 0.0, 0
+
+    def advance(seconds: float, files_done: int) -> None:
+        nonlocal told, heard, done
+        signals.check()
+        heard += seconds
+        done += files_done
+        if time.monotonic() - told >= LINE_SECONDS:
+            told = time.monotonic()
+            tell(f"{verb}: {done} of {files} files done, {heard:.0f} s of audio in")
+
+    return advance
 
 
 def complain(error: BaseException) -> None:

@@ -47,8 +47,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from audiotok_jax import entropy
-from audiotok_jax.files import replacing
+from audiotok_jax import entropy, files
 from audiotok_jax.tokens import check_tokens
 
 MAGIC = b"\x89ATOK\r\n\x1a"
@@ -253,12 +252,10 @@ def write(
     """Writes what `dumps` returns; nothing half-written remains on failure.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
         ValueError: as `dumps`.
     """
-    data = dumps(token_file, coder)
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+    files.write(path, dumps(token_file, coder))
 
 
 def read(
@@ -280,7 +277,7 @@ def read(
         entropy.UnknownPriorError: `find` does not find the coder of compact tokens.
         OtherModelError: the tokens were made by another model than `model_id`.
         TokenFileError: this is not one whole, undamaged token file.
-        OSError: the disk does not give it.
+        OSError: it cannot be read.
     """
     return _read(source, model_id, find, damaged=False)[0]
 

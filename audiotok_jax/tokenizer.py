@@ -13,9 +13,9 @@ import itertools
 import operator
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import jax
 import numpy as np
@@ -23,22 +23,38 @@ from jax import Array
 from jax.sharding import Mesh
 from numpy.typing import ArrayLike, NDArray
 
-from audiotok_jax import parallel, pretrained
-from audiotok_jax.audio import resample_stream
+from audiotok_jax import audio as audio_files
+from audiotok_jax import hub, parallel, pretrained
+from audiotok_jax.arrays import to_numpy
+from audiotok_jax.audio import AudioError
+from audiotok_jax.audio.samples import as_array
 from audiotok_jax.codec import decoder, model
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.forking import refuse_forked
+from audiotok_jax.live import DecoderStream, EncoderStream
 from audiotok_jax.settings import pinned
 from audiotok_jax.tokens import check_tokens
 from audiotok_jax.windows import cut
 
+
+@runtime_checkable
+class Decoder(Protocol):
+    """A decoder of torchcodec, which Hugging Face `datasets` has for audio."""
+
+    def get_all_samples(self) -> Any:
+        """An object with `data`, (channels, S), and `sample_rate`, in Hz."""
+
+
+Audio = ArrayLike | str | os.PathLike[str] | Mapping[str, Any] | Decoder
+"""A clip: samples, the path of a file, or a row of Hugging Face `datasets`; see `encode`."""
+
 WINDOW = 256
 """Default tokens per window, not counting the halo, which overlaps with the next window's."""
 
-ENCODED, DECODED = 8, 16
-"""Default tokens per window of streams: short ones at which two cores still encode, and decode, 80
-tokens a second more than ten times faster than real time (`experiments/streams`)."""
+STREAM_FRAMES = 8
+"""Default tokens per step of the iterators over streams: short ones at which two cores still
+encode, and decode, more than ten times faster than real time (`experiments/streams`)."""
 
 WINDOWS_PER_BATCH = 32
 """Default windows that an accelerator runs at once; one keeps a CPU busy."""
@@ -143,10 +159,23 @@ class AudioTokenizer:
         devices: Sequence[jax.Device] | None = None,
         window: int = WINDOW,
     ) -> Self:
-        """Loads a released model; see `pretrained.load` for the names, and `__init__`."""
-        params, config, model_id, _ = pretrained.load(path_or_name)
+        """Loads a model.
+
+        Args:
+            path_or_name: see `pretrained.locate`; or OWNER/NAME on the Hugging Face hub, see
+                `hub.locate`.
+            windows_per_batch: see `__init__`, as the others.
+            devices: see there.
+            window: see there.
+
+        Raises:
+            FileNotFoundError: there is no such model.
+            ValueError: its folder does not hold a complete, undamaged one.
+        """
+        place = hub.locate(path_or_name)
+        params, config, model_id, _ = pretrained.load(place)
         tokenizer = cls(params, config, model_id, windows_per_batch, devices, window)
-        folder = pretrained.locate(path_or_name)
+        folder = pretrained.locate(place)
         released = folder.parent == pretrained.MODELS  # found by its name, wherever that lies
         tokenizer._source = folder.name if released else os.path.abspath(folder)
         return tokenizer
@@ -178,51 +207,105 @@ class AudioTokenizer:
         windows_per_batch, names = self._arguments
         return _place(self._params, windows_per_batch, _find_devices(names))
 
-    def encode(self, audio: ArrayLike, sample_rate: int) -> NDArray[np.uint16]:
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> str:
+        """Writes the model to a folder, from which `from_pretrained` loads it.
+
+        One that was loaded is copied with its card, its prior and its id. Weights that were given
+        are rounded to float16 (`pretrained.save`), so that their id is that of the rounded ones.
+
+        Returns:
+            The id of the model in the folder.
+
+        Raises:
+            ValueError: a weight is not finite in float16.
+            OSError: it cannot be written.
+        """
+        if self._source is None:
+            return pretrained.save(folder, jax.device_get(self._placed.params), self.config)
+        hub.copy(self._source, folder)
+        return self.model_id
+
+    def encode(
+        self, audio: Audio, sample_rate: float | None = None, *, channels_first: bool = False
+    ) -> NDArray[np.uint16]:
         """Tokens of one clip.
 
         Args:
-            audio: float or int16, (S,) or (S, channels), S >= 1; see `audio.to_mono`.
-            sample_rate: of `audio`, in Hz.
+            audio: path of a file; or a NumPy, JAX or PyTorch array or a list, float or int16, of
+                shape (S,), (S, channels) or (1, S), S >= 1; see `audio.to_mono`. Or what Hugging
+                Face `datasets` has for a clip: such an array with its rate, as a dictionary of
+                `array` and `sampling_rate`, or a decoder of torchcodec.
+            sample_rate: of an array, in Hz; None with what has a rate of its own.
+            channels_first: whether an array has the shape (channels, S), as torchaudio has it.
 
         Returns:
             uint16 (T,), T = ceil(R / hop_length) where R = ceil(S * self.sample_rate /
             sample_rate).
 
         Raises:
-            AudioError: the audio or its rate is bad, or the audio is empty.
+            AudioError: the audio or its rate is bad, the audio is empty, or there are two sample
+                rates or none.
+            OSError: the file cannot be read.
         """
-        return self.encode_batch([audio], sample_rate)[0]
+        return self.encode_batch([audio], sample_rate, channels_first=channels_first)[0]
 
     def encode_batch(
-        self, audios: Iterable[ArrayLike], sample_rate: int
+        self,
+        audios: Iterable[Audio],
+        sample_rate: float | None = None,
+        *,
+        channels_first: bool = False,
     ) -> list[NDArray[np.uint16]]:
-        """Tokens of several clips of one sample rate, each as `encode` gives them."""
-        return _gather(self.encode_clips(([audio], sample_rate) for audio in audios))
+        """Tokens of several clips, of arrays of one sample rate; each as `encode` gives them."""
+        return _gather(
+            self.encode_clips(_chunks(audio, sample_rate, channels_first) for audio in audios)
+        )
+
+    def encode_padded(
+        self,
+        audios: Iterable[Audio],
+        sample_rate: float | None = None,
+        *,
+        channels_first: bool = False,
+        pad: int = 0,
+    ) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+        """Tokens of several clips as one array.
+
+        Args:
+            audios: as `encode_batch` takes them, one at least.
+            sample_rate: see `encode`.
+            channels_first: see `encode`.
+            pad: follows the tokens of shorter clips; a token as others, so go by the lengths.
+
+        Returns:
+            Tokens, uint16 (B, T), and the number of those of each clip, int64 (B,).
+
+        Raises:
+            ValueError: there is no clip, or as `encode`.
+        """
+        return _padded(self.encode_batch(audios, sample_rate, channels_first=channels_first), pad)
 
     def encode_stream(
-        self, chunks: Iterable[ArrayLike], sample_rate: int, window: int = ENCODED
+        self, chunks: Iterable[ArrayLike], sample_rate: float, frames: int = STREAM_FRAMES
     ) -> Iterator[NDArray[np.uint16]]:
-        """Tokens of one clip that comes in chunks, as soon as their window is complete.
+        """Tokens of one clip that comes in chunks, as soon as they are known.
 
         Args:
             chunks: as `encode` takes them, of any lengths, also 0.
             sample_rate: in Hz.
-            window: tokens per window; a shorter one gives less latency for more computation.
+            frames: tokens per step, as of `encoder_stream`.
 
         Yields:
-            uint16 (n,), n >= 1; together what `encode` gives for the whole clip with this window.
+            uint16 (n,), n >= 1; together those of `encode`, up to what `live.EncoderStream` says.
 
         Raises:
             AudioError: as `encode`, at the chunk.
-            ValueError: window is less than 1.
+            ValueError: frames is less than 1.
         """
-        windows = self._cut_audio([(chunks, sample_rate)], _positive("window", window))
-        for _, tokens in self._encode(windows, live=True):
-            yield tokens
+        yield from self.encoder_stream(sample_rate, frames).iterate(chunks)
 
     def encode_clips(
-        self, clips: Iterable[tuple[Iterable[ArrayLike], int]]
+        self, clips: Iterable[tuple[Iterable[ArrayLike], float]]
     ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
         """Tokens of any number of clips of any lengths, in constant memory and full batches.
 
@@ -236,7 +319,7 @@ class AudioTokenizer:
         Raises:
             AudioError: as `encode`; whatever else the iterators raise comes through, too.
         """
-        return self.encode_windows(self._cut_audio(clips, self.window))
+        return self.encode_windows(self._cut_audio(clips))
 
     def encode_windows(self, windows: Iterable[Window]) -> Iterator[tuple[int, NDArray[np.uint16]]]:
         """Tokens of windows that were cut elsewhere, as in a process that decodes audio.
@@ -248,13 +331,24 @@ class AudioTokenizer:
         Yields:
             `Window.clip` and the tokens, uint16 (valid,), of each window in its turn.
         """
-        return self._encode(iter(windows), live=False)
+        rows = self._placed.rows
+
+        def run() -> Iterator[tuple[list[Window], Array]]:
+            for batch in _batches(iter(windows), rows):
+                with self._computing() as (params, *static):
+                    tokens = _encode_windows(params, self._stack(batch), *static)
+                yield batch, tokens
+
+        for batch, tokens in _ahead(run()):
+            for window, row in zip(batch, _fetch(tokens).astype(np.uint16), strict=False):
+                yield window.clip, row[: window.valid]
 
     def decode(self, tokens: ArrayLike, num_samples: int | None = None) -> NDArray[np.float32]:
         """Speech of one stream of tokens.
 
         Args:
-            tokens: integers (T,) in [0, codebook_size), T >= 1.
+            tokens: integers (T,) or (1, T) in [0, codebook_size), T >= 1: a NumPy, JAX or PyTorch
+                array, or a list.
             num_samples: length to cut the speech to, at most T * hop_length; None is all.
 
         Returns:
@@ -272,25 +366,49 @@ class AudioTokenizer:
         """Speech of several streams of tokens, each as `decode` gives it."""
         return _gather(self.decode_clips([tokens] for tokens in clips))
 
+    def decode_padded(
+        self, tokens: ArrayLike, lengths: ArrayLike
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Speech of what `encode_padded` gave.
+
+        Args:
+            tokens: integers (B, T), B >= 1.
+            lengths: integers (B,): the tokens of each clip, in 1..T.
+
+        Returns:
+            Speech, float32 (B, S), zero after the end of shorter clips, and the number of samples
+            of each clip, int64 (B,).
+
+        Raises:
+            ValueError: the shapes or lengths are bad, or as `decode`.
+        """
+        rows, ends = to_numpy(tokens), to_numpy(lengths)
+        if rows.ndim != 2 or ends.shape != rows.shape[:1] or ends.dtype.kind not in "iu":
+            raise ValueError(
+                "tokens and lengths must be integers of shapes (B, T) and (B,), not "
+                f"{rows.dtype} {rows.shape} and {ends.dtype} {ends.shape}"
+            )
+        if ends.size and not (1 <= ends.min() and ends.max() <= rows.shape[1]):
+            raise ValueError(f"lengths must lie in 1..{rows.shape[1]}, not {ends.tolist()}")
+        return _padded(self.decode_batch(row[:end] for row, end in zip(rows, ends, strict=True)))
+
     def decode_stream(
-        self, chunks: Iterable[ArrayLike], window: int = DECODED
+        self, chunks: Iterable[ArrayLike], frames: int = STREAM_FRAMES
     ) -> Iterator[NDArray[np.float32]]:
-        """Speech of one stream of tokens that comes in chunks, as soon as its window is complete.
+        """Speech of one stream of tokens that comes in chunks, as soon as it is known.
 
         Args:
             chunks: as `decode` takes them, of any lengths, also 0.
-            window: tokens per window; a shorter one gives less latency for more computation.
+            frames: tokens per step, as of `decoder_stream`.
 
         Yields:
-            float32 (n,), n >= 1; together what `decode` gives for all tokens with this window.
+            float32 (n,), n >= 1; together that of `decode`, up to rounding.
 
         Raises:
-            ValueError: a chunk is bad, there is no token in all chunks together, or window is less
+            ValueError: a chunk is bad, there is no token in all chunks together, or frames is less
                 than 1.
         """
-        windows = self._cut_tokens([chunks], _positive("window", window))
-        for _, wave in self._decode(windows, live=True):
-            yield wave
+        yield from self.decoder_stream(frames).iterate(chunks)
 
     def decode_clips(
         self, clips: Iterable[Iterable[ArrayLike]]
@@ -307,58 +425,17 @@ class AudioTokenizer:
         Raises:
             ValueError: as `decode_stream`; whatever else the iterators raise comes through, too.
         """
-        return self._decode(self._cut_tokens(clips, self.window), live=False)
-
-    def _cut_audio(
-        self, clips: Iterable[tuple[Iterable[ArrayLike], int]], window: int
-    ) -> Iterator[Window]:
-        for clip, (chunks, rate) in enumerate(clips):
-            wave = resample_stream(chunks, rate, self.sample_rate)
-            size = window * self.hop_length
-            first = True
-            for data, valid in cut(wave, size, self.config.encoder_halo, 0.0):
-                yield Window(clip, data, self.config.frames(valid), first)
-                first = False
-
-    def _cut_tokens(self, clips: Iterable[Iterable[ArrayLike]], window: int) -> Iterator[Window]:
-        for clip, chunks in enumerate(clips):
-            tokens = (check_tokens(chunk, self.bits).astype(np.int32) for chunk in chunks)
-            empty = True
-            for data, valid in cut(tokens, window, self.config.decoder_halo, -1):
-                yield Window(clip, data, valid, first=empty)
-                empty = False
-            if empty:
-                raise ValueError("the token stream is empty")
-
-    def _encode(
-        self, windows: Iterator[Window], live: bool
-    ) -> Iterator[tuple[int, NDArray[np.uint16]]]:
-        rows = self._rows(live)
-
-        def run() -> Iterator[tuple[list[Window], Array]]:
-            for batch in _batches(windows, 1 if live else rows):
-                with self._computing() as (params, *static):
-                    tokens = _encode_windows(params, self._stack(batch, rows), *static)
-                yield batch, tokens
-
-        for batch, tokens in run() if live else _ahead(run()):
-            for window, row in zip(batch, _fetch(tokens).astype(np.uint16), strict=False):
-                yield window.clip, row[: window.valid]
-
-    def _decode(
-        self, windows: Iterator[Window], live: bool
-    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        rows = self._rows(live)
+        rows = self._placed.rows
 
         def prepare() -> Iterator[tuple[list[Window], Any]]:
-            for batch in _batches(windows, 1 if live else rows):
+            for batch in _batches(self._cut_tokens(clips), rows):
                 with self._computing() as (params, *static):
-                    found = _prepare_windows(params, self._stack(batch, rows), *static)
+                    found = _prepare_windows(params, self._stack(batch), *static)
                 yield batch, found
 
         def render() -> Iterator[tuple[list[Window], Array]]:
             carry = decoder.start(self.config, 1)
-            for batch, (parts, advances) in ahead(prepare()):
+            for batch, (parts, advances) in _ahead(prepare()):
                 advances = jax.tree.map(_fetch, advances)
                 carries = decoder.start(self.config, rows)
                 for i, window in enumerate(batch):
@@ -372,10 +449,55 @@ class AudioTokenizer:
                     wave = _render_windows(both, *static)
                 yield batch, wave
 
-        ahead: Callable[[Iterator[Any]], Iterator[Any]] = iter if live else _ahead
-        for batch, wave in ahead(render()):
+        for batch, wave in _ahead(render()):
             for window, row in zip(batch, _fetch(wave), strict=False):
                 yield window.clip, row[: window.valid * self.hop_length]
+
+    def encoder_stream(self, sample_rate: float, frames: int = 1) -> EncoderStream:
+        """An encoder to which audio is pushed as it comes; see `live.EncoderStream`.
+
+        Args:
+            sample_rate: of what is pushed, in Hz.
+            frames: tokens per step: 1 waits least, more take less computation for each.
+
+        Raises:
+            AudioError: the rate is bad.
+            ValueError: frames is less than 1.
+        """
+        size = _positive("frames", frames)
+        placed = self._placed
+        return EncoderStream(placed.params, self.config, placed.mesh, sample_rate, size)
+
+    def decoder_stream(self, frames: int = 1) -> DecoderStream:
+        """A decoder to which tokens are pushed as they come; see `live.DecoderStream`.
+
+        Args:
+            frames: tokens per step, as of `encoder_stream`.
+
+        Raises:
+            ValueError: frames is less than 1.
+        """
+        size = _positive("frames", frames)
+        return DecoderStream(self._placed.params, self.config, self._placed.mesh, size)
+
+    def _cut_audio(self, clips: Iterable[tuple[Iterable[ArrayLike], float]]) -> Iterator[Window]:
+        for clip, (chunks, rate) in enumerate(clips):
+            wave = audio_files.resample_stream(chunks, rate, self.sample_rate)
+            size = self.window * self.hop_length
+            first = True
+            for data, valid in cut(wave, size, self.config.encoder_halo, 0.0):
+                yield Window(clip, data, self.config.frames(valid), first)
+                first = False
+
+    def _cut_tokens(self, clips: Iterable[Iterable[ArrayLike]]) -> Iterator[Window]:
+        for clip, chunks in enumerate(clips):
+            tokens = (check_tokens(chunk, self.bits).astype(np.int32) for chunk in chunks)
+            empty = True
+            for data, valid in cut(tokens, self.window, self.config.decoder_halo, -1):
+                yield Window(clip, data, valid, first=empty)
+                empty = False
+            if empty:
+                raise ValueError("the token stream is empty")
 
     @contextmanager
     def _computing(self) -> Iterator[tuple[Params, CodecConfig, Mesh]]:
@@ -383,13 +505,9 @@ class AudioTokenizer:
         with pinned(), jax.set_mesh(self._placed.mesh):
             yield self._placed.params, self.config, self._placed.mesh
 
-    def _rows(self, live: bool) -> int:
-        """Rows of a batch: for a single live window, one per device."""
-        return self._placed.mesh.devices.size if live else self._placed.rows
-
-    def _stack(self, batch: list[Window], rows: int) -> Array:
+    def _stack(self, batch: list[Window]) -> Array:
         """Pads a batch with empty windows and shards it over the devices."""
-        data = np.zeros((rows, len(batch[0].data)), batch[0].data.dtype)
+        data = np.zeros((self._placed.rows, len(batch[0].data)), batch[0].data.dtype)
         for i, window in enumerate(batch):
             data[i] = window.data
         return parallel.shard(data, self._placed.mesh)
@@ -505,6 +623,44 @@ def _ahead(items: Iterator[Any]) -> Iterator[Any]:
         if len(held) > 1:
             yield held.popleft()
     yield from held
+
+
+def _chunks(
+    audio: Audio, sample_rate: float | None, channels_first: bool
+) -> tuple[Iterable[ArrayLike], float]:
+    """The chunks of a clip, (n,) or (n, channels), and their sample rate."""
+    if isinstance(audio, str | os.PathLike):
+        if sample_rate is not None:
+            raise AudioError(f"{os.fspath(audio)}: a file has a sample rate of its own; give none")
+        rate, chunks = audio_files.stream(audio)
+        return chunks, rate
+    if isinstance(audio, Mapping | Decoder):
+        if sample_rate is not None:
+            raise AudioError("a row of a dataset has a sample rate of its own; give none")
+        if isinstance(audio, Decoder):
+            samples = audio.get_all_samples()
+            return _chunks(samples.data, samples.sample_rate, channels_first=True)
+        if not {"array", "sampling_rate"} <= audio.keys():
+            raise AudioError("a row of audio has 'array' and 'sampling_rate': give row['audio']")
+        return _chunks(audio["array"], audio["sampling_rate"], channels_first)
+    if sample_rate is None:
+        raise AudioError("arrays need their sample rate in Hz")
+    array = as_array(audio)
+    # One sample of many channels is no clip.
+    if array.ndim == 2 and (channels_first or len(array) == 1):
+        array = array.T
+    return [array], sample_rate
+
+
+def _padded(clips: list[NDArray[Any]], pad: int = 0) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Clips of unequal lengths as the rows of an array, and their lengths."""
+    if not clips:
+        raise ValueError("there is no clip")
+    lengths = np.array([len(clip) for clip in clips], np.int64)
+    rows = np.full((len(clips), lengths.max()), pad, clips[0].dtype)
+    for row, clip in zip(rows, clips, strict=True):
+        row[: len(clip)] = clip
+    return rows, lengths
 
 
 def _gather(pieces: Iterator[tuple[int, NDArray[Any]]]) -> list[NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Cuts a stream of any length into windows of one shape."""
+"""Cutting of a stream of any length into windows of one shape."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ def cut(
 ) -> Iterator[tuple[NDArray[Any], int]]:
     """Cuts a stream into windows that overlap by a halo, on a grid that starts with the stream.
 
-    The memory it takes does not grow with the stream, and a window comes as soon as the last
-    unit of its halo has arrived.
+    It takes constant memory, and yields a window as soon as the last unit of its halo has arrived.
 
     Args:
         chunks: arrays (n,) of one dtype, n >= 0; they may be of any lengths.
         size: units (samples or tokens) in the middle of a window, at least 1.
         halo: units before and after the middle, at least 0 each.
-        fill: what the stream holds before its start and after its end.
+        fill: value of the stream before its start and after its end.
 
     Yields:
-        An array (size + sum(halo),) of its own and the number of units of the stream in its
-        middle: `size`, in the last window 1 to `size`. Nothing if the stream is empty.
+        A new array (size + sum(halo),) and the number of units of the stream in its middle: `size`,
+        or 1 to `size` in the last window. Nothing if the stream is empty.
     """
     left, right = halo
     length = left + size + right

@@ -29,6 +29,7 @@ from audiotok_jax import (
     interchange,
     picture,
     pretrained,
+    terminal,
 )
 from audiotok_jax import tokenfile as tf
 from audiotok_jax.codec import model
@@ -603,6 +604,36 @@ def test_help_and_wrong_arguments_import_nothing_but_the_standard_library(args):
     assert done.returncode == (0 if args.startswith("--") or args.endswith("--help") else 2)
 
 
+def test_what_takes_long_tells_a_log_that_it_goes_on(monkeypatch, capsys):
+    now = iter((0.0, 10.0, 31.0, 31.0, 45.0, 62.0, 62.0))
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(now))
+    with terminal.progress("encode", 3) as advance:
+        for seconds, files in ((60.0, 0), (60.0, 0), (0.0, 1), (30.0, 1)):
+            advance(seconds, files)
+    assert capsys.readouterr().err.splitlines() == [
+        "audiotok: encode: 0 of 3 files done, 120 s of audio in",
+        "audiotok: encode: 2 of 3 files done, 150 s of audio in",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("audiotok en", "encode"), ("audiotok encode ta", "talk.flac"),
+     ("audiotok corpus ver", "verify"), ("audiotok corpus run --eng", "--engine"),
+     ("audiotok decode --model mo", "model")],
+)  # fmt: skip
+def test_a_shell_completes_commands_options_and_files(typed, offered, here, capsys):
+    assert cli.main(["completion", "bash"]) == 0
+    (here / "talk.flac").touch()
+    (here / "model").mkdir()
+    script = (
+        f"{capsys.readouterr().out}\nCOMP_WORDS=({typed})\nCOMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))"
+    )
+    script += '\n_shtab_audiotok\necho "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert done.stdout.split() == [offered], done.stderr
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["--version"])
@@ -652,18 +683,19 @@ def options(parser: argparse.ArgumentParser, *verb: str) -> Iterator[tuple[list[
 NO_PATHS = (
     "bits format suffix preset minutes steps stage batch_size seconds learning_rate precision seed "
     "save_minutes profile set coordinator processes process codec codecs limit jobs language name "
-    "split sample shard_clips workers shard engine max_errors title intro metrics channel truncated"
+    "split sample offset begin end shard_clips workers shard engine max_errors title intro metrics "
+    "channel truncated to from_ to_ rate channels frames rounds peers"
 ).split()
 
 
 @pytest.mark.parametrize(
     ("verb", "option", "name"),
-    [one for one in options(cli._parser()) if one[2] not in NO_PATHS],
+    [one for one in options(cli.parser()) if one[2] not in NO_PATHS],
     ids=lambda one: " ".join(one) if isinstance(one, list) else one,
 )
 def test_options_that_name_paths_know_the_home(verb, option, name, monkeypatch):
     monkeypatch.setenv("HOME", "/home/of/mine")
-    parser = cli._parser()
+    parser = cli.parser()
     for verb_parser in verb:
         [verbs] = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
         parser = verbs.choices[verb_parser]

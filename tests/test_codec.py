@@ -8,11 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 
 from audiotok_jax import PRESETS, preset
-from audiotok_jax.codec import decoder, encoder, model, quantizers, source, spectral
+from audiotok_jax.codec import decoder, model, pitch_tracker, quantizers, source, spectral
+from audiotok_jax.codec.encoders import floating
+from audiotok_jax.codec.heads import noise
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.windows import cut
+
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
 
 INIT = jax.jit(model.init, static_argnums=1)
 ENCODE = jax.jit(model.encode, static_argnums=1)
@@ -21,17 +26,17 @@ RATES = [name for name in PRESETS if name.startswith("tiny")]
 
 
 def test_overlap_add_is_the_adjoint_of_frame():
-    rng = np.random.default_rng(0)
-    wave, frames = rng.normal(size=(2, 40)), rng.normal(size=(2, 7, 16))
-    forward = np.sum(np.asarray(spectral.frame(wave, 16, 4)) * frames)
-    backward = np.sum(wave * np.asarray(spectral.overlap_add(frames, 4)))
-    assert forward == pytest.approx(backward, rel=1e-5)
-    np.testing.assert_array_equal(spectral.frame(wave, 16, 4)[1, 3], wave[1, 12:28].astype("f4"))
+    wave = jax.random.normal(jax.random.key(0), (2, 40))
+    frames = jax.random.normal(jax.random.key(1), (2, 7, 16))
+    forward = jnp.sum(spectral.frame(wave, 16, 4) * frames)
+    backward = jnp.sum(wave * spectral.overlap_add(frames, 4))
+    assert float(forward) == pytest.approx(float(backward), rel=1e-5)
+    np.testing.assert_array_equal(spectral.frame(wave, 16, 4)[1, 3], wave[1, 12:28])
 
 
 def test_root_hann_windows_reconstruct_perfectly():
-    wave = np.random.default_rng(0).normal(size=160).astype(np.float32)
-    window = np.sqrt(spectral.hann(16))
+    wave = jax.random.normal(jax.random.key(0), (160,))
+    window = np.sqrt(spectral.hann(16))[None]
     again = spectral.overlap_add(spectral.frame(wave, 16, 4) * window**2, 4) / 2
     np.testing.assert_allclose(again[12:-12], wave[12:-12], atol=1e-6)
 
@@ -39,16 +44,16 @@ def test_root_hann_windows_reconstruct_perfectly():
 def test_minimum_phase_of_a_minimum_phase_filter_is_itself():
     # All zeros lie well within the unit circle: the cepstrum has died down before it wraps around.
     spectrum = np.fft.rfft(np.poly([0.6, -0.5, 0.4 + 0.3j, 0.4 - 0.3j]).real, 400)
-    found = spectral.minimum_phase(np.log(np.abs(spectrum)).astype(np.float32))
+    found = spectral.minimum_phase(jnp.log(jnp.abs(spectrum)))
     np.testing.assert_allclose(found, spectrum, atol=1e-5)
 
 
-def glide(config, frames: int, seed: int = 0) -> np.ndarray:
+def glide(config, frames: int, seed: int = 0) -> jax.Array:
     """Pitch indices over the whole range, with leaps: int32 (1, frames)."""
     rng = np.random.default_rng(seed)
     steps = rng.integers(-20, 21, (1, frames)).cumsum(axis=1) + 128
     steps[:, frames // 2 :] += 100
-    return steps.clip(0, config.pitch_bins - 1).astype(np.int32)
+    return jnp.int32(steps.clip(0, config.pitch_bins - 1))
 
 
 def test_harmonics_are_the_sum_of_cosines():
@@ -87,26 +92,52 @@ def test_carries_add_up_however_the_clip_is_cut(tiny):
     assert [total[0] % 2**32, total[1]] == [int(whole.phase[0]), int(whole.frame[0])]
 
 
-def test_noise_depends_on_the_position_alone():
-    config = preset("tiny-80hz")
-    whole = np.asarray(source.noise(np.array([-4, 0]), 80, config)).reshape(2, 80, -1)
-    part = np.asarray(source.noise(np.array([3]), 5, config)).reshape(5, -1)
+@pytest.mark.parametrize("kind", ["threefry", "hash"])
+def test_noise_depends_on_the_position_alone(kind):
+    config = dataclasses.replace(preset("tiny-80hz"), noise=kind)
+    whole = np.asarray(noise.noise(np.array([-4, 0], np.int32), 80, config)).reshape(2, 80, -1)
+    part = np.asarray(noise.noise(np.array([3], np.int32), 5, config)).reshape(5, -1)
     np.testing.assert_array_equal(whole[0, 4:], whole[1, :-4])
     np.testing.assert_array_equal(whole[1, 3:8], part)
     assert np.mean(whole**2) == pytest.approx(1, abs=0.05)
     assert abs(np.corrcoef(whole[1, 0], whole[1, 1])[0, 1]) < 0.3
 
 
-@pytest.mark.parametrize("name", RATES)
-def test_shapes_of_all_rates(name):
+def test_noise_by_a_hash_in_numpy():
+    """Exact in Python's integers; white, and about normal."""
+    config = preset("live-80hz")
+
+    def sample(index):
+        x = (index + 0x9E3779B9) % 2**32
+        x = (x ^ x >> 16) * 0x7FEB352D % 2**32
+        x = (x ^ x >> 15) * 0x846CA68B % 2**32
+        x ^= x >> 16
+        total = sum(x.to_bytes(4, "little")) - 510
+        return np.float32(total) * np.float32((12 / (4 * (2**16 - 1))) ** 0.5)
+
+    first, frames = -3, 400
+    found = np.asarray(noise.noise(np.array([first], np.int32), frames, config))[0]
+    where = range(first * config.hop_length, (first + frames) * config.hop_length)
+    np.testing.assert_array_equal(found, [sample(i) for i in where])
+    assert found.mean() == pytest.approx(0, abs=0.01)
+    assert found.var() == pytest.approx(1, abs=0.01)
+    power = np.abs(np.fft.rfft(found.reshape(-1, 400), norm="ortho")) ** 2
+    assert np.abs(power.mean(axis=0)[1:-1] - 1).max() < 0.3
+    lags = [np.mean(found[lag:] * found[:-lag]) for lag in (1, 2, 16, 200, 256, 4096)]
+    assert np.abs(lags).max() < 0.015
+    assert np.mean(np.abs(found) > 2) == pytest.approx(0.046, abs=0.01)
+
+
+@pytest.mark.parametrize(("name", "hops"), [(RATES[0], 0), *((name, 3) for name in RATES)])
+def test_shapes_of_all_rates(name, hops):
     config = preset(name)
     params = INIT(jax.random.key(0), config)
-    for samples, frames in ((1, 1), (3 * config.hop_length + 1, 4)):
-        tokens = ENCODE(params, config, np.zeros((2, samples), np.float32))
-        assert (tokens.shape, tokens.dtype) == ((2, frames), np.int32)
-        wave = DECODE(params, config, tokens)
-        assert (wave.shape, wave.dtype) == ((2, frames * config.hop_length), np.float32)
-        assert np.isfinite(wave).all()
+    samples, frames = hops * config.hop_length + 1, hops + 1
+    tokens = ENCODE(params, config, np.zeros((2, samples), np.float32))
+    assert (tokens.shape, tokens.dtype) == ((2, frames), np.int32)
+    wave = DECODE(params, config, tokens)
+    assert (wave.shape, wave.dtype) == ((2, frames * config.hop_length), np.float32)
+    assert np.isfinite(wave).all()
     assert config.frame_rate == float(name.removeprefix("tiny-").removesuffix("hz"))
 
 
@@ -134,13 +165,13 @@ def test_gradients_are_finite_also_of_silence(tiny, speech):
 def test_a_second_window_sees_the_middle_of_the_first(speech):
     one = preset("tiny-80hz")
     two = dataclasses.replace(one, short_n_fft=400)
-    wave = speech(8 * one.hop_length + one.n_fft - one.subframe_length)[None]
-    found = np.asarray(encoder.features(wave, two)).reshape(16, -1)
-    before = np.asarray(encoder.features(wave, one)).reshape(16, -1)
+    wave = jnp.asarray(speech(8 * one.hop_length + one.n_fft - one.subframe_length)[None])
+    found = np.asarray(floating.features(wave, two)).reshape(16, -1)
+    before = np.asarray(floating.features(wave, one)).reshape(16, -1)
     np.testing.assert_array_equal(found[:, : before.shape[1]], before)
     for place in (0, 15):
         middle = place * one.subframe_length + one.n_fft // 2
-        part = wave[0, middle - 200 : middle + 200] * np.hanning(401)[:-1]
+        part = np.asarray(wave[0, middle - 200 : middle + 200]) * np.hanning(401)[:-1]
         expected = (np.log(np.abs(np.fft.rfft(part)) + 1e-4) + 3) / 3
         np.testing.assert_allclose(found[place, before.shape[1] :], expected, atol=1e-3)
 
@@ -148,9 +179,9 @@ def test_a_second_window_sees_the_middle_of_the_first(speech):
 def test_windows_of_an_odd_number_of_samples(speech):
     one = dataclasses.replace(preset("tiny-80hz"), hop_length=75, subframe_length=25, n_fft=775)
     two = dataclasses.replace(one, short_n_fft=375)
-    wave = speech(4 * 75 + 775 - 25)[None]
-    assert encoder.features(wave, one).shape == (1, 4, 3 * (388 + 256))
-    assert encoder.features(wave, two).shape == (1, 4, 3 * (388 + 256 + 188))
+    wave = jnp.asarray(speech(4 * 75 + 775 - 25)[None])
+    assert floating.features(wave, one).shape == (1, 4, 3 * (388 + 256))
+    assert floating.features(wave, two).shape == (1, 4, 3 * (388 + 256 + 188))
 
 
 def test_a_config_is_read_as_it_was_written():
@@ -216,8 +247,17 @@ def test_an_unknown_preset_suggests_a_near_one():
             {"hop_length": 75, "subframe_length": 25, "n_fft": 775, "short_n_fft": 400},
             "odd or even as that is, not 400",
         ),
+        ({"noise": "pink"}, "noise must be threefry or hash, not pink"),
     ],
 )
 def test_a_codec_that_cannot_be_framed(fields, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(preset("tiny-80hz"), **fields)
+
+
+@pytest.mark.parametrize(
+    "wave", [jnp.zeros((1, 400), jnp.float16), jnp.zeros(400), np.zeros((1, 400), np.float32)]
+)
+def test_arrays_of_other_types_are_errors_in_tests(wave):
+    with pytest.raises(TypeCheckError, match="parameter 'wave'"):
+        pitch_tracker.track(wave, preset("tiny-80hz"))

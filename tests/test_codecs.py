@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiotok_jax import AudioTokenizer, audio, pretrained
+from audiotok_jax.bench import peers as bench
 from audiotok_jax.evaluate import codecs
 from audiotok_jax.evaluate.codecs import mp3, ogg
 from audiotok_jax.tokenfile import OtherModelError
@@ -413,6 +414,22 @@ def empty_cache(transformers, tmp_path, monkeypatch):
     """An empty cache of the hub."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "bits"),
+    [
+        ("encodec", {"num_filters": 2, "hidden_size": 8, "num_lstm_layers": 1}, 8 * 75 * 10),
+        ("mimi", {"num_filters": 2, "num_hidden_layers": 1}, 8 * 12.5 * 11),
+    ],
+)
+def test_a_peer_is_timed_with_random_weights(kind, settings, bits, transformers, monkeypatch):
+    peer_class, size, _ = bench.PEERS[kind]
+    monkeypatch.setitem(bench.PEERS, kind, (peer_class, size, settings))
+    encode, decode = bench.of_peer(kind, 2)
+    assert {encode.codec, decode.codec} == {f"{kind}:{size}"}
+    assert len(encode.run()) == 8 + 2 * bits / 8
+    assert decode.run().shape == (2 * 24000,)
 
 
 @pytest.mark.parametrize("kind", PEERS)

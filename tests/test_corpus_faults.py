@@ -218,22 +218,37 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_second_writer_is_refused(clips, model, tmp_path, capsys):
-    out = tmp_path / "out"
-    out.mkdir()
-    assert main(arguments(clips, out, model, "--shard", "0/3")) == 0  # shards 0 and 1 of 6
-    hold = f"import fcntl; f = open({str(out / '.lock')!r}, 'r+'); fcntl.lockf(f, 2, 2, 3)"
+@contextmanager
+def held(out: Path, count: int, first: int) -> Iterator[None]:
+    """Another process that writes shards of a corpus, as far as locks tell."""
+    file = f"open({str(out / '.lock')!r}, 'w')"
+    hold = f"import fcntl; f = {file}; fcntl.lockf(f, fcntl.LOCK_EX, {count}, {first + 1})"
     code = f"{hold}; print('held', flush=True); input()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", code], **pipes) as other:
-        assert other.stdout.readline() == "held\n"  # as a writer of shards 2 and 3 does
+        assert other.stdout.readline() == "held\n"
+        yield
+        other.kill()
+
+
+def test_a_second_writer_is_refused(clips, model, tmp_path, capsys):
+    out, new = tmp_path / "out", tmp_path / "new"
+    out.mkdir()
+    assert main(arguments(clips, out, model, "--shard", "0/3")) == 0  # shards 0 and 1 of 6
+    with held(out, 2, 2):
         capsys.readouterr()
         for part in ("0/1", "1/3", "1/2"):
             assert main(arguments(clips, out, model, "--shard", part)) == 1
-            assert "another process makes this corpus" in capsys.readouterr().err
+            told = capsys.readouterr().err
+            assert "another process makes this corpus" in told and "--shard I/N" in told
         assert main(arguments(clips, out, model, "--shard", "2/3")) == 0
-        other.kill()
     assert main(arguments(clips, out, model)) == 0
+    new.mkdir()
+    with held(new, 1, 0):
+        export = ["corpus", "export", str(out), "--format", "flat", "--out", str(new)]
+        assert main(export) == 1
+        assert "another process makes this corpus; wait for its end\n" in capsys.readouterr().err
+    assert main(export) == 0
 
 
 def start(command: list[str]) -> multiprocessing.Process:

@@ -20,7 +20,7 @@ from orbax.checkpoint import v1 as ocp
 
 from audiotok_jax import audio
 from audiotok_jax.cli import main
-from audiotok_jax.data import audio_files, pipeline, sampler, sources
+from audiotok_jax.data import pipeline, sampler, sources
 from audiotok_jax.data.augment import Augment
 from audiotok_jax.data.build import build, destination
 from audiotok_jax.data.clips import Clip
@@ -131,7 +131,7 @@ def test_pieces_of_a_file_are_the_file(clips, folder):
     for name in FILES:
         whole, _ = audio.read(folder / name, RATE)
         pieces = [clips.read(number) for number, clip in enumerate(clips) if clip.name == name]
-        np.testing.assert_array_equal(np.concatenate(pieces), audio_files.to_pcm(whole))
+        np.testing.assert_array_equal(np.concatenate(pieces), audio.to_pcm(whole))
 
 
 def test_the_four_kinds_of_source_give_the_same_samples(clips, table, tars, dataset):
@@ -190,7 +190,10 @@ def test_a_table_beside_a_folder_describes_it(folder, tmp_path, suffix):
             ("one", "de", "Ann"),
             ("two", "", "7"),
         ]
-        assert [clip.corpus for clip in sources.find_clips([str(location)])] == ["two", "one"]
+        assert [clip.corpus for clip in sources.listing(str(location), RATE).clips] == [
+            "two",
+            "one",
+        ]
 
 
 def test_a_part_of_a_dataset_can_be_named(clips, dataset):
@@ -646,7 +649,7 @@ def test_a_built_dataset_holds_what_can_be_read_and_lists_the_rest(damaged, tmp_
     found = sources.open_clips([f"tfds:{folder}"], RATE)
     for number, name in enumerate(("good.flac", "good2.flac")):
         wave, _ = audio.read(damaged / name, RATE)
-        np.testing.assert_array_equal(found.read(number), audio_files.to_pcm(wave))
+        np.testing.assert_array_equal(found.read(number), audio.to_pcm(wave))
     assert main(arguments) == 1
     assert "--force replaces it" in capsys.readouterr().err
     before = (folder / "dataset_info.json").stat().st_ino

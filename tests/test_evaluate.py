@@ -22,7 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.text import Text
 
-from audiotok_jax import audio, cli, pretrained, provenance
+from audiotok_jax import audio, cli, pretrained, provenance, terminal
+from audiotok_jax.data.recordings import File, Recording
 from audiotok_jax.evaluate import clips, codecs, plots, report, work, workers
 from audiotok_jax.evaluate.codecs.pcm import Pcm
 from audiotok_jax.evaluate.journal import Heard, Journal, Key
@@ -60,7 +61,8 @@ class Results(NamedTuple):
         return {path.relative_to(self.out).as_posix(): path.read_bytes() for path in found}
 
     def journal(self) -> list[Any]:
-        return [json.loads(line) for line in open(self.out / "journal.jsonl", encoding="utf-8")]
+        lines = (self.out / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
 
 
 def run(place: Path, *args: str, codecs: str = BOTH, data: str = "data", out: str = "out") -> Any:
@@ -74,6 +76,14 @@ def run(place: Path, *args: str, codecs: str = BOTH, data: str = "data", out: st
         command = ["evaluate", "--data", data, "--codecs", codecs, "--out", out, *args]
         code = cli.main(command)
     return Results(code, stdout.getvalue(), stderr.getvalue(), place / out)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_progress():
+    """A slow machine prints no lines about progress."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terminal, "LINE_SECONDS", math.inf)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +246,7 @@ def test_only_what_is_missing_is_measured(done, place, tmp_path, tiny):
         ({"codecs": "pcm,opsu:6"}, "no codec 'opsu:6', did you mean opus?"),
         ({"codecs": "pcm,audiotok:none"}, "no model 'none'"),
         ({"codecs": ""}, "no codec ''"),
-        ({"data": "none"}, "none: No such file or directory"),
+        ({"data": "none"}, "none: no such file or folder"),
         ({"out": "data.tsv"}, "data.tsv: File exists"),
     ],
 )
@@ -351,7 +361,7 @@ def evaluated(monkeypatch, tmp_path, speech):
             audio.write(path, speech(20_000), RATE)
         keys = (KEY._replace(codec="fake", version=version), KEY)
         heard = Heard(KEY.clip, KEY.language, "none")
-        return work.evaluate(Work(str(path), keys, "", None, heard, {}), [PESQ])
+        return work.evaluate(Work(Recording(File(str(path))), keys, "", None, heard, {}), [PESQ])
 
     yield evaluated
     work._codec.cache_clear()

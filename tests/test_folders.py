@@ -29,7 +29,7 @@ def names(folder: Path) -> list[str]:
     """As all users of a folder see them."""
     found = sorted(str(path.relative_to(folder)) for path in find([folder], (".wav",)))
     assert sorted(clip.id for clip in inputs.find([str(folder)])) == found
-    assert sorted(clip.name for clip in sources.find_clips([str(folder)])) == found
+    assert sorted(clip.name for clip in sources.listing(str(folder), RATE).clips) == found
     assert sorted(clip.name for clip in clips.find([str(folder)])[0]) == found
     return found
 

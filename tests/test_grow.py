@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "experiments" / "default_m
 
 import grow  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 
 @pytest.mark.parametrize(
     ("options", "changes"),
@@ -46,7 +48,7 @@ def test_what_was_added_learns():
     new = dataclasses.replace(old, encoder_depth=3, short_n_fft=400)
     params = grow.grow(model.init(jax.random.key(0), old), new)
     samples = 10 * new.hop_length + sum(new.encoder_halo)
-    wave = np.random.default_rng(0).normal(0, 0.1, (1, samples)).astype(np.float32)
+    wave = 0.1 * jax.random.normal(jax.random.key(0), (1, samples))
 
     def total(params):
         return model.latent(params, new, wave)[..., 0].sum()

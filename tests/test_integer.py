@@ -16,33 +16,48 @@ from hypothesis import strategies as st
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from sounds import make_speech
 
+from audiotok_jax.codec import stream
 from audiotok_jax.codec.integer import encoder, from_float, reference, tables
-from audiotok_jax.codec.integer.config import IntegerConfig
 from audiotok_jax.codec.integer.params import GELU, Block, Linear, Params, check_ranges
+from audiotok_jax.config import CodecConfig, preset
 
-CONFIG = IntegerConfig(dim=32, left=(3, 2), right=(2, 0), pitch_bins=32, pitch_cents=120.0)
+CONFIG = CodecConfig(
+    encoder="integer",
+    short_n_fft=400,
+    encoder_dim=32,
+    encoder_depth=2,
+    encoder_look_ahead=3,
+    kernel_size=5,
+    pitch_bins=32,
+    pitch_cents=120.0,
+)
 # What is compiled for each test is about as long for any sizes; this one has fewer parts.
-TINY = IntegerConfig(
+TINY = CodecConfig(
+    encoder="integer",
     hop_length=40,
     subframe_length=20,
-    spans=(4,),
-    dim=16,
-    left=(2,),
-    right=(1,),
+    n_fft=80,
+    encoder_dim=16,
+    encoder_depth=1,
+    encoder_look_ahead=1,
+    kernel_size=5,
     pitch_min=1000.0,
     pitch_bins=4,
 )
-SMALL = dataclasses.replace(TINY, spans=(4, 2), dim=32, left=(3, 2), right=(2, 0))
+SMALL = dataclasses.replace(
+    TINY, short_n_fft=40, encoder_dim=32, encoder_depth=2, encoder_look_ahead=3
+)
 FRAMES = 64
 ENCODE = jax.jit(encoder.encode, static_argnums=(1, 3))
 WINDOW = jax.jit(encoder.encode_window, static_argnums=(1, 3))
 START = jax.jit(encoder.init_state, static_argnums=(1, 2, 3))
 INIT = jax.jit(from_float.init, static_argnums=1)
 APPLY = jax.jit(from_float.apply, static_argnums=2)
+TO_INT16 = jax.jit(encoder.to_int16)
 STEP = jax.jit(encoder.encode_step, static_argnums=(1, 4))
 
 
-def drawn(config: IntegerConfig, seed: int = 0) -> tuple[from_float.FloatParams, Params]:
+def drawn(config: CodecConfig, seed: int = 0) -> tuple[from_float.FloatParams, Params]:
     """Parameters with biases, as those of a model that is trained."""
     params = INIT(jax.random.key(seed), config)
     rng = np.random.default_rng(seed)
@@ -58,7 +73,7 @@ def sounds(samples: int) -> dict[str, np.ndarray]:
     square = np.where(np.arange(samples) % 150 < 75, 32767, -32768)
     loud = rng.integers(-(2**15), 2**15, samples)
     return {
-        "speech": encoder.to_int16(make_speech(samples)),
+        "speech": TO_INT16(make_speech(samples)),
         "noise": rng.normal(0, 300, samples).astype(np.int16),
         "silence": np.zeros(samples, np.int16),
         "almost": rng.integers(-1, 2, samples).astype(np.int16),
@@ -69,7 +84,7 @@ def sounds(samples: int) -> dict[str, np.ndarray]:
     }
 
 
-def of_sounds(config: IntegerConfig) -> tuple[Params, np.ndarray, np.ndarray]:
+def of_sounds(config: CodecConfig) -> tuple[Params, np.ndarray, np.ndarray]:
     """Parameters, a batch of eight sounds and their tokens."""
     params = drawn(config)[1]
     waves = np.stack(list(sounds(FRAMES * config.hop_length - 7).values()))
@@ -107,7 +122,7 @@ def test_each_product_gives_the_tokens_of_the_reference(case, product):
 @pytest.mark.parametrize("frames, batch", [(1, 4), (16, 1), (256, 4)])
 def test_windows_of_any_length_give_the_same(small, frames, batch):
     params, waves, tokens = small
-    left, right = SMALL.halo
+    left, right = SMALL.encoder_halo
     hop = SMALL.hop_length
     # Sounds after one another with silence between, as one long clip.
     gap = -(-(left + right) // hop) * hop
@@ -136,7 +151,7 @@ def test_windows_of_any_length_give_the_same(small, frames, batch):
 def test_op_by_op_gives_the_same():
     params, wave = drawn(TINY)[1], sounds(800)["speech"]
     with jax.disable_jit():
-        found = encoder.encode(params, TINY, jnp.asarray(wave)[None])
+        found = encoder.encode(jax.tree.map(jnp.asarray, params), TINY, jnp.asarray(wave)[None])
     np.testing.assert_array_equal(found[0], reference.encode(params, TINY, wave))
 
 
@@ -169,7 +184,7 @@ def test_eight_devices_give_the_same(case):
     np.testing.assert_array_equal(ENCODE(params, CONFIG, waves, None), tokens)
 
 
-def extreme(config: IntegerConfig, rng: np.random.Generator) -> Params:
+def extreme(config: CodecConfig, rng: np.random.Generator) -> Params:
     """Weights at the ends of their ranges, shifts and biases all over theirs."""
 
     def linear(inputs: int, outputs: int, limit: int) -> Linear:
@@ -181,24 +196,24 @@ def extreme(config: IntegerConfig, rng: np.random.Generator) -> Params:
         return Linear(kernel.astype(np.int8), bias, shift.astype(np.int32))
 
     def block(taps: int) -> Block:
-        weights = rng.integers(-32767 // taps, 32767 // taps, (taps, config.dim), endpoint=True)
+        most = 32767 // taps
+        weights = rng.integers(-most, most, (taps, config.encoder_dim), endpoint=True)
         room = 2**30 - 1 - 32767 * np.abs(weights).sum(axis=0)
-        bias = (room * rng.choice([-1, 0, 1], config.dim)).astype(np.int32)
-        wide = config.expansion * config.dim
+        bias = (room * rng.choice([-1, 0, 1], config.encoder_dim)).astype(np.int32)
+        wide = config.expansion * config.encoder_dim
         gelu = rng.integers(-127, 128, GELU).astype(np.int8)
         return Block(
             weights.astype(np.int32),
             bias,
-            linear(config.dim, wide, 2**31),
+            linear(config.encoder_dim, wide, 2**31),
             gelu,
-            linear(wide, config.dim, 2**31 - 2**15),
+            linear(wide, config.encoder_dim, 2**31 - 2**15),
         )
 
-    taps = [left + 1 + right for left, right in zip(config.left, config.right, strict=True)]
     return Params(
-        linear(config.features, config.dim, 2**30),
-        tuple(map(block, taps)),
-        linear(config.dim, config.bits, 2**31),
+        linear(tables.features(config), config.encoder_dim, 2**30),
+        tuple(block(config.kernel_size) for _ in range(config.encoder_depth)),
+        linear(config.encoder_dim, config.bits, 2**31),
     )
 
 
@@ -227,7 +242,7 @@ def test_whatever_weights_pass_give_the_same_and_stay_within_32_bits(seed, kind)
 
 def spoilt(params: Params, path: str, value) -> Params:
     """With another array, or with another number at the first place of one."""
-    layer, name = path.split(".")
+    layer, name = path.split("/")
     block = params.blocks[0]
     owner = block if layer == "block" else getattr(params, layer, getattr(block, layer, None))
     array = getattr(owner, name)
@@ -237,9 +252,9 @@ def spoilt(params: Params, path: str, value) -> Params:
         array = array.copy()
         array.flat[0] = value
     owner = owner._replace(**{name: array})
-    if layer in ("up", "down"):
+    if layer.startswith("mlp"):
         owner = block._replace(**{layer: owner})
-    if layer in ("up", "down", "block"):
+    if layer == "block" or layer.startswith("mlp"):
         return params._replace(blocks=(owner, *params.blocks[1:]))
     return params._replace(**{layer: owner})
 
@@ -252,22 +267,22 @@ def sound() -> Params:
 @pytest.mark.parametrize(
     "path, value, said",
     [
-        ("front.kernel", -128, "front.kernel could reach 128, and must stay below 128"),
-        ("head.kernel", -128, "head.kernel could reach 128"),
-        ("up.kernel", -128, r"blocks\[0\].up.kernel could reach 128"),
-        ("block.gelu", -128, r"blocks\[0\].gelu could reach 128"),
-        ("block.taps", 32768, r"blocks\[0\].taps could reach"),
-        ("block.bias", 2**30, r"blocks\[0\].taps could reach"),
-        ("front.bias", 2**30, "front could reach"),
-        ("up.bias", 2**31 - 1, r"blocks\[0\].up could reach"),
-        ("down.bias", 2**31 - 2**15, r"blocks\[0\].down could reach"),
-        ("head.bias", -(2**31), "head could reach"),
-        ("down.shift", 25, r"blocks\[0\].down.shift must lie in 0..24"),
-        ("front.shift", -1, "front.shift must lie in 0..24"),
-        ("head.bias", lambda a: a[:-1], r"head.bias must be int32 \(16,\), not int32 \(15,\)"),
-        ("front.kernel", lambda a: a.T, r"front.kernel must be int8"),
-        ("block.taps", lambda a: a.astype("i2"), r"blocks\[0\].taps must be int32"),
-        ("block.gelu", lambda a: a[:512], r"blocks\[0\].gelu must be int8 \(1024,\)"),
+        ("front/kernel", -128, "front/kernel could reach 128, and must stay below 128"),
+        ("head/kernel", -128, "head/kernel could reach 128"),
+        ("mlp_in/kernel", -128, "blocks/0/mlp_in/kernel could reach 128"),
+        ("block/gelu", -128, "blocks/0/gelu could reach 128"),
+        ("block/taps", 32768, "blocks/0/taps could reach"),
+        ("block/bias", 2**30, "blocks/0/taps could reach"),
+        ("front/bias", 2**30, "front could reach"),
+        ("mlp_in/bias", 2**31 - 1, "blocks/0/mlp_in could reach"),
+        ("mlp_out/bias", 2**31 - 2**15, "blocks/0/mlp_out could reach"),
+        ("head/bias", -(2**31), "head could reach"),
+        ("mlp_out/shift", 25, "blocks/0/mlp_out/shift must lie in 0..24"),
+        ("front/shift", -1, "front/shift must lie in 0..24"),
+        ("head/bias", lambda a: a[:-1], r"head/bias must be int32 \(16,\), not int32 \(15,\)"),
+        ("front/kernel", lambda a: a.T, r"front/kernel must be int8"),
+        ("block/taps", lambda a: a.astype("i2"), "blocks/0/taps must be int32"),
+        ("block/gelu", lambda a: a[:512], r"blocks/0/gelu must be int8 \(1024,\)"),
     ],
 )
 def test_a_model_that_could_leave_the_ranges_is_refused(sound, path, value, said):
@@ -284,20 +299,19 @@ def test_a_model_of_another_depth_is_refused(sound):
 @pytest.mark.parametrize(
     "changes, said",
     [
-        ({"hop_length": 150}, "subframe_length must be even and divide hop_length 150"),
-        ({"subframe_length": 25}, "subframe_length must be even"),
-        ({"spans": (4, 8)}, "spans must be some of 8, 4 and 2"),
-        ({"spans": ()}, "spans must be"),
-        ({"left": (3,)}, "left and right must name as many blocks"),
-        ({"right": (3, -1)}, r"must lie in 0..127"),
-        ({"dim": 2048}, "dim must lie in 1..1024"),
-        ({"bits": 17}, "bits must lie in 1..16"),
-        ({"subframe_length": 2, "spans": (2,)}, "no bins below 2500 Hz"),
+        ({"subframe_length": 25, "n_fft": 175, "short_n_fft": 0}, "subframe_length must be even"),
+        ({"n_fft": 500}, "two of 8, 4 and 2 times subframe_length"),
+        ({"short_n_fft": 600}, "two of 8, 4 and 2 times"),
+        ({"encoder_dim": 2048}, "integer encoder: encoder_dim must lie in 1..1024"),
+        ({"sample_rate": 24000}, "integer encoder: sample_rate must lie"),
+        ({"subframe_length": 2, "n_fft": 4, "short_n_fft": 0}, "n_fft must lie"),
+        ({"encoder_look_ahead": 13}, "encoder_look_ahead must be at most 12"),
+        ({"encoder": "int"}, "encoder must be float or integer, not int"),
     ],
 )
 def test_a_config_that_cannot_be_is_refused(changes, said):
     with pytest.raises(ValueError, match=said):
-        dataclasses.replace(IntegerConfig(), **changes)
+        dataclasses.replace(preset("live-80hz"), **changes)
 
 
 @pytest.mark.parametrize("product", ["float32", "bfloat16", "int8"])
@@ -326,8 +340,8 @@ def test_a_token_depends_on_no_sample_outside_of_its_halo():
     rng = np.random.default_rng(0)
     wave = rng.integers(-9999, 9999, 40 * 200).astype(np.int16)
     tokens = reference.encode(params, CONFIG, wave)
-    left, right = CONFIG.halo
-    assert (left, right) == (350 + 5 * 200, 350 + 2 * 200)
+    left, right = CONFIG.encoder_halo
+    assert (left, right) == (350 + 5 * 200, 350 + 3 * 200)
     middle = 20
     begin, end = middle * 200 - left, (middle + 1) * 200 + right
     outside = rng.integers(-9999, 9999, len(wave)).astype(np.int16)
@@ -344,7 +358,7 @@ def test_a_token_depends_on_no_sample_outside_of_its_halo():
 def _latents(params: Params, wave: np.ndarray) -> np.ndarray:
     x = reference.features(wave, CONFIG)
     x = reference.clip(reference.norm(reference.linear(x, params.front), 10), 32767)
-    for left, block in zip(CONFIG.left, params.blocks, strict=True):
+    for (left, _), block in zip(CONFIG.encoder_taps, params.blocks, strict=True):
         x = reference.residual(x, block, left)
     return reference.norm(x, 10)
 
@@ -353,9 +367,9 @@ def _latents(params: Params, wave: np.ndarray) -> np.ndarray:
 def test_steps_of_a_stream_give_the_tokens_of_the_clip(small, k):
     params, waves, tokens = small
     hop = SMALL.hop_length
-    right = SMALL.halo[1]
-    total = -(-(SMALL.lead + waves.shape[1] + right) // (k * hop)) * k * hop
-    fed = np.pad(waves, ((0, 0), (SMALL.lead, total - SMALL.lead - waves.shape[1])))
+    right = SMALL.encoder_halo[1]
+    total = -(-(stream.lead(SMALL) + waves.shape[1] + right) // (k * hop)) * k * hop
+    fed = np.pad(waves, ((0, 0), (stream.lead(SMALL), total - stream.lead(SMALL) - waves.shape[1])))
     state = START(params, SMALL, len(waves), None)
     found = []
     for at in range(0, total, k * hop):
@@ -366,10 +380,10 @@ def test_steps_of_a_stream_give_the_tokens_of_the_clip(small, k):
         if at == 20 * k * hop:  # the third stream ends and begins anew
             first = START(params, SMALL, 1, None)
             state = jax.tree.map(lambda a, b: a.at[2].set(b[0]), state, first)
-    found = np.concatenate(found, axis=1)[:, SMALL.delay :][:, :FRAMES]
+    found = np.concatenate(found, axis=1)[:, stream.encoder_delay(SMALL) :][:, :FRAMES]
     np.testing.assert_array_equal(found, tokens)
     # The last sample that the first token needs is the last one of the step that gives it.
-    assert (SMALL.delay + 1) * hop == SMALL.lead + hop + right
+    assert (stream.encoder_delay(SMALL) + 1) * hop == stream.lead(SMALL) + hop + right
 
 
 def test_float_graph_gives_nearly_the_same_tokens_and_trains():
@@ -377,10 +391,10 @@ def test_float_graph_gives_nearly_the_same_tokens_and_trains():
     for seed in range(2):
         params, integers = drawn(CONFIG, seed)
         waves = np.stack([make_speech(128 * CONFIG.hop_length, i) for i in range(4)])
-        halo = CONFIG.halo
+        halo = CONFIG.encoder_halo
         latents = APPLY(params, np.pad(waves, ((0, 0), halo)), CONFIG)
         found = np.asarray(latents > 0)
-        tokens = np.asarray(ENCODE(integers, CONFIG, encoder.to_int16(waves), None))
+        tokens = np.asarray(ENCODE(integers, CONFIG, TO_INT16(waves), None))
         truth = (tokens[..., None] >> np.arange(16)) & 1 == 1
         differing += np.any(found != truth, axis=-1).mean() / 2
         bits += truth.mean(axis=(0, 1)) / 2
@@ -390,7 +404,7 @@ def test_float_graph_gives_nearly_the_same_tokens_and_trains():
 
 def test_every_parameter_of_the_float_graph_has_a_gradient():
     params = drawn(TINY)[0]
-    wave = np.pad(make_speech(4000), TINY.halo)[None]
+    wave = jnp.pad(make_speech(4000), TINY.encoder_halo)[None]
 
     @jax.jit
     def grad(params):
@@ -415,7 +429,7 @@ def test_logarithms_are_those_of_the_spectrum():
 
 
 def test_periodicity_finds_the_pitch_in_noise():
-    config = IntegerConfig()
+    config = preset("live-80hz")
     rng = np.random.default_rng(0)
     pitches = rng.uniform(70, 400, 60)
     t = np.arange(800) / 16000
@@ -443,7 +457,7 @@ def test_tables_are_rounded_the_same_by_any_library(monkeypatch):
         return np.floor(values + 0.5).astype(np.int32)
 
     monkeypatch.setattr(tables, "_rounded", watched)
-    for config in (IntegerConfig(), IntegerConfig(hop_length=160, subframe_length=80), CONFIG):
+    for config in (preset("live-80hz"), preset("live-100hz"), CONFIG):
         tables.twiddles.__wrapped__(config)
         tables.combs.__wrapped__(config)
     tables.falling.__wrapped__()
@@ -454,4 +468,4 @@ def test_tables_are_rounded_the_same_by_any_library(monkeypatch):
 
 def test_float_audio_is_rounded_to_int16_at_the_door():
     wave = np.array([0, 1, -1, 2, 0.5 / 32768, 1.5 / 32768, np.float32(0.1)], np.float32)
-    assert encoder.to_int16(wave).tolist() == [0, 32767, -32768, 32767, 0, 2, 3277]
+    assert TO_INT16(wave).tolist() == [0, 32767, -32768, 32767, 0, 2, 3277]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -16,20 +15,16 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from training import ENVIRONMENT, OPTIONS, STEPS, read
 
 from audiotok_jax import AudioTokenizer, audio
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LAUNCH = REPOSITORY / "launch"
 SCRIPTS = sorted([*LAUNCH.glob("*.sh"), *LAUNCH.glob("*.sbatch")])
-STEPS = 12
-# The recipe of tests/test_processes.py, so that it is compiled once; a save after each step leaves
-# time to interrupt a run.
-OPTIONS = (
-    "--preset", "tiny-80hz", "--steps", str(STEPS), "--batch-size", "8", "--seconds", "0.25",
-    "--precision", "float32", "--set", "session.save_steps=1", "session.tensorboard=False",
-)  # fmt: skip
-ENVIRONMENT = os.environ | {"PYTHON": sys.executable, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+# A save after each step leaves time to interrupt a run.
+OPTIONS = (*OPTIONS, "--set", "session.save_steps=1")
+ENVIRONMENT = ENVIRONMENT | {"PYTHON": sys.executable}
 
 # What launch/gke_jobset.yaml uses of JobSet; the API has more. The template is Kubernetes' own.
 JOBSET = {
@@ -105,9 +100,7 @@ def stubs(folder: Path, **scripts: str) -> dict[str, str]:
 
 def metrics(run: Path) -> list[int]:
     """Steps whose metrics are written."""
-    path = run / "metrics.jsonl"
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line)["step"] for line in lines if line.endswith("\n")]
+    return [line["step"] for line in read(run)]
 
 
 def interrupt(command: list[str], run: Path, **options: object) -> subprocess.Popen:
@@ -161,17 +154,22 @@ def test_one_process_starts_a_run_stops_and_goes_on_to_the_end(corpus, tmp_path)
     assert wrong.returncode == 2 and "usage" in wrong.stderr
 
 
-def test_processes_train_together_and_save_on_sigterm(corpus, tmp_path):
-    train = [sys.executable, "-m", "audiotok_jax", "train", *OPTIONS]
-    command = [LAUNCH / "multiprocess.sh", "2", *train, "--data", corpus, "--out", tmp_path]
-    environment = ENVIRONMENT | {"JAX_NUM_CPU_DEVICES": "4"}
-    process = interrupt(command, tmp_path, env=environment)
-    assert process.returncode == 0, process.output
-    session = json.loads((tmp_path / "sessions.jsonl").read_text())
-    assert session["processes"] == 2 and len(session["devices"]) == 8
-    steps = metrics(tmp_path)
-    assert steps == list(range(len(steps))) and len(steps) < STEPS
-    assert (tmp_path / "checkpoints" / str(len(steps))).is_dir()
+def test_a_signal_goes_to_all_processes(tmp_path):
+    """`tests/test_processes.py` trains with this script."""
+    script = tmp_path / "wait"
+    script.write_text("""#!/bin/bash
+trap 'touch "$1/stopped${!#}"; exit 0' TERM
+touch "$1/here${!#}"
+while :; do sleep 0.05; done
+""")
+    script.chmod(0o755)
+    with subprocess.Popen([LAUNCH / "multiprocess.sh", "3", script, tmp_path]) as process:
+        while len(list(tmp_path.glob("here*"))) < 3:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait() == 0
+    assert len(list(tmp_path.glob("stopped*"))) == 3
 
 
 def test_each_process_is_told_its_place(tmp_path):

@@ -31,7 +31,9 @@ def test_rows_depend_on_what_makes_them():
 
 def test_rows_do_not_depend_on_the_rest():
     found = names([method._ROWS])
-    assert not {name for name in found if name.startswith(("train/", "corpus/", "page/", "data/"))}
+    read = {"data/__init__.py", "data/audio_files.py", "data/recordings.py"}  # what is measured
+    rest = ("train/", "corpus/", "page/", "data/")
+    assert not {name for name in found - read if name.startswith(rest)}
     assert not {"cli.py", "__init__.py", "evaluate/report.py", "evaluate/clips.py"} & found
 
 

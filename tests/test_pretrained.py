@@ -326,3 +326,10 @@ def test_the_package_imports_nothing_heavy():
     assert "audiotok_jax.tokenizer" in modules
     heavy = {"torch", "tensorflow", "tensorflow_datasets", "grain", "orbax", "optax", "numba"}
     assert not heavy & {name.partition(".")[0] for name in modules}
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_released_models_fit_their_configs(name):
+    folder = pretrained.locate(name)
+    _, config = pretrained._read_config(folder / pretrained.CONFIG)
+    pretrained._read_weights(folder / pretrained.WEIGHTS, config)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import socket
@@ -16,19 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from training import ENVIRONMENT, OPTIONS, STEPS, read, weights
 
 from audiotok_jax import audio
 
-STEPS = 12
-# Adam makes rounding grow with the learning rate: at its default, losses part by 5e-5 in 12 steps.
-OPTIONS = (
-    "--preset", "tiny-80hz", "--steps", str(STEPS), "--batch-size", "8", "--seconds", "0.25",
-    "--precision", "float32", "--save-minutes", "60", "--set", "session.save_steps=3",
-    "--set", "session.keep=9", "--set", "session.tensorboard=False",
-    "--set", "recipe.learning_rate=1e-4",
+LAUNCH = Path(__file__).resolve().parent.parent / "launch"
+SAVES = (
+    "--save-minutes", "60", "--set", "session.save_steps=3", "--set", "session.keep=9",
 )  # fmt: skip
-# Of a step: how long it took, which no two runs share.
-TIMES = ("audio_seconds_per_second", "mfu")
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +33,25 @@ def corpus(tmp_path_factory, speech) -> Path:
     return root
 
 
+def command(corpus: Path, run: Path, *more: str) -> list[str]:
+    base = [sys.executable, "-m", "audiotok_jax", "train", *OPTIONS, *SAVES, *more]
+    return [*base, "--data", str(corpus), "--out", str(run)]
+
+
 def start(corpus: Path, run: Path, processes: int, devices: int, *more: str) -> list:
     """Starts the processes of a run, each with so many devices."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "audiotok_jax", "train", *OPTIONS, *more]
-    command += ["--data", str(corpus), "--out", str(run), "--processes", str(processes)]
-    command += ["--coordinator", f"127.0.0.1:{port}"]
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)}
+    together = ("--processes", str(processes), "--coordinator", f"127.0.0.1:{port}")
+    environment = ENVIRONMENT | {"JAX_NUM_CPU_DEVICES": str(devices)}
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     return [
-        subprocess.Popen([*command, "--process", str(number)], env=environment, **pipes)
+        subprocess.Popen(
+            command(corpus, run, *more, *together, "--process", str(number)),
+            env=environment,
+            **pipes,
+        )
         for number in range(processes)
     ]
 
@@ -65,18 +66,12 @@ def train(*args: object) -> None:
     finish(start(*args))
 
 
-def read(run: Path) -> list[dict]:
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
-
-
 def saves(run: Path) -> list[int]:
     return sorted(int(path.name) for path in (run / "checkpoints").iterdir() if path.name.isdigit())
 
 
 def wait_for(run: Path, lines: int, processes: list) -> None:
-    metrics = run / "metrics.jsonl"
-    while not metrics.exists() or metrics.read_text().count("\n") < lines:
+    while len(read(run)) < lines:
         assert all(process.poll() is None for process in processes)
         time.sleep(0.01)
 
@@ -84,8 +79,7 @@ def wait_for(run: Path, lines: int, processes: list) -> None:
 def assert_same(run: Path, whole: Path) -> None:
     """Bit for bit."""
     assert read(run) == read(whole)
-    weights = [path / "model" / "model.safetensors" for path in (run, whole)]
-    assert weights[0].read_bytes() == weights[1].read_bytes()
+    assert weights(run).read_bytes() == weights(whole).read_bytes()
 
 
 def assert_close(run: Path, whole: Path) -> None:
@@ -95,7 +89,7 @@ def assert_close(run: Path, whole: Path) -> None:
     for one, other in zip(mine, theirs, strict=True):
         for name, value in other.items():
             np.testing.assert_allclose(one[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
-    found, wanted = (load_file(path / "model" / "model.safetensors") for path in (run, whole))
+    found, wanted = load_file(weights(run)), load_file(weights(whole))
     for name, array in wanted.items():
         np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=1e-5, err_msg=name)
 
@@ -109,14 +103,49 @@ def pair(corpus, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def half(pair, tmp_path_factory) -> Callable[[], Path]:
+def one(corpus, tmp_path_factory) -> Path:
+    """A run of one process with one device."""
+    run = tmp_path_factory.mktemp("runs") / "one"
+    train(corpus, run, 1, 1)
+    return run
+
+
+@pytest.fixture(scope="module")
+def stopped(corpus, tmp_path_factory) -> Path:
+    """A run of two processes of which one got a signal."""
+    run = tmp_path_factory.mktemp("runs") / "stopped"
+    processes = start(corpus, run, 2, 4)
+    wait_for(run, 2, processes)
+    processes[1].send_signal(signal.SIGTERM)
+    finish(processes)
+    return run
+
+
+@pytest.fixture(scope="module")
+def resumed(corpus, stopped) -> Path:
+    """The same, after it went on to the end, started by launch/multiprocess.sh."""
+    run = stopped.with_name("resumed")
+    shutil.copytree(stopped, run)
+    subprocess.run(
+        [LAUNCH / "multiprocess.sh", "2", *command(corpus, run, "--resume")],
+        env=ENVIRONMENT | {"JAX_NUM_CPU_DEVICES": "4", "PYTHON": sys.executable},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    session = json.loads((run / "sessions.jsonl").read_text().splitlines()[-1])
+    assert session["processes"] == 2 and len(session["devices"]) == 8
+    return run
+
+
+@pytest.fixture(scope="module")
+def half(resumed, tmp_path_factory) -> Callable[[], Path]:
     """Makes a run that ended after its save of step 6, and in the middle of the next."""
     folder = tmp_path_factory.mktemp("half")
     made = iter(range(9))
 
     def make() -> Path:
         run = folder / str(next(made))
-        shutil.copytree(pair, run)
+        shutil.copytree(resumed, run)
         shutil.rmtree(run / "model")
         saves = run / "checkpoints"
         shutil.rmtree(saves / "12")
@@ -128,9 +157,19 @@ def half(pair, tmp_path_factory) -> Callable[[], Path]:
     return make
 
 
-def test_two_processes_train_as_one_does(corpus, pair, tmp_path):
-    train(corpus, tmp_path / "one", 1, 1)
-    assert_close(pair, tmp_path / "one")
+def test_a_signal_to_one_of_two_processes_stops_both_at_one_step(stopped):
+    steps = [line["step"] for line in read(stopped)]
+    assert steps == list(range(len(steps))) and len(steps) < STEPS
+    assert saves(stopped)[-1] == len(steps)
+
+
+def test_two_processes_train_and_go_on_as_one_does(one, resumed):
+    assert_close(resumed, one)
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_after_a_signal_bit_for_bit(pair, resumed):
+    assert_same(resumed, pair)
 
 
 @pytest.mark.slow
@@ -146,27 +185,14 @@ def test_two_killed_processes_go_on_bit_for_bit(corpus, pair, tmp_path):
     assert_same(run, pair)
 
 
-def test_a_signal_to_one_of_two_processes_stops_both_at_one_step(corpus, pair, tmp_path):
-    run = tmp_path / "run"
-    processes = start(corpus, run, 2, 4)
-    wait_for(run, 2, processes)
-    processes[1].send_signal(signal.SIGTERM)
-    finish(processes)
-    steps = [line["step"] for line in read(run)]
-    assert steps == list(range(len(steps))) and len(steps) < STEPS
-    assert saves(run)[-1] == len(steps)
-    train(corpus, run, 2, 4, "--resume")
-    assert_same(run, pair)
-
-
 @pytest.mark.parametrize("devices", [4, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_run_goes_on_with_other_devices_past_a_save_that_was_cut_short(
-    corpus, pair, half, devices
+    corpus, one, half, devices
 ):
     run = half()
     train(corpus, run, 1, devices, "--resume")
     assert saves(run)[-3:] == [6, 9, 12]
-    assert_close(run, pair)
+    assert_close(run, one)
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ import pytest
 
 from audiotok_jax.codec.quantizers.binary_spherical import BinarySpherical, normalize
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 QUANTIZERS = [BinarySpherical(16), BinarySpherical(5)]
 BSQ = QUANTIZERS[0]
 
@@ -25,7 +27,7 @@ def test_codes_to_train_with_are_those_of_the_tokens(quantizer):
     codes = quantizer.decode(tokens)
     np.testing.assert_allclose(quantizer.quantize(latent), codes, atol=1e-6)
     np.testing.assert_array_equal(quantizer.encode(codes), tokens)
-    assert not np.any(quantizer.decode(np.array([-1])))
+    assert not np.any(quantizer.decode(jnp.array([-1])))
     grad = jax.grad(lambda x: jnp.sum(codes * quantizer.quantize(x)))(latent)
     assert np.isfinite(grad).all() and np.any(grad)
 
@@ -43,13 +45,12 @@ def test_statistics_of_a_batch_are_the_mean_of_those_of_its_parts(quantizer):
 
 
 def test_bit_k_is_worth_two_to_the_k():
-    latent = np.full((16, 16), -1.0, np.float32)
-    np.fill_diagonal(latent, 1.0)
+    latent = 2 * jnp.eye(16) - 1
     assert BSQ.encode(latent).tolist() == [1 << k for k in range(16)]
 
 
 def test_tokens_and_corners_are_inverse_over_the_whole_codebook():
-    tokens = np.arange(1 << 16, dtype=np.int32)
+    tokens = jnp.arange(1 << 16, dtype=jnp.int32)
     corners = BSQ.decode(tokens)
     assert corners.shape == (1 << 16, 16)
     np.testing.assert_array_equal(np.abs(corners), np.float32(0.25))
@@ -106,11 +107,11 @@ def test_entropies_and_their_gradients_are_finite(latent):
 
 
 def test_entropies_of_known_codes():
-    _, (single, whole) = entropies(BSQ.decode(np.arange(1 << 16, dtype=np.int32))[None])
+    _, (single, whole) = entropies(BSQ.decode(jnp.arange(1 << 16, dtype=jnp.int32))[None])
     chance = 1 / (1 + np.exp(BSQ.steepness / 4))
     expected = -chance * np.log(chance) - (1 - chance) * np.log(1 - chance)
     assert single == pytest.approx(expected, rel=1e-4)
     assert whole == pytest.approx(np.log(2), rel=1e-4)
     # Balanced bits that all say the same: two groups of 8 hold one bit each.
-    _, (_, whole) = entropies(BSQ.decode(np.array([[0, 65535]], np.int32)))
+    _, (_, whole) = entropies(BSQ.decode(jnp.array([[0, 65535]])))
     assert whole == pytest.approx(0.5 * (np.log(2) + np.log(2) / 8 + expected), rel=1e-3)

@@ -12,11 +12,14 @@ import pytest
 from jax.sharding import AxisType
 
 from audiotok_jax import AudioTokenizer, pretrained
-from audiotok_jax.codec import model, source
+from audiotok_jax.codec import model
+from audiotok_jax.codec.heads import noise
 from audiotok_jax.settings import pinned
 from audiotok_jax.train import state as states
 from audiotok_jax.train import step
 from audiotok_jax.train.config import Recipe
+
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
 
 ALL_AT_ONCE = {
     "jax_enable_x64": True,
@@ -84,6 +87,17 @@ def test_a_tokenizer_gives_the_same(tokenizer, speech):
     def both():
         tokens = tokenizer.encode(wave, 16000)
         return tokens, tokenizer.decode(tokens), *tokenizer.decode_stream([tokens])
+
+    assert_same(both)
+
+
+def test_live_streams_give_the_same(tokenizer, speech):
+    wave = speech(900)
+
+    def both():
+        coder, player = tokenizer.encoder_stream(16000), tokenizer.decoder_stream()
+        tokens = np.concatenate([coder.push(wave), coder.flush()])
+        return tokens, player.push(tokens), player.flush()
 
     assert_same(both)
 
@@ -157,7 +171,7 @@ def test_noise_is_that_of_the_models_that_were_released(tiny):
     key = jax.random.key(0)
     for frame in (0, 7):
         wanted = jax.random.normal(jax.random.fold_in(key, frame), (config.hop_length,))
-        found = source.noise(jnp.array([frame], jnp.int32), 1, config)[0]
+        found = noise.noise(jnp.array([frame], jnp.int32), 1, config)[0]
         np.testing.assert_array_equal(found, wanted)
 
 

@@ -17,6 +17,8 @@ from audiotok_jax.train import loop, placement, step
 from audiotok_jax.train.config import Recipe
 from audiotok_jax.train.state import Batch, State, crop_samples
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 CODEC = preset("tiny-80hz")
 ROWS = 8
 STEPS = 10
@@ -26,8 +28,6 @@ FSDP_SIZE = 256
 COLLECTIVES = re.compile(
     r" (all-reduce|all-gather|all-to-all|reduce-scatter|collective-\w+)(?:-start)?\("
 )
-# By stage. Compiling takes most of the time in the first; the discriminators would be very slow.
-OPTIONS = {1: {"xla_backend_optimization_level": 0}, 2: {}}
 
 Trained = tuple[Any, list[dict]]
 """The last state, and the results of all steps, as NumPy arrays."""
@@ -65,9 +65,7 @@ def train(batches: list[Batch], recipe: Recipe, mesh: Any) -> Trained:
     shardings = (places, parallel.replicated(mesh))
     jitted = jax.jit(step.update, static_argnums=(2, 3, 4), out_shardings=shardings)
     first = parallel.shard(batches[0], mesh)
-    update = jitted.lower(state, first, CODEC, recipe, mesh).compile(
-        compiler_options=OPTIONS[recipe.stage]
-    )
+    update = jitted.lower(state, first, CODEC, recipe, mesh).compile()
     results = []
     for batch in batches:
         state, result = update(state, parallel.shard(batch, mesh))
@@ -100,28 +98,32 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize(
-    ("stage", "layout"),
+    ("stage", "layout", "accumulate"),
     [
-        (1, "data=2 fsdp=2 model=2"),
-        (2, "fsdp=8"),
-        pytest.param(1, "data=8", marks=pytest.mark.slow),
-        pytest.param(1, "fsdp=8", marks=pytest.mark.slow),
-        pytest.param(2, "data=8", marks=pytest.mark.slow),
-        pytest.param(2, "data=2 fsdp=2 model=2", marks=pytest.mark.slow),
+        (1, "data=2 fsdp=2 model=2", 2),  # all ways to cut at once
+        (2, "fsdp=8", 1),
+        pytest.param(1, "data=2 fsdp=2 model=2", 1, marks=pytest.mark.slow),
+        pytest.param(1, "data=8", 1, marks=pytest.mark.slow),
+        pytest.param(1, "fsdp=8", 1, marks=pytest.mark.slow),
+        pytest.param(2, "data=8", 1, marks=pytest.mark.slow),
+        pytest.param(2, "data=2 fsdp=2 model=2", 1, marks=pytest.mark.slow),
     ],
 )
-def test_ten_steps_are_the_same_on_any_mesh(batches, alone, stage, layout):
+def test_ten_steps_are_the_same_on_any_mesh(batches, alone, stage, layout, accumulate):
     mesh = parallel.make_mesh(jax.devices(), **LAYOUTS[layout])
-    assert_same(train(batches, recipe(stage), mesh), alone(stage))
+    assert_same(train(batches, recipe(stage, accumulate), mesh), alone(stage))
 
 
-@pytest.mark.parametrize("stage", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [1, 2])
 def test_parts_of_a_batch_give_the_step_of_the_whole(batches, alone, stage):
     mesh = parallel.make_mesh(jax.devices()[:2])
     assert_same(train(batches, recipe(stage, accumulate=4), mesh), alone(stage))
 
 
+@pytest.mark.slow
 def test_the_twin_by_pmap_does_the_same(batches, alone):
+    """Ten steps; `tests/test_teachers.py` takes one."""
     state, results = create(1), []
     update = pmap.update_by_pmap(CODEC, recipe(1), jax.devices()[:2])
     for batch in batches:

@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "experiments" / "speech_lm
 
 from model import BOS, LanguageModel, to_signs  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 BITS = 4
 
 

@@ -141,7 +141,7 @@ def test_what_does_not_exist_is_none(tokens):
         ([[]], 16, "float64"),
         ([np.empty(0, int)], 16, "no tokens"),
         ([[1.5]], 16, "integers"),
-        ([[[1, 2]]], 16, "shape"),
+        ([[[1, 2], [3, 4]]], 16, "shape"),
         ([[16]], 4, r"0\.\.15, not 16\.\.16"),
         ([[1], [-1]], 16, "not -1"),
         ([[1]], 33, r"1\.\.32"),

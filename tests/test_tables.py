@@ -17,6 +17,8 @@ from audiotok_jax.corpus import inputs
 from audiotok_jax.data import sources, tables, text
 from audiotok_jax.evaluate import clips
 
+RATE = 16000
+
 
 def read(tmp_path, name: str, content: str | bytes) -> list[tables.Row]:
     place = tmp_path / name
@@ -139,7 +141,7 @@ def test_lines_of_an_empty_file(tmp_path):
 def test_two_rows_of_one_id_are_refused_by_all(tmp_path, name, content, said):
     table = tmp_path / name
     table.write_text(content)
-    for find in (inputs.find, sources.find_clips, clips.find):
+    for find in (inputs.find, lambda places: sources.open_clips(places, RATE), clips.find):
         with pytest.raises(ValueError, match=said):
             find([str(table)])
 
@@ -185,7 +187,9 @@ def test_damage_anywhere_in_a_parquet_is_one_line_if_it_is_seen(tmp_path):
     assert refused
 
 
-@pytest.mark.parametrize("name", ["t.tsv", "t.jsonl", "t.txt", "t.parquet"])
+@pytest.mark.parametrize(
+    "name", ["t.tsv", "t.jsonl", "t.jsonl.gz", "t.txt", "t.parquet", "t.arrow"]
+)
 def test_a_pipe_for_a_table_is_refused_and_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
     with pytest.raises(ValueError, match=rf"{name}: is a pipe"):
@@ -242,7 +246,7 @@ def test_names_in_parquet_that_are_bytes_are_told(tmp_path, name):
     path = tmp_path / "t.parquet"
     columns = {"path": ["a.wav"], "id": ["1"], "corpus": ["c"], "audio": [b"\0\1"]}
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
-    assert tables.read(path) == [("a.wav", "c", {"id": "1"})]
+    assert tables.read(path) == [tables.Row("a.wav", "c", {"id": "1"})]
     pyarrow.parquet.write_table(pyarrow.table(columns | {name: [b"x"]}), path)
     with pytest.raises(ValueError, match=f"t.parquet: the {name} of row 1 is no text"):
         tables.read(path)

@@ -43,7 +43,7 @@ def found(tmp_path, data: bytes) -> tuple[list[str], list[str]]:
     place = tmp_path / "t.tar"
     place.write_bytes(data)
     clips, skipped = [], []
-    for one, _ in tars.members(str(place)):
+    for one in tars.members(str(place)):
         if isinstance(one, Skipped):
             skipped.append(f"{one.path}: {one.reason}".removeprefix(f"{tmp_path}/"))
         else:

@@ -164,7 +164,7 @@ def test_it_is_the_encoder_of_ctranslate2():
     ours = whisper.Whisper.of(weights.read(place))
     wave = audio.read(sorted(EXAMPLES.glob("*.flac"))[0], 16000)[0]
     wave = np.resize(wave, (1, 30 * 16000)).astype(np.float32)
-    mel = np.asarray(whisper.log_mel(wave, ours.mels))
+    mel = np.asarray(whisper.log_mel(jnp.asarray(wave), ours.mels))
     mel = (np.maximum(mel, mel.max() - 8) + 4) / 4
     theirs = ctranslate2.models.Whisper(str(place), compute_type="float32").encode(
         ctranslate2.StorageView.from_array(np.ascontiguousarray(mel.transpose(0, 2, 1)))
@@ -178,21 +178,20 @@ def test_sounds_are_nearest_to_themselves_and_examples_are_apart(teacher, speech
     noise = 0.05 * np.random.default_rng(0).normal(size=wave.shape).astype(np.float32)
     layers = tuple(range(1, DEPTH + 1))
     same, near, far = (
-        np.asarray(teacher.distance(sound, wave, layers))
+        np.asarray(teacher.distance(jnp.asarray(sound), jnp.asarray(wave), layers))
         for sound in (wave, wave + 0.1 * noise, wave + noise)
     )
     assert same.shape == (ROWS,)
     assert (same < 1e-5).all() and (same < near).all() and (near < far).all()
     # What a row gives depends on nothing but that row.
-    one = teacher.distance(wave[1:2] + noise[1:2], wave[1:2], layers)
+    one = teacher.distance(*map(jnp.asarray, (wave[1:2] + noise[1:2], wave[1:2])), layers)
     np.testing.assert_allclose(one[0], far[1], rtol=1e-4)
 
 
 def test_both_are_heard_at_the_level_of_the_reference(teacher, speech):
     """Else a decoded click would lift the floor under all that is quiet."""
-    wave = crops(speech)
-    click = wave.copy()
-    click[:, 100:104] = 3000.0
+    wave = jnp.asarray(crops(speech))
+    click = wave.at[:, 100:104].set(3000.0)
     ours, like = (teacher.features(click, (1,), like=like)[0] for like in (None, wave))
     assert not np.allclose(ours, like)
     gradient = jax.grad(lambda x: jnp.sum(teacher.distance(x, wave, (1, 3))))(jnp.zeros_like(wave))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from audiotok_jax import AudioError, AudioTokenizer, parallel, pmap
 from audiotok_jax import tokenizer as module
 from audiotok_jax.codec import model
-from audiotok_jax.tokenizer import DECODED, ENCODED, WINDOW
+from audiotok_jax.tokenizer import STREAM_FRAMES, WINDOW
 
 HOP = 200  # of the tiny codec, as its 16 kHz and 16 bits
 SIZE = WINDOW * HOP
@@ -73,8 +73,10 @@ def test_tokens_do_not_depend_on_how_a_clip_comes_in(
     order = np.random.default_rng(seed).permutation(len(clips))
     for i, tokens in zip(order, other.encode_batch([clips[i] for i in order], rate), strict=True):
         assert_same(tokens, alone[i])
-    streamed = other.encode_stream(split(clips[0], seed), rate, WINDOW)
-    assert_same(np.concatenate(list(streamed)), alone[0])
+    streams = [other.encode_stream(parts, rate) for parts in (clips[:1], split(clips[0], seed))]
+    whole, streamed = (np.concatenate(list(pieces)) for pieces in streams)
+    assert_same(streamed, whole)
+    assert streamed.shape == alone[0].shape
 
 
 @given(
@@ -97,34 +99,41 @@ def test_speech_does_not_depend_on_how_the_tokens_come_in(build, tokenizer, leng
     order = rng.permutation(len(clips))
     for i, wave in zip(order, other.decode_batch([clips[i] for i in order]), strict=True):
         assert_same(wave, alone[i])
-    streamed = other.decode_stream(split(clips[0], seed), WINDOW)
-    assert_same(np.concatenate(list(streamed)), alone[0])
+    streams = [other.decode_stream(parts) for parts in (clips[:1], split(clips[0], seed))]
+    whole, streamed = (np.concatenate(list(pieces)) for pieces in streams)
+    assert_same(streamed, whole)
+    np.testing.assert_allclose(streamed, alone[0], atol=2e-4)
 
 
-@pytest.mark.parametrize("window", [ENCODED, 37])
+@pytest.mark.parametrize("window", [8, 37])
 def test_windows_of_any_length_give_the_same(tiny, tokenizer, speech, window):
     config, params = tiny
     wave = speech(3 * 16000)
     tokens = tokenizer.encode(wave, 16000)
-    decoded = tokenizer.decode(tokens)
     other = AudioTokenizer(params, config, devices=jax.devices()[:1], window=window)
-    encoded = [*tokenizer.encode_stream(split(wave, 0), 16000, window)]
-    assert [len(piece) for piece in encoded[:-1]] == [window] * (len(encoded) - 1)
-    assert_same(np.concatenate(encoded), tokens)
     assert_same(other.encode(wave, 16000), tokens)
-    streamed = np.concatenate([*tokenizer.decode_stream(split(tokens, 0), window)])
-    np.testing.assert_allclose(streamed, decoded, atol=1e-4)
-    assert_same(other.decode(tokens), streamed)
+    np.testing.assert_allclose(other.decode(tokens), tokenizer.decode(tokens), atol=1e-4)
 
 
-@pytest.mark.parametrize("window", [0, -16])
-def test_a_window_has_a_length(tiny, tokenizer, window):
+@pytest.mark.parametrize("frames", [1, STREAM_FRAMES])
+def test_streams_give_what_clips_do(tokenizer, speech, frames):
+    wave = speech(16000 + 7)
+    tokens = tokenizer.encode(wave, 16000)
+    encoded = [*tokenizer.encode_stream(split(wave, 0), 16000, frames)]
+    assert [len(piece) for piece in encoded[1:-1]] == [frames] * (len(encoded) - 2)
+    assert_same(np.concatenate(encoded), tokens)
+    decoded = np.concatenate([*tokenizer.decode_stream(split(tokens, 0), frames)])
+    np.testing.assert_allclose(decoded, tokenizer.decode(tokens), atol=2e-4)
+
+
+@pytest.mark.parametrize("number", [0, -16])
+def test_windows_and_steps_have_a_length(tiny, tokenizer, number):
     with pytest.raises(ValueError, match="window must be at least 1, not"):
-        AudioTokenizer(*tiny[::-1], window=window)
-    with pytest.raises(ValueError, match="window must be at least 1, not"):
-        next(tokenizer.encode_stream([np.ones(9)], 16000, window))
-    with pytest.raises(ValueError, match="window must be at least 1, not"):
-        next(tokenizer.decode_stream([[1]], window))
+        AudioTokenizer(*tiny[::-1], window=number)
+    with pytest.raises(ValueError, match="frames must be at least 1, not"):
+        next(tokenizer.encode_stream([np.ones(9)], 16000, number))
+    with pytest.raises(ValueError, match="frames must be at least 1, not"):
+        next(tokenizer.decode_stream([[1]], number))
 
 
 def test_the_test_signals_say_something(tokenizer, speech):
@@ -208,9 +217,10 @@ BAD_AUDIO = [
     (np.zeros(9, np.int32), 16000, "int32"),
     (np.zeros((9, 1, 1)), 16000, "shape"),
     (np.zeros((2, 16000)), 16000, "channels"),
-    ("speech.wav", 16000, "samples must be"),
+    (["speech"], 16000, "samples must be"),
+    ([[0.0], [0.0, 1.0]], 16000, "samples must form an array"),
     (np.zeros(9), 16000.5, "must be an integer"),
-    (np.zeros(9), None, "must be an integer"),
+    (np.zeros(9), "16000", "must be an integer"),
     (np.zeros(9), 0, "must lie in"),
 ]
 
@@ -235,9 +245,9 @@ BAD_TOKENS = [
     ([True, False], "integers, not bool"),
     (["a"], "integers"),
     ([2**70], "integers, not object"),
-    ([[1, 2]], r"shape \(T,\), not \(1, 2\)"),
+    ([[1, 2], [3, 4]], r"shape \(T,\) or \(1, T\), not \(2, 2\)"),
     ([[1], [1, 2]], r"shape \(T,\)"),
-    (7, r"shape \(T,\), not \(\)"),
+    (7, r"shape \(T,\) or \(1, T\), not \(\)"),
     ([0, -1], r"0..65535, not -1..0"),
     ([65536, 1], r"0..65535, not 1..65536"),
 ]
@@ -316,27 +326,23 @@ def test_closing_a_stream_early_closes_what_it_reads(tokenizer, speech):
         assert not open_
 
 
-def test_a_stream_gives_tokens_as_soon_as_their_halo_is_there(build, speech):
-    """Also where batches are large: no window waits for others."""
-    wave = speech(3 * SIZE)
+def test_a_stream_gives_tokens_as_soon_as_their_halo_is_there(tokenizer, speech):
     taken = 0
 
     def chunks():
         nonlocal taken
-        for chunk in np.split(wave, 3 * SIZE // 100):
+        for chunk in np.split(speech(3 * SIZE), 3 * SIZE // 100):
             taken += 100
             yield chunk
 
-    tokenizer = build(3, 1)
     done = 0
-    for tokens in itertools.islice(tokenizer.encode_stream(chunks(), 16000), 5):
-        assert len(tokens) == ENCODED
+    for tokens in itertools.islice(tokenizer.encode_stream(chunks(), 16000, 1), 9):
         done += len(tokens)
         needed = done * HOP + tokenizer.config.encoder_halo[1]
         assert needed <= taken < needed + 100
 
 
-def test_a_stream_gives_speech_as_soon_as_its_halo_is_there(build):
+def test_a_stream_gives_speech_as_soon_as_its_halo_is_there(tokenizer):
     taken = 0
 
     def chunks():
@@ -345,10 +351,8 @@ def test_a_stream_gives_speech_as_soon_as_its_halo_is_there(build):
             taken += 1
             yield [taken]
 
-    tokenizer = build(3, 1)
     done = 0
-    for wave in itertools.islice(tokenizer.decode_stream(chunks()), 5):
-        assert len(wave) == DECODED * HOP
+    for wave in itertools.islice(tokenizer.decode_stream(chunks(), 1), 9):
         done += len(wave) // HOP
         assert taken == done + tokenizer.config.decoder_halo[1]
 
@@ -389,8 +393,14 @@ def test_nothing_is_compiled_after_the_first_window(tiny, speech, traces):
     tokenizer = AudioTokenizer(params, config, windows_per_batch=2)
     tokenizer.decode(tokenizer.encode(speech(1), 16000))
     list(tokenizer.decode_stream(tokenizer.encode_stream([speech(1)], 16000)))
-    for name in ("_encode_windows", "_prepare_windows", "_render_windows"):
-        assert sum(name in trace for trace in traces) == 2  # windows of files and of streams
+    for name in (
+        "_encode_windows",
+        "_prepare_windows",
+        "_render_windows",
+        "encode_step",
+        "decode_step",
+    ):
+        assert sum(trace == name for trace in traces) == 1
     traces.clear()
     for samples, rate in ((HOP, 16000), (4 * SIZE + 3, 16000), (SIZE, 48000)):
         wave = speech(samples)
@@ -406,21 +416,24 @@ def test_nothing_is_compiled_after_the_first_window(tiny, speech, traces):
 
 
 @pytest.mark.parametrize("minutes", [20, pytest.param(120, marks=pytest.mark.slow)])
-def test_streams_take_constant_memory(tokenizer, speech, minutes):
+def test_clips_and_streams_take_constant_memory(tokenizer, speech, minutes):
     wave = speech(SIZE)
     one = tokenizer.encode(wave, 16000)
     tokenizer.decode(one)
     before = len(jax.live_arrays())
     count = minutes * 60 * 16000 // SIZE
     tokens = samples = 0
+    short = count // 10  # by steps, which take longer
+    coded = tokenizer.encode_stream(itertools.repeat(wave, short), 16000)
     tracemalloc.start()
     try:
-        for piece in tokenizer.encode_stream(itertools.repeat(wave, count), 16000, WINDOW):
+        for _, piece in tokenizer.encode_clips([(itertools.repeat(wave, count), 16000)]):
             tokens += len(piece)
             assert len(jax.live_arrays()) < before + 20
-        for piece in tokenizer.decode_stream(itertools.repeat(one, count), WINDOW):
+        for _, piece in tokenizer.decode_clips([itertools.repeat(one, count)]):
             samples += len(piece)
             assert len(jax.live_arrays()) < before + 20
+        assert sum(map(len, tokenizer.decode_stream(coded))) == short * SIZE
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

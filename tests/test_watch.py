@@ -18,7 +18,7 @@ import soundfile
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
 
-from audiotok_jax import AudioTokenizer, audio, preset
+from audiotok_jax import AudioTokenizer, audio, preset, products
 from audiotok_jax.data import sources
 from audiotok_jax.data.clips import Skipped
 from audiotok_jax.evaluate import metrics as measured
@@ -28,6 +28,7 @@ from audiotok_jax.train import metrics, throughput, trackers
 from audiotok_jax.train.config import Recipe, Session, TrainConfig
 from audiotok_jax.train.evaluation import Evaluated, Evaluation, Sample
 from audiotok_jax.train.profile import Profile
+from audiotok_jax.train.trackers import console
 from audiotok_jax.train.trackers.tensorboard import TensorBoard
 
 BITS = (np.arange(16) / 16).astype(np.float32)
@@ -103,10 +104,10 @@ def test_flops_of_products_are_counted_wherever_they_are():
         return product, batches, turned, chosen, heard, jax.jit(lambda x: x @ x)(jnp.eye(9))
 
     expected = 2 * (3 * 4 * 5 + 7 * 2 * 3 * 4 + 10 * 2**3 + 6**3 + 2 * 8 * 16 * 3 * 5 + 9**3)
-    assert throughput.matmul_flops(jax.jit(function).trace(a, b).jaxpr) == expected
+    assert products.matmul_flops(jax.jit(function).trace(a, b).jaxpr) == expected
     # Backwards there are two products for each.
     loss = jax.jit(jax.grad(lambda a, b: jnp.sum(jnp.sin(a @ b)), argnums=(0, 1)))
-    assert throughput.matmul_flops(loss.trace(a, b).jaxpr) == 3 * 2 * 3 * 4 * 5
+    assert products.matmul_flops(loss.trace(a, b).jaxpr) == 3 * 2 * 3 * 4 * 5
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -225,6 +226,18 @@ def test_a_terminal_gets_a_bar(session, monkeypatch, capsys, clock):
     assert "21/1000" in out and "\x1b[" in out and "step 20" in out and "0:08:10 left" in out
 
 
+def test_the_time_left_is_that_of_the_session_where_this_ends_before_the_steps(
+    session, monkeypatch, capsys, clock
+):
+    monkeypatch.setattr(console.time, "monotonic", lambda: clock.seconds)
+    with session(minutes=1) as told:
+        for step in range(41):
+            told.write(results(step))
+            clock.seconds += 2
+    *_, twenty, forty = capsys.readouterr().out.splitlines()
+    assert twenty.endswith("0:00:20 left") and forty.endswith("0:00:00 left")
+
+
 def events(folder: Path) -> list[Event]:
     """All records of event files: length, its checksum, data, checksum."""
     found = []
@@ -312,7 +325,7 @@ def test_weights_and_biases_goes_on_with_its_run(tmp_path, session, monkeypatch,
 def test_a_tracker_that_is_not_installed_is_named_at_once(monkeypatch):
     trackers.check(Session())
     monkeypatch.setattr(trackers.provenance, "version", lambda name: None)
-    with pytest.raises(ValueError, match="pip install wandb"):
+    with pytest.raises(ValueError, match=r"audiotok_jax\[wandb\]"):
         trackers.check(Session(wandb="speech"))
 
 

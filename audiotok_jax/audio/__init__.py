@@ -1,4 +1,4 @@
-"""Reads, resamples and writes audio in constant memory, as mono float32."""
+"""Audio as mono float32: reading, resampling and writing, in constant memory."""
 
 from audiotok_jax.audio.reading import KEEP, PLAIN, REFUSE, Reading, read, stream
 from audiotok_jax.audio.resampling import Resampler, resample_stream
@@ -9,6 +9,7 @@ from audiotok_jax.audio.samples import (
     AudioError,
     check_channel,
     to_mono,
+    to_pcm,
 )
 from audiotok_jax.audio.writing import Writer, write
 
@@ -28,5 +29,6 @@ __all__ = [
     "resample_stream",
     "stream",
     "to_mono",
+    "to_pcm",
     "write",
 ]

@@ -19,7 +19,7 @@ from audiotok_jax.audio.source import Source, View
 
 
 def is_there() -> bool:
-    """Whether the programs are installed."""
+    """Whether both programs are installed."""
     return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
 
 
@@ -32,8 +32,8 @@ def blocks(
         The sample rate in Hz, then float32 (n, channels) blocks.
 
     Raises:
-        AudioError: it cannot be read, or ffmpeg complains of it.
-        OSError: the disk does not give it.
+        AudioError: it cannot be read, or ffmpeg reports an error.
+        OSError: the file cannot be read.
     """
     with ExitStack() as stack:
         path = stack.enter_context(_path(source, part, name))
@@ -42,7 +42,7 @@ def blocks(
             lines = text.decode(errors="replace").replace(f"file:{path}", name).split("\n")
             return next((line.strip() for line in reversed(lines) if line.strip()), "no audio")
 
-        # One demuxer, which opens no other file; without it a playlist or a script could name one.
+        # Only this demuxer: a playlist or script could otherwise make ffmpeg open other files.
         only = ["-f", part.demuxer, "-format_whitelist", part.demuxer]
         given = [*only, "-protocol_whitelist", "file", "-i", f"file:{path}"]
         entries = ["-select_streams", "a", "-show_entries", "stream=sample_rate,channels"]
@@ -69,7 +69,7 @@ def blocks(
         complaints = stack.enter_context(tempfile.TemporaryFile())
         process = stack.enter_context(
             subprocess.Popen(
-                # It looks at the checksums of frames only if it is told to.
+                # Checksums of frames are checked only on request.
                 ["ffmpeg", "-v", "error", "-nostdin", "-err_detect", "crccheck", *given, *output],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -85,8 +85,8 @@ def blocks(
                 yield np.frombuffer(data, "<f4", whole * channels).reshape(-1, channels)
             process.wait()
         finally:
-            process.kill()  # if it still runs: nobody wants the rest
-        # ffmpeg conceals what it cannot decode and may still exit with 0: any complaint counts.
+            process.kill()  # if it still runs: the rest is not needed
+        # ffmpeg conceals decoding errors and may still exit with 0, so any message is an error.
         complaints.seek(0)
         text = complaints.read()
         if process.returncode or text.strip():

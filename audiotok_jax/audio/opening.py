@@ -1,4 +1,4 @@
-"""Opening what is to be read: files, and pipes, which are copied first."""
+"""Opening files to read; pipes are copied to a temporary file first."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from audiotok_jax.audio.samples import AudioError
 
 
 def open_regular(path: str | os.PathLike[str], name: str) -> IO[bytes]:
-    """Opens a file to read; a pipe is copied to a temporary file first, to allow jumps.
+    """Opens a file to read; a pipe is copied to a temporary file first, to allow seeking.
 
     Raises:
         AudioError: it is a folder or a device.
-        OSError: it does not exist, or the disk does not give or take it.
+        OSError: it does not exist, or cannot be read or copied.
     """
     if os.fspath(path) == "-":
         return _spool(sys.stdin.buffer, name)

@@ -1,8 +1,8 @@
 """Reading audio of any format in constant memory, as mono float32.
 
-libsndfile (WAV, FLAC, MP3, Ogg Vorbis, Opus and more) reads what it knows; what it does not know
-(M4A, AAC, WMA, WebM, ...) goes through ffmpeg. Before either of them, `containers` compares what a
-file announces with what is there.
+libsndfile reads WAV, FLAC, MP3, Ogg Vorbis, Opus and more; ffmpeg reads the other formats (M4A,
+AAC, WMA, WebM, ...). Before either of them, `containers` compares the header of a file with its
+content.
 """
 
 from __future__ import annotations
@@ -47,27 +47,27 @@ def stream(
 ) -> tuple[int, Iterator[NDArray[np.float32]]]:
     """Opens an audio file to be read block by block in constant memory.
 
-    All recordings in a file are read, one after the other, if several were joined; those of
-    another sample rate than the first are resampled to it. What is no regular file (standard
-    input, a pipe) is first copied to a temporary file, because most formats are read with jumps.
+    If a file holds several concatenated recordings, all are read in order; those with another
+    sample rate are resampled to that of the first. Standard input and pipes are first copied to a
+    temporary file, because most formats need seeking.
 
     Args:
         path: the file; "-" is standard input.
         block_seconds: length of a block, at most; more than 0.
         channel: "mix", the mean of all; "left", "right" or a number from 1: that one alone.
-        truncated: what to do with a file that is cut or damaged, or of which something is left
-            over: "refuse" raises; "keep" reads what is there, and logs a warning that says what.
-        name: what errors call the file; None is its path.
+        truncated: what to do with a file that is truncated or damaged, or has excess bytes:
+            "refuse" raises; "keep" reads what is there and logs a warning with the reason.
+        name: of the file in error messages; None is its path.
 
     Returns:
-        The sample rate in Hz, and an iterator of float32 (n,), n >= 1.
-        The file is closed when the iterator ends, or is closed or dropped.
+        The sample rate in Hz, and an iterator of float32 (n,), n >= 1. The file is closed when
+        the iterator is exhausted, closed or garbage-collected.
 
     Raises:
-        AudioError: at the call or at a later block: not audio, damaged, other than its header
-            announces, empty, no such channel, channels that cancel each other, NaN, floats far
-            beyond -1..1, or a format for which ffmpeg would have to be installed.
-        OSError: the file does not exist or the disk does not give it.
+        AudioError: at the call or at a later block: not audio, damaged, in conflict with its
+            header, empty, no such channel, channels that cancel each other, NaN, floats far outside
+            -1..1, or a format that needs ffmpeg, which is not installed.
+        OSError: the file does not exist or cannot be read.
     """
     if not block_seconds > 0:
         raise AudioError(f"block_seconds must be more than 0, not {block_seconds}")
@@ -77,7 +77,7 @@ def stream(
     if name is None:
         name = "standard input" if os.fspath(path) == "-" else os.fspath(path)
     blocks = _named(path, name, block_seconds, Reading(channel, truncated))
-    return next(blocks), blocks  # having started, it closes what it opened, whatever comes
+    return next(blocks), blocks  # a generator that has started closes the file in any case
 
 
 def read(
@@ -108,7 +108,7 @@ def read(
 def _named(
     path: str | os.PathLike[str], name: str, block_seconds: float, reading: Reading
 ) -> Generator[Any, None, None]:
-    """Yields the sample rate in Hz, then mono blocks; errors begin with the name of the file."""
+    """Yields the sample rate in Hz, then mono blocks; prefixes errors with the name of the file."""
     try:
         with open_regular(path, name) as file:
             yield from _joined(Source(file), name, block_seconds, reading)
@@ -183,7 +183,7 @@ def _decoded(
             f"libsndfile cannot read this ({failure.reason}); if it is whole, install ffmpeg "
             "(Debian package `ffmpeg`)"
         )
-    # It goes on behind what libsndfile gave before it gave up.
+    # Continues after the samples that libsndfile decoded before it failed.
     done = failure.frames
     with closing(ffmpeg.blocks(source, part, name, block_seconds, failure.rate)) as blocks:
         rate = next(blocks)

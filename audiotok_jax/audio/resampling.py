@@ -1,4 +1,4 @@
-"""Changing the sample rate of a stream."""
+"""Sample rate conversion of streams."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from audiotok_jax.audio.samples import MIX, AudioError, Mixer, check_rate
 
 
 class Resampler:
-    """Changes the sample rate of a stream.
+    """Streaming sample rate converter.
 
-    However the input is cut into chunks, the output is the same to the last bit, and its total
-    length is exactly ceil(total input * rate_out / rate_in).  Where the rates are equal, chunks
-    pass through untouched.
+    The output is the same bit for bit however the input is cut into chunks, and its total length is
+    exactly ceil(total input * rate_out / rate_in). If the rates are equal, chunks pass through
+    unchanged.
     """
 
-    def __init__(self, rate_in: int, rate_out: int) -> None:
+    def __init__(self, rate_in: float, rate_out: float) -> None:
         """Starts a stream.
 
         Args:
@@ -27,7 +27,7 @@ class Resampler:
             rate_out: in Hz.
 
         Raises:
-            AudioError: a rate is not an integer in 1000..768000.
+            AudioError: a rate is not a whole number in 1000..768000.
         """
         self._rate_in = check_rate(rate_in)
         self._rate_out = check_rate(rate_out)
@@ -40,7 +40,7 @@ class Resampler:
         self._given = 0
 
     def push(self, chunk: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Takes float32 (S,), S >= 0, and returns the float32 (R,), R >= 0, that are ready."""
+        """Takes float32 (S,), S >= 0, and returns the output so far, float32 (R,), R >= 0."""
         if self._soxr is None:
             return chunk
         out = self._soxr.resample_chunk(np.ascontiguousarray(chunk))
@@ -52,27 +52,42 @@ class Resampler:
         """Ends the stream and returns its last samples, float32 (R,), R >= 0."""
         if self._soxr is None:
             return np.zeros(0, np.float32)
-        # soxr rounds the length to the nearest: silence for one or two samples more makes it reach
-        # the ceiling, and the excess is cut.
+        # soxr rounds the length to the nearest integer: one or two samples of silence extend it to
+        # the ceiling, and the excess is cut off.
         silence = np.zeros(2 * ceil_div(self._rate_in, self._rate_out), np.float32)
         missing = ceil_div(self._taken * self._rate_out, self._rate_in) - self._given
         return self._soxr.resample_chunk(silence, last=True)[:missing]
 
 
+def delay(rate_in: float, rate_out: float) -> float:
+    """Seconds that a `Resampler` holds samples back at most: soxr works in blocks.
+
+    Found by pushing 2 s in pieces of 10 ms, as the sizes of the blocks are not documented.
+    """
+    resampler = Resampler(rate_in, rate_out)
+    piece = np.zeros(ceil_div(int(rate_in), 100), np.float32)
+    taken, given, longest = 0, 0, 0.0
+    for _ in range(200):
+        taken += len(piece)
+        given += len(resampler.push(piece))
+        longest = max(longest, taken / rate_in - given / rate_out)
+    return longest
+
+
 def resample_stream(
-    chunks: Iterable[ArrayLike], rate_in: int, rate_out: int, channel: str | int = MIX
+    chunks: Iterable[ArrayLike], rate_in: float, rate_out: float, channel: str | int = MIX
 ) -> Iterator[NDArray[np.float32]]:
     """Mixes down and resamples a stream of chunks, each as `to_mono` takes it.
 
     `channel` is "mix", "left", "right" or a number from 1.
 
     Yields:
-        float32 (R,), R >= 1; in all ceil(total input * rate_out / rate_in) samples, the same to
-        the last bit however the input is cut into chunks.
+        float32 (R,), R >= 1; ceil(total input * rate_out / rate_in) samples in total, the same bit
+        for bit however the input is cut into chunks.
 
     Raises:
-        AudioError: a chunk or a rate is bad, there is no sample in all chunks together, or
-            channels cancel each other in the mix.
+        AudioError: a chunk or a rate is invalid, all chunks are empty, or channels cancel each
+            other in the mix.
     """
     mixer = Mixer(channel)
     resampler = Resampler(rate_in, rate_out)

@@ -1,29 +1,32 @@
-"""Checks of sample arrays, and the mixdown of channels."""
+"""Validation of sample arrays, and mixing down of channels."""
 
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from audiotok_jax.arrays import to_numpy
+
 MAX_CHANNELS = 32
 RATES = (1_000, 768_000)
-"""The lowest and the highest sample rate taken, in Hz."""
+"""The lowest and the highest supported sample rate, in Hz."""
 
 LOUDEST = 16.0
-"""Floats beyond it (24 dB above full scale) are no floats in -1..1 but integers, not scaled."""
+"""Larger floats (24 dB above full scale) must be integers that were not scaled to -1..1."""
 
 MIX = "mix"
 """All channels as one, their mean."""
 
 _SIDES = {"left": 0, "right": 1}
-_CANCELLED = 1e-3  # power of the mix against that of the channels: -30 dB
-_HEARD = 1e-6  # power of channels: -60 dB
+_CANCELLED = 1e-3  # power of the mix relative to that of the channels: -30 dB
+_AUDIBLE = 1e-6  # power of the channels: -60 dB
 
 
 class AudioError(ValueError):
-    """The audio itself is bad; trouble with the disk stays OSError."""
+    """The audio itself is invalid; errors of the disk are OSError."""
 
 
 def check_channel(channel: str | int) -> int | None:
@@ -36,7 +39,7 @@ def check_channel(channel: str | int) -> int | None:
         Its number from 0; None is the mix of all.
 
     Raises:
-        AudioError: there can be no such channel.
+        AudioError: it names no possible channel.
     """
     if channel == MIX:
         return None
@@ -53,29 +56,36 @@ def check_channel(channel: str | int) -> int | None:
     return number - 1
 
 
+def as_array(samples: ArrayLike) -> NDArray[Any]:
+    """Samples of any library as an array; AudioError if they form none."""
+    try:
+        return to_numpy(samples)
+    except (TypeError, ValueError):
+        raise AudioError(
+            "samples must form an array of numbers of shape (S,) or (S, channels)"
+        ) from None
+
+
 def to_mono(
     samples: ArrayLike, channel: str | int = MIX, *, loudest: float = LOUDEST
 ) -> NDArray[np.float32]:
-    """Checks a chunk of samples and makes one channel of it.
+    """Validates a chunk of samples and mixes it down to one channel.
 
     Args:
         samples: float16, float32 or float64, or int16 (divided by 32768), of shape (S,) or
             (S, channels).  S may be 0.
         channel: "mix", the mean of all; "left", "right" or a number from 1: that one alone.
-        loudest: floats beyond it are refused.
+        loudest: largest magnitude of floats that is accepted.
 
     Returns:
         float32 (S,), which may share memory with `samples`.
 
     Raises:
         AudioError: another dtype or shape, more than 32 channels, no such channel, NaN or
-            infinity, or floats far beyond -1..1.
+            infinity, or floats far outside -1..1.
     """
     number = check_channel(channel)
-    try:
-        array = np.asarray(samples)
-    except ValueError:
-        raise AudioError("samples must form an array of shape (S,) or (S, channels)") from None
+    array = as_array(samples)
     kind = (array.dtype.kind, array.dtype.itemsize)
     if kind not in (("i", 2), ("f", 2), ("f", 4), ("f", 8)):
         raise AudioError(
@@ -105,8 +115,13 @@ def to_mono(
     return mono
 
 
+def to_pcm(wave: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Rounds samples to 16 bits, clipped to -1..1; what came from 16 bits comes back unchanged."""
+    return np.rint(wave.clip(-1, 1) * np.float32(32768)).clip(max=32767).astype(np.int16)
+
+
 class Mixer:
-    """Makes one channel of a stream of chunks, and tells if the others were lost by that."""
+    """Mixes a stream of chunks down to one channel, and detects channels that cancel each other."""
 
     def __init__(self, channel: str | int = MIX) -> None:
         """See `to_mono`."""
@@ -117,8 +132,8 @@ class Mixer:
 
     def push(self, chunk: ArrayLike) -> NDArray[np.float32]:
         """As `to_mono`."""
-        mono = to_mono(chunk, self._channel)
-        array = np.asarray(chunk)
+        array = as_array(chunk)
+        mono = to_mono(array, self._channel)
         if self._channel == MIX and array.ndim == 2 and array.shape[1] > 1 and len(mono):
             scale = 32768 if array.dtype.kind == "i" else 1
             flat = array.astype(np.float32, copy=False).ravel()
@@ -131,9 +146,9 @@ class Mixer:
         """Ends the stream.
 
         Raises:
-            AudioError: there was sound in the channels, and it is silent in their mix.
+            AudioError: the channels hold sound, but their mix is silent.
         """
-        if self._before > _HEARD * self._frames and self._after < _CANCELLED * self._before:
+        if self._before > _AUDIBLE * self._frames and self._after < _CANCELLED * self._before:
             raise AudioError(
                 "the channels cancel each other when mixed (antiphase); choose one of them: "
                 "--channel left on the command line, channel='left' in Python"
@@ -141,7 +156,7 @@ class Mixer:
 
 
 def check_layout(rate: int, channels: int) -> None:
-    """Raises AudioError for a rate or a number of channels that is not taken."""
+    """Raises AudioError for an unsupported sample rate or number of channels."""
     if not (RATES[0] <= rate <= RATES[1] and 1 <= channels <= MAX_CHANNELS):
         raise AudioError(
             f"{rate} Hz with {channels} channels; takes {RATES[0]} to {RATES[1]} Hz "
@@ -149,10 +164,11 @@ def check_layout(rate: int, channels: int) -> None:
         )
 
 
-def check_rate(rate: int) -> int:
-    """The sample rate in Hz as an int; raises AudioError if it is none."""
+def check_rate(rate: float) -> int:
+    """The sample rate in Hz, a whole number, as an int; raises AudioError if it is invalid."""
+    whole = isinstance(rate, float | np.floating) and float(rate).is_integer()
     try:
-        number = operator.index(rate)
+        number = operator.index(int(rate) if whole else rate)  # type: ignore[arg-type]
     except TypeError:
         raise AudioError(f"a sample rate must be an integer, not {rate!r}") from None
     if not RATES[0] <= number <= RATES[1]:

@@ -17,20 +17,20 @@ from audiotok_jax.audio.samples import AudioError, check_layout
 from audiotok_jax.audio.source import Source, View
 
 MOST_VALUES = 1 << 20
-"""Samples of all channels together that are decoded at once."""
+"""Samples of all channels that are decoded at once."""
 
-_UNKNOWN = 2**62  # frames; beyond it libsndfile means that it does not know
-_MP3_SLACK = 4 * 1152  # frames: what MP3 decoders leave out at both ends
+_UNKNOWN = 2**62  # frames from which on libsndfile means "unknown"
+_MP3_SLACK = 4 * 1152  # frames that MP3 decoders may drop at both ends
 _SYSTEM = 2  # SF_ERR_SYSTEM
 
 
 class Failed(Exception):
-    """libsndfile gave up, which need not mean that the audio is bad.
+    """libsndfile failed, which need not mean that the audio is invalid.
 
     Attributes:
-        reason: as it says.
-        frames: that came before.
-        rate: of them in Hz; 0 if it is not known.
+        reason: its message.
+        frames: number of frames decoded before.
+        rate: their sample rate in Hz; 0 if unknown.
     """
 
     def __init__(self, reason: str, frames: int = 0, rate: int = 0) -> None:
@@ -44,17 +44,17 @@ class Failed(Exception):
 class SoundFile(soundfile.SoundFile):
     """A sound file that never seeks.
 
-    soundfile seeks to where it already is after each read and write.  That loses the overlap of
-    MP3 frames, an audible gap at each block, and fails in FLAC files of unknown length.
+    soundfile seeks to its current position after each read and write, which loses the overlap of
+    MP3 frames (an audible gap at each block) and fails in FLAC files of unknown length.
     """
 
     def seekable(self) -> bool:
-        """Says no, which is all that keeps soundfile from seeking."""
+        """False, which keeps soundfile from seeking."""
         return False
 
 
 def block_frames(block_seconds: float, rate: int, channels: int) -> int:
-    """Frames to be decoded at once: what takes too much memory is read in shorter blocks."""
+    """Frames to decode at once: shorter blocks where many channels would take too much memory."""
     return max(1, min(int(block_seconds * rate), MOST_VALUES // channels))
 
 
@@ -68,22 +68,22 @@ def blocks(
 
     Raises:
         Failed: libsndfile cannot read it, or not to its end.
-        AudioError: less or more came than was announced, or the layout is not taken.
-        OSError: the disk does not give it.
+        AudioError: the number of samples is not that of the header, or the layout is unsupported.
+        OSError: the file cannot be read.
     """
     with ExitStack() as stack:
         view = View(source, part.pieces)
         count = rate = 0
         try:
             if part.endless:
-                # libsndfile would guess where it ends; of a pipe it reads all.
+                # libsndfile would guess the length of a file; from a pipe it reads everything.
                 opened: Any = stack.enter_context(_piped(view))
             elif part.pieces == (range(0, source.size),) and _has_descriptor(source):
                 opened = source.file.fileno()
                 os.lseek(opened, 0, os.SEEK_SET)
             else:
                 opened = view
-            # By descriptor, so that the bytes alone and not the suffix say what the format is.
+            # By descriptor, so that the content and not the suffix determines the format.
             sound = stack.enter_context(SoundFile(opened, closefd=False))
             check_layout(sound.samplerate, sound.channels)
             rate = sound.samplerate
@@ -97,7 +97,7 @@ def blocks(
         except soundfile.LibsndfileError as error:
             view.check(name)
             if error.code == _SYSTEM and opened is not view:
-                raise OSError(f"{name}: the disk does not give it") from None
+                raise OSError(f"{name}: it cannot be read from the disk") from None
             if part.format != "FLAC" or not count or count != part.frames:
                 raise Failed(error.error_string, count, rate) from None
             if not part.padded:
@@ -110,13 +110,13 @@ def blocks(
 
 
 def _read(sound: SoundFile, size: int) -> Iterator[NDArray[np.float32]]:
-    """Yields blocks; the last one, too, if libsndfile raises an error behind it."""
+    """Yields blocks, including the samples that libsndfile decoded before an error."""
     while True:
         block = np.full((size, sound.channels), np.nan, np.float32)
         try:
             got = sound.read(size, out=block)
         except soundfile.LibsndfileError:
-            # It does not say how many samples it gave, but they are none of the NaN.
+            # It does not report how many samples it wrote, but those are not NaN.
             missing = np.isnan(block[:, -1])
             got = block[: int(missing.argmax()) if missing.any() else size]
             if len(got):
@@ -128,7 +128,7 @@ def _read(sound: SoundFile, size: int) -> Iterator[NDArray[np.float32]]:
 
 
 def check_count(part: Part, count: int) -> None:
-    """Raises AudioError if another number of frames came than the container announces."""
+    """Raises AudioError if the number of frames is not that of the container."""
     if part.frames is None or part.fault:
         return
     slack = _MP3_SLACK if part.format == "MP3" else 0
@@ -150,7 +150,7 @@ def _has_descriptor(source: Source) -> bool:
 
 @contextmanager
 def _piped(view: View) -> Iterator[int]:
-    """Gives the descriptor of a pipe through which a view comes."""
+    """Yields the descriptor of a pipe from which the content of a view can be read."""
     reader, writer = os.pipe()
 
     def fill() -> None:
@@ -159,7 +159,7 @@ def _piped(view: View) -> Iterator[int]:
                 while data := view.read(1 << 16):
                     while data:
                         data = data[pipe.write(data) :]
-        except BrokenPipeError:  # nobody wants the rest
+        except BrokenPipeError:  # the rest is not needed
             pass
 
     thread = threading.Thread(target=fill, daemon=True)

@@ -1,4 +1,4 @@
-"""The bytes of an open file, looked at in any place, and given to decoders in pieces."""
+"""Random access to the bytes of an open file, and views of parts of it as files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _CACHED = 1 << 16
 _SEARCHED = 1 << 20
 
 Piece = bytes | range
-"""Some bytes, or the places in a file where they lie."""
+"""Bytes, or a range of offsets in a file."""
 
 
 class Source:
     """Random access to a file.
 
     Attributes:
-        file: open to be read, with jumps.
+        file: open for reading, seekable.
         size: in bytes.
     """
 
@@ -30,7 +30,7 @@ class Source:
         self._block = b""
 
     def at(self, place: int, count: int) -> bytes:
-        """Up to `count` bytes from `place` on, less where the file ends; none before it begins."""
+        """Up to `count` bytes from offset `place` on; fewer at the end, none before the start."""
         count = min(count, self.size - place)
         if place < 0 or count <= 0:
             return b""
@@ -48,7 +48,7 @@ class Source:
     def find(
         self, needle: bytes, start: int, end: int, accept: Callable[[int], bool] = lambda _: True
     ) -> int:
-        """The first place of `needle` in the bytes `start` to `end` that `accept` takes, or -1."""
+        """The first offset of `needle` within `start` to `end` that `accept` accepts, or -1."""
         while (start := self._data(start, end)) < end:
             block = self.at(start, min(_SEARCHED, end - start))
             found = block.find(needle)
@@ -60,7 +60,7 @@ class Source:
         return -1
 
     def after_zeros(self, start: int, end: int) -> int:
-        """The place of the first byte from `start` on that is not 0, or `end`."""
+        """Offset of the first byte from `start` on that is not 0, or `end`."""
         while (start := self._data(start, end)) < end:
             block = self.at(start, min(_SEARCHED, end - start))
             rest = block.lstrip(b"\0")
@@ -70,7 +70,7 @@ class Source:
         return min(start, end)
 
     def before_zeros(self, start: int, end: int) -> int:
-        """Where the zeros begin with which the bytes `start` to `end` end."""
+        """Offset at which the zeros at the end of the bytes `start` to `end` begin."""
         while end > start:
             first = max(start, end - _SEARCHED)
             if self._data(first, end) == end:
@@ -83,7 +83,7 @@ class Source:
         return end
 
     def _data(self, start: int, end: int) -> int:
-        """Passes over a hole in a sparse file, which may be larger than any disk."""
+        """Skips a hole in a sparse file, which may be larger than any disk."""
         if end - start >= _SEARCHED:
             try:
                 return min(end, os.lseek(self.file.fileno(), start, os.SEEK_DATA))
@@ -94,10 +94,10 @@ class Source:
 
 
 class View(io.RawIOBase):
-    """Pieces of a file, one after the other, as a file to be read.
+    """Pieces of a file, concatenated, as a readable file.
 
     Attributes:
-        error: of the disk, which a reader in C would not hand on.
+        error: of the disk, which a decoder in C would not propagate.
     """
 
     def __init__(self, source: Source, pieces: Sequence[Piece]) -> None:
@@ -109,15 +109,15 @@ class View(io.RawIOBase):
         self.error: OSError | None = None
 
     def readable(self) -> bool:
-        """Yes."""
+        """True."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """True."""
         return True
 
     def tell(self) -> int:
-        """The place of the next byte to be read."""
+        """Offset of the next byte."""
         return self._place
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -127,7 +127,7 @@ class View(io.RawIOBase):
         return self._place
 
     def readinto(self, buffer: Any) -> int:
-        """See `io`; an error of the disk is kept, and looks like the end of the file."""
+        """See `io`; an error of the disk is stored and acts like the end of the file."""
         try:
             data = self._next(len(buffer))
         except OSError as error:
@@ -136,7 +136,7 @@ class View(io.RawIOBase):
         return len(data)
 
     def check(self, name: str) -> None:
-        """Raises the error of the disk, if there was one, for the file `name`."""
+        """Raises the stored error of the disk, if any, for the file `name`."""
         if self.error is not None:
             raise OSError(self.error.errno, self.error.strerror, name)
 

@@ -1,4 +1,4 @@
-"""Writing mono audio of 16 bits."""
+"""Writing mono audio with 16 bits per sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 from numpy.typing import ArrayLike
 
-from audiotok_jax.audio.samples import AudioError, check_rate, to_mono
+from audiotok_jax.audio.samples import AudioError, check_rate, to_mono, to_pcm
 from audiotok_jax.audio.sndfile import SoundFile
 from audiotok_jax.files import replacing
 from audiotok_jax.formats import AUDIO_WRITTEN
@@ -26,14 +26,14 @@ _MAX_WAV = (2**32 - 2**16) // 2  # samples; a WAV header counts bytes in 32 bits
 
 
 class Writer:
-    """Writes mono audio of 16 bits piece by piece; a context manager.
+    """Writes mono audio with 16 bits per sample, chunk by chunk; a context manager.
 
-    The file appears under its name when the block ends well.  If the block raises, nothing
+    The file appears under its name when the block succeeds. If the block raises, nothing
     half-written remains.
     """
 
     def __init__(self, path: str | os.PathLike[str], sample_rate: int) -> None:
-        """Checks what can be checked before the file is opened on entering the block.
+        """Checks the arguments; the file is opened on entering the block.
 
         Args:
             path: its suffix sets the format: .wav, .flac, .ogg (Vorbis), .opus or .mp3; "-" is
@@ -41,9 +41,9 @@ class Writer:
             sample_rate: in Hz.
 
         Raises:
-            AudioError: the suffix is not known, or the sample rate is out of range.  On entering
-                the block: the format does not take this rate.  On leaving it: nothing was written.
-            OSError: on entering or leaving the block: the disk does not take the file.
+            AudioError: the suffix is unknown, or the sample rate is out of range. On entering the
+                block: the format does not support this rate. On leaving it: nothing was written.
+            OSError: on entering or leaving the block: the file cannot be written.
         """
         self._path = os.fspath(path)
         suffix = ".wav" if self._path == "-" else Path(path).suffix.lower()
@@ -82,14 +82,13 @@ class Writer:
         """Appends samples, clipped to -1..1.
 
         Args:
-            chunk: float32 (S,), S >= 0, or whatever else `to_mono` takes.
+            chunk: float32 (S,), S >= 0, or anything else that `to_mono` accepts.
 
         Raises:
-            AudioError: the chunk is bad, or a WAV file would grow beyond its 4 GiB.
-            OSError: the disk does not take it.
+            AudioError: the chunk is invalid, or a WAV file would exceed its 4 GiB.
+            OSError: the file cannot be written.
         """
-        scaled = to_mono(chunk, loudest=np.inf).clip(-1, 1) * np.float32(32768)
-        pcm = np.rint(scaled).clip(-32768, 32767).astype(np.int16)
+        pcm = to_pcm(to_mono(chunk, loudest=np.inf))
         self._written += len(pcm)
         if self._format == "WAV" and self._written > _MAX_WAV:
             raise AudioError(f"{self._path}: too long for a WAV file (4 GiB); write .flac instead")
@@ -119,7 +118,7 @@ def write(path: str | os.PathLike[str], wave: ArrayLike, sample_rate: int) -> No
 
     Args:
         path: the file; its suffix sets the format; "-" is standard output, as WAV.
-        wave: float32 (S,), S >= 1, or whatever else `to_mono` takes.
+        wave: float32 (S,), S >= 1, or anything else that `to_mono` accepts.
         sample_rate: in Hz.
     """
     with Writer(path, sample_rate) as writer:
@@ -127,9 +126,9 @@ def write(path: str | os.PathLike[str], wave: ArrayLike, sample_rate: int) -> No
 
 
 class _Sink(io.FileIO):
-    """A file that keeps the error of a write until `check`.
+    """A file that stores the error of a write until `check`.
 
-    libsndfile would turn it into another one, or drop it where it comes on closing.
+    libsndfile would replace it by another one, or drop it if it occurs on closing.
     """
 
     error: OSError | None = None
@@ -145,16 +144,16 @@ class _Sink(io.FileIO):
         return len(data)
 
     def check(self, name: str) -> None:
-        """Raises the error, if there is one, for the file `name`."""
+        """Raises the stored error, if any, for the file `name`."""
         if self.error is not None:
             raise OSError(self.error.errno, self.error.strerror, name)
 
 
 @contextmanager
 def _to_stdout() -> Iterator[Path]:
-    """Gives a temporary path, copied to standard output if the block ends well.
+    """Yields a temporary path, whose file is copied to standard output if the block succeeds.
 
-    A WAV header holds the length, so it cannot be written to a pipe as the samples come.
+    A WAV header holds the length, so it cannot be written to a pipe before the samples are known.
     """
     with tempfile.NamedTemporaryFile() as temporary:
         yield Path(temporary.name)

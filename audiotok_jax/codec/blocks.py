@@ -1,4 +1,4 @@
-"""Layers shared by encoder and decoder. They shorten the time axis and never pad it."""
+"""Layers of encoder and decoder, which shorten the time axis instead of padding it."""
 
 from __future__ import annotations
 
@@ -8,39 +8,48 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jaxtyping import BFloat16, Float32
 
 from audiotok_jax.codec.spectral import aligned
 
 
 @jax.custom_vjp
-def matmul_bf16(x: Array, kernel: Array) -> Array:
+def matmul_bf16(x: Float32[Array, "*N D"], kernel: Float32[Array, "D E"]) -> Float32[Array, "*N E"]:
     """`x @ kernel` of float32 arrays with bfloat16 factors and float32 sums, in both directions.
 
-    Without the rule of our own, the backward products would mix bfloat16 with float32 and miss
-    the matrix units.
+    Without this custom derivative, the backward products would mix bfloat16 with float32 and not
+    use the matrix units.
     """
     return _forward(x, kernel)[0]
 
 
-def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
-    return _contract(x, kernel, (x.ndim - 1,), (0,)), (x, kernel)
+def _forward(
+    x: Float32[Array, "*N D"], kernel: Float32[Array, "D E"]
+) -> tuple[Float32[Array, "*N E"], tuple[Array, Array]]:
+    factors = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    return _contract(*factors, (x.ndim - 1,), (0,)), factors
 
 
-def _backward(saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
-    x, kernel = saved
-    grad = grad.astype(jnp.bfloat16)
+def _backward(
+    factors: tuple[BFloat16[Array, "*N D"], BFloat16[Array, "D E"]], grad: Float32[Array, "*N E"]
+) -> tuple[Float32[Array, "*N D"], Float32[Array, "D E"]]:
+    x, kernel = factors
     rows = tuple(range(x.ndim - 1))
-    grad_x = _contract(grad, kernel, (x.ndim - 1,), (1,))
-    return grad_x, _contract(x, grad, rows, rows)
+    down = grad.astype(jnp.bfloat16)
+    return _contract(down, kernel, (x.ndim - 1,), (1,)), _contract(x, down, rows, rows)
 
 
-def _contract(a: Array, b: Array, of_a: tuple[int, ...], of_b: tuple[int, ...]) -> Array:
-    # Not with `.T`, which XLA carries out on a CPU before it multiplies.
+def _contract(
+    a: BFloat16[Array, "..."],
+    b: BFloat16[Array, "..."],
+    axes_a: tuple[int, ...],
+    axes_b: tuple[int, ...],
+) -> Float32[Array, "..."]:
+    # Without `.T`, which XLA would compute as a separate operation on a CPU.
     return jax.lax.dot_general(
         a,
         b,
-        ((of_a, of_b), ((), ())),
+        ((axes_a, axes_b), ((), ())),
         precision=jax.lax.Precision.DEFAULT,
         preferred_element_type=jnp.float32,
     )
@@ -49,10 +58,18 @@ def _contract(a: Array, b: Array, of_a: tuple[int, ...], of_b: tuple[int, ...]) 
 matmul_bf16.defvjp(_forward, _backward)
 
 
-class Dense(nn.Module):
-    """Linear layer (..., D) -> (..., features), float32 in and out.
+def matmul(x: Array, kernel: Array, dtype: Any) -> Array:
+    """`x @ kernel` of float32 arrays, with factors of a dtype, float32 or bfloat16."""
+    return matmul_bf16(x, kernel) if dtype == jnp.bfloat16 else jnp.matmul(x, kernel)
 
-    `dtype` is that of the factors of the product: float32 or bfloat16.
+
+class Dense(nn.Module):
+    """Linear layer with float32 input and output.
+
+    Attributes:
+        features: size of the output.
+        dtype: of the factors of the product, float32 or bfloat16.
+        bias_init: initializer of the bias.
     """
 
     features: int
@@ -60,17 +77,16 @@ class Dense(nn.Module):
     bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float32[Array, "*N D"]) -> Float32[Array, "*N {self.features}"]:
         kernel = self.param(
             "kernel", nn.initializers.truncated_normal(0.02), (x.shape[-1], self.features)
         )
         bias = self.param("bias", self.bias_init, (self.features,))
-        product = matmul_bf16 if self.dtype == jnp.bfloat16 else jnp.matmul
-        return product(x, kernel) + aligned(bias, x)
+        return matmul(x, kernel, self.dtype) + aligned(bias, x)
 
 
 class DepthwiseConv(nn.Module):
-    """Depthwise convolution over time, (B, T + size - 1, D) -> (B, T, D).
+    """Depthwise convolution over time, without padding.
 
     Shifted multiply-adds: XLA's grouped convolution is about 50 times slower on a CPU.
     """
@@ -78,7 +94,7 @@ class DepthwiseConv(nn.Module):
     size: int
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float32[Array, "B N D"]) -> Float32[Array, "B N-{self.size}+1 D"]:
         kernel = self.param(
             "kernel", nn.initializers.truncated_normal(0.2), (self.size, x.shape[-1])
         )
@@ -89,39 +105,58 @@ class DepthwiseConv(nn.Module):
 
 
 class ConvNeXtBlock(nn.Module):
-    """ConvNeXt block (Liu et al. 2022; as in Vocos, Siuzdak 2023).
+    """ConvNeXt block (Liu et al. 2022; as in Vocos, Siuzdak 2023), without padding.
 
-    (B, T + size - 1, D) -> (B, T, D).
+    Attributes:
+        taps: (left, right) of the depthwise convolution, beside the frame itself.
+        expansion: hidden units of the MLP for each channel.
+        scale_init: initial scale of the residual branch.
+        dtype: of the factors of the MLP's products.
     """
 
-    size: int
+    taps: tuple[int, int]
     expansion: int
     scale_init: float
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        dim, cut = x.shape[-1], self.size // 2
-        h = DepthwiseConv(self.size, name="depthwise")(x)
+    def __call__(self, x: Float32[Array, "B N D"]) -> Float32[Array, "B N-{sum(self.taps)} D"]:
+        dim, (left, right) = x.shape[-1], self.taps
+        h = DepthwiseConv(left + 1 + right, name="depthwise")(x)
         h = nn.LayerNorm(epsilon=1e-6, name="norm")(h)
         h = nn.gelu(Dense(self.expansion * dim, self.dtype, name="mlp_in")(h))
         h = Dense(dim, self.dtype, name="mlp_out")(h)
         scale = self.param("scale", nn.initializers.constant(self.scale_init), (dim,))
-        return x[..., cut : x.shape[-2] - cut, :] + aligned(scale, h) * h
+        return x[..., left : x.shape[-2] - right, :] + aligned(scale, h) * h
 
 
 class ConvNeXtStack(nn.Module):
-    """`depth` blocks, (B, T + depth * (size - 1), D) -> (B, T, D), normalised at the end."""
+    """ConvNeXt blocks between two layer norms; `taps` are those of each `ConvNeXtBlock`."""
 
-    depth: int
-    size: int
+    taps: tuple[tuple[int, int], ...]
     expansion: int
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(
+        self, x: Float32[Array, "B N D"], past: tuple[Array, ...] | None = None
+    ) -> tuple[Float32[Array, "B T D"], tuple[Array, ...]]:
+        """Runs the blocks over a window, or over the next frames of a stream.
+
+        Args:
+            x: input of the window with its halo, or the next frames, N = T.
+            past: what this function gave for the frames before, if it is a stream.
+
+        Returns:
+            Output, and the last inputs of each block, float32 (B, sum(taps), D), which are those
+            that its output for the frames after these depends on.
+        """
         x = nn.LayerNorm(epsilon=1e-6, name="norm_in")(x)
-        for i in range(self.depth):
-            scale = 1.0 / self.depth
-            x = ConvNeXtBlock(self.size, self.expansion, scale, self.dtype, name=f"block_{i}")(x)
-        return nn.LayerNorm(epsilon=1e-6, name="norm_out")(x)
+        after = []
+        for i, taps in enumerate(self.taps):
+            if past is not None:
+                x = jnp.concatenate([past[i], x], axis=1)
+            after.append(x[:, x.shape[1] - sum(taps) :])
+            scale = 1.0 / len(self.taps)
+            x = ConvNeXtBlock(taps, self.expansion, scale, self.dtype, name=f"block_{i}")(x)
+        return nn.LayerNorm(epsilon=1e-6, name="norm_out")(x), tuple(after)

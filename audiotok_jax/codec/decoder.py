@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -18,17 +19,21 @@ from audiotok_jax.settings import pinned
 
 
 class Decoder(nn.Module):
-    """Codes with halo, (B, T + sum(decoder_halo), dim) -> controls of the head."""
+    """Codes with halo, (B, T + sum(decoder_halo), dim) -> controls of the head, and the past.
+
+    Without halo in a stream, where the past of the frames before is given; see `ConvNeXtStack`.
+    """
 
     config: CodecConfig
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, codes: Array) -> Any:
+    def __call__(self, codes: Array, past: Any = None) -> tuple[Any, Any]:
         c = self.config
         x = Dense(c.decoder_dim, self.dtype, name="from_codes")(codes)
-        stack = ConvNeXtStack(c.decoder_depth, c.kernel_size, c.expansion, self.dtype, name="stack")
-        return heads.of(c).controls(stack(x), self.dtype)
+        stack = ConvNeXtStack(c.decoder_taps, c.expansion, self.dtype, name="stack")
+        x, past = stack(x, past)
+        return heads.of(c).controls(x, self.dtype), past
 
 
 def start(config: CodecConfig, batch: int) -> Any:
@@ -50,7 +55,9 @@ def prepare(
     Returns:
         Input of `render`, and the increment of the carry.
     """
-    return heads.of(config).prepare(Decoder(config, dtype).apply({"params": params}, codes))
+    controls, _ = Decoder(config, dtype).apply({"params": params}, codes)
+    parts, gained = heads.of(config).prepare(controls)
+    return parts, jax.tree.map(lambda leaf: jnp.sum(leaf, axis=1, dtype=leaf.dtype), gained)
 
 
 @pinned()
@@ -83,5 +90,5 @@ def reconstruct(
         float32 (B, T * hop_length), and the head's named loss terms, scalars.
     """
     outside = ((0, 0), config.decoder_halo, (0, 0))
-    controls = Decoder(config, dtype).apply({"params": params}, jnp.pad(codes, outside))
+    controls, _ = Decoder(config, dtype).apply({"params": params}, jnp.pad(codes, outside))
     return heads.of(config).teach(controls, speech, keys)

@@ -1,5 +1,8 @@
 """The codec as pure functions over a tree of parameters.
 
+Parameters are {"encoder": tree, "decoder": tree}, and the encoder's have two forms, see `encoders`:
+`init` and `latent` are of those to train, `release` makes of them what all else takes.
+
 A clip is a function of time that is zero outside its samples; likewise a token stream holds
 "no token" (-1) outside its frames. `encode` and `decode` extend their input by the halo, so that
 what they return for a frame is what a window around that frame gives.
@@ -17,9 +20,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from audiotok_jax.codec import decoder, quantizers
+from audiotok_jax.codec import decoder, encoders, quantizers
 from audiotok_jax.codec.decoder import Decoder
-from audiotok_jax.codec.encoder import Encoder
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.settings import pinned
 
@@ -28,12 +30,12 @@ Params = dict[str, Any]
 
 @pinned()
 def init(key: Array, config: CodecConfig) -> Params:
-    """Fresh parameters: {"encoder": tree, "decoder": tree} of float32 arrays."""
+    """Fresh parameters to train, float32 arrays."""
     encoder_key, decoder_key = jax.random.split(key)
-    wave = jnp.zeros((1, config.hop_length + sum(config.encoder_halo)))
-    codes = jnp.zeros((1, 1 + sum(config.decoder_halo), quantizers.of(config).dim))
+    shape = (1, 1 + sum(config.decoder_halo), quantizers.of(config).dim)
+    codes = jnp.zeros(shape, jnp.float32)
     return {
-        "encoder": Encoder(config).init(encoder_key, wave)["params"],
+        "encoder": encoders.of(config).init(encoder_key),
         "decoder": Decoder(config).init(decoder_key, codes)["params"],
     }
 
@@ -48,7 +50,24 @@ def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.fl
     Returns:
         float32 (B, T, dim of the quantizer).
     """
-    return Encoder(config, dtype).apply({"params": params["encoder"]}, wave)
+    return encoders.of(config).latent(params["encoder"], wave, dtype)
+
+
+def release(params: Params, config: CodecConfig) -> Params:
+    """The released form of trained parameters; ValueError if it could not be exact."""
+    return params | {"encoder": encoders.of(config).release(params["encoder"])}
+
+
+def restore(released: Params, config: CodecConfig) -> Params:
+    """Parameters to train, of which `release` makes these; ValueError if there are none."""
+    return released | {"encoder": encoders.of(config).restore(released["encoder"])}
+
+
+@pinned()
+def shapes(config: CodecConfig) -> Params:
+    """The released form, with a `jax.ShapeDtypeStruct` in place of each array."""
+    of_decoder = jax.eval_shape(lambda: init(jax.random.key(0), config)["decoder"])
+    return {"encoder": encoders.of(config).shapes(), "decoder": of_decoder}
 
 
 @pinned()
@@ -58,12 +77,12 @@ def encode_window(
     """Tokens of a window given with its halo.
 
     Args:
-        wave: float32 (B, T * hop_length + sum(encoder_halo)).
+        wave: float32 or int16 (B, T * hop_length + sum(encoder_halo)).
 
     Returns:
         int32 (B, T) in [0, codebook_size).
     """
-    return quantizers.of(config).encode(latent(params, config, wave, dtype))
+    return encoders.of(config).encode(params["encoder"], wave, dtype)
 
 
 @pinned()
@@ -88,14 +107,14 @@ def encode(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.fl
     """Tokens of whole clips.
 
     Args:
-        wave: float32 (B, S) at `config.sample_rate`, S >= 1.
+        wave: float32 or int16 (B, S) at `config.sample_rate`, S >= 1.
 
     Returns:
         int32 (B, T) in [0, codebook_size), T = ceil(S / hop_length).
     """
     left, right = config.encoder_halo
     rest = -wave.shape[1] % config.hop_length
-    wave = jnp.pad(wave.astype(jnp.float32), ((0, 0), (left, right + rest)))
+    wave = jnp.pad(wave, ((0, 0), (left, right + rest)))
     return encode_window(params, config, wave, dtype)
 
 

@@ -1,4 +1,4 @@
-"""Framing, Fourier transforms over frames and mel filters."""
+"""Framing and Fourier transforms over frames."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ import functools
 from typing import Any
 
 import jax.numpy as jnp
-import librosa
 import numpy as np
 from jax import Array
+from jaxtyping import Complex64, Float32, Shaped
 
 
-def aligned(vector: Any, x: Array) -> Any:
-    """(D,) to (1, ..., 1, D), of as many axes as `x`: the package does not promote ranks."""
+def aligned(vector: Shaped[Any, " D"], x: Shaped[Any, "..."]) -> Shaped[Any, "..."]:
+    """Reshapes (D,) to (1, ..., 1, D) with the rank of `x`, as implicit rank promotion is off."""
     return vector.reshape((1,) * (x.ndim - 1) + vector.shape)
 
 
 @functools.cache
-def hann(length: int) -> np.ndarray:
-    """Periodic Hann window, float32 (length,)."""
+def hann(length: int) -> Float32[np.ndarray, " {length}"]:
+    """Periodic Hann window."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
-def frame(wave: Array, length: int, hop: int) -> Array:
+def frame(
+    wave: Float32[Array, "*B S"], length: int, hop: int
+) -> Float32[Array, "*B S//{hop}-{length}//{hop}+1 {length}"]:
     """Overlapping frames, without padding.
 
-    Built from shifted blocks of `hop` samples and not from a gather, whose gradient is a slow
-    scatter on a CPU.
+    Made from shifted blocks of `hop` samples instead of a gather, whose gradient, a scatter, is
+    slow on a CPU.
 
     Args:
         wave: (..., S).
@@ -42,8 +44,8 @@ def frame(wave: Array, length: int, hop: int) -> Array:
     return jnp.concatenate([blocks[..., i : i + count, :] for i in range(overlap)], axis=-1)
 
 
-def overlap_add(frames: Array, hop: int) -> Array:
-    """The adjoint of `frame`: (..., N, length) -> (..., (N - 1) * hop + length)."""
+def overlap_add(frames: Float32[Array, "*B N L"], hop: int) -> Float32[Array, "*B (N-1)*{hop}+L"]:
+    """Sum of overlapping frames, the adjoint of `frame`."""
     *lead, count, length = frames.shape
     overlap = length // hop
     parts = frames.reshape(*lead, count, overlap, hop)
@@ -54,27 +56,18 @@ def overlap_add(frames: Array, hop: int) -> Array:
     return jnp.asarray(total).reshape(*lead, -1)
 
 
-def magnitude(frames: Array, window: np.ndarray) -> Array:
-    """Magnitude spectrum of windowed frames: (..., length) -> (..., length // 2 + 1).
+def magnitude(
+    frames: Float32[Array, "*N L"], window: Float32[np.ndarray, " L"]
+) -> Float32[Array, "*N L//2+1"]:
+    """Magnitude spectra of windowed frames.
 
-    The square root is kept off zero, where the gradient of `abs` is not a number.
+    An offset in the square root avoids zero, where the gradient of `abs` is NaN.
     """
     spectrum = jnp.fft.rfft(frames * aligned(window, frames))
     return jnp.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-12)
 
 
-@functools.cache
-def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
-    """Slaney mel filters of unit sum, float32 (n_fft // 2 + 1, n_mels).
-
-    Filters narrower than one bin are left out, so that none is empty.
-    """
-    weights = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, norm=None)
-    weights = weights[weights.sum(axis=1) > 0]
-    return (weights / weights.sum(axis=1, keepdims=True)).T.astype(np.float32)
-
-
-def minimum_phase(log_magnitude: Array) -> Array:
+def minimum_phase(log_magnitude: Float32[Array, "*N F"]) -> Complex64[Array, "*N F"]:
     """Spectrum of the minimum-phase filter of a given log-magnitude.
 
     By the folded real cepstrum (Oppenheim and Schafer, Discrete-Time Signal Processing, 13.5).

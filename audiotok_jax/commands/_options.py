@@ -1,13 +1,22 @@
-"""Options that several subcommands have, and the types of their values."""
+"""Options shared by several subcommands, and the types of their values."""
 
 from __future__ import annotations
 
 import argparse
 import os
 
+RECORDINGS = (
+    "folders, tables (.tsv .csv .parquet .jsonl), manifests of NeMo and lhotse (.json .jsonl "
+    ".jsonl.gz), tars, Parquet and Arrow files with audio"
+)
+"""Inputs of `data.sources.listing`."""
+
+CLIPS = f"{RECORDINGS}, tfds:NAME[/CONFIG][:SPLIT]"
+"""Inputs of `data.sources.open_clips`."""
+
 
 def path(text: str) -> str:
-    """A path; a shell leaves the `~` of `--out=~/x` as it is."""
+    """A path; shells do not expand the `~` in `--out=~/x`."""
     return os.path.expanduser(text)
 
 
@@ -29,12 +38,12 @@ def _at_least(least: int, text: str) -> int:
 
 
 def add_inputs(parser: argparse.ArgumentParser, what: str) -> None:
-    """Adds the inputs, of which `what` says what they may be."""
+    """Adds the inputs, with `what` as their help."""
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help=what)
 
 
 def add_out(parser: argparse.ArgumentParser, what: str) -> None:
-    """Adds `--out`, for outputs that have a default place; see `jobs.targets_at`."""
+    """Adds `--out` for outputs with a default path; see `jobs.targets_at`."""
     parser.add_argument(
         "-o",
         "--out",
@@ -56,8 +65,8 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--truncated",
         choices=("refuse", "keep"),
         default="refuse",
-        help="what to do with audio that is cut or damaged; keep takes what is there, and says "
-        "what; default: %(default)s",
+        help="what to do with truncated or damaged audio; keep uses what is there and reports it; "
+        "default: %(default)s",
     )
 
 

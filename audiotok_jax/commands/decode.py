@@ -1,4 +1,4 @@
-"""Turn tokens into speech."""
+"""Decode tokens to speech."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--suffix",
         choices=tuple(formats.AUDIO_WRITTEN),
-        help="format of the audio; default: what the name of OUT says, else .wav",
+        help="format of the audio; default: the suffix of OUT, else .wav",
     )
     parser.add_argument(
         "--recover",
         action="store_true",
-        help="decode what is left of damaged compact tokens, with silence for the rest",
+        help="decode the undamaged part of damaged compact tokens, with silence for the rest",
     )
     options.add_model(parser)
     options.add_force(parser)
@@ -101,7 +101,7 @@ def _tokens(
     read: Callable[[Job], tuple[TokenFile, list[range]]],
     readable: list[tuple[Job, list[range]]],
 ) -> Iterator[tuple[NDArray[np.uint16]]]:
-    """Yields the tokens of the jobs that can be read, and appends these and their lost tokens."""
+    """Yields the tokens of readable jobs, and appends these jobs and their lost tokens."""
     for job in jobs:
         try:
             job.make_folders()

@@ -1,4 +1,4 @@
-"""Turn speech into tokens."""
+"""Encode speech as tokens."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=[suffix[1:] for suffix in formats.TOKENS],
-        help="of the tokens; default: what the name of OUT says, else atok",
+        help="of the tokens; default: the suffix of OUT, else atok",
     )
     parser.add_argument(
         "--compact", action="store_true", help="entropy-code the tokens of .atok, in fewer bits"
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _samples(job: Job, rate: int, reading: audio.Reading) -> Iterator[NDArray[np.float32]]:
-    """Reads a clip; where that fails the clip ends, as the others must go on."""
+    """Reads a clip; an error ends this clip only."""
     import numpy as np
 
     from audiotok_jax import audio
@@ -98,7 +98,7 @@ def _samples(job: Job, rate: int, reading: audio.Reading) -> Iterator[NDArray[np
     except (ValueError, OSError) as error:
         job.fail(error)
         if not job.num_samples:
-            yield np.zeros(1, np.float32)  # a clip must not be empty; its token is dropped
+            yield np.zeros(1, np.float32)  # a clip must not be empty; this token is dropped
 
 
 def _write_tokens(job: Job, made: TokenFile, coder: entropy.Coder | None, pipe_suffix: str) -> None:
@@ -112,7 +112,6 @@ def _write_tokens(job: Job, made: TokenFile, coder: entropy.Coder | None, pipe_s
         sys.stdout.buffer.flush()
         return
     try:
-        with files.replacing(output) as temporary:
-            temporary.write_bytes(data)
+        files.write(output, data)
     except OSError as error:
         job.fail(error)

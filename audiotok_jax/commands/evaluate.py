@@ -1,9 +1,9 @@
 """Measure codecs: bitrate, quality, speed.
 
-Takes clips of speech through codecs and compares what comes out with what went in. Writes to OUT
-clips.csv (a row for each clip and codec), summary.json (means and intervals), table.md and plots/.
-Rows are kept in OUT/journal.jsonl as they come: the same command again measures only what is
-missing, or what a changed model, program or clip has made old.
+Encodes and decodes clips of speech with each codec and compares the result with the original.
+Writes to OUT clips.csv (a row for each clip and codec), summary.json (means and intervals),
+table.md and plots/. Rows are stored in OUT/journal.jsonl at once: the same command measures only
+rows that are missing or outdated by a changed model, program or clip.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiotok_jax import extras
 from audiotok_jax.commands import _options as options
 from audiotok_jax.terminal import complain, progress, show_table, tell
 
@@ -43,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         nargs="+",
         metavar="DATA",
-        help="folders or tables of audio; a table has the columns path and, where known, corpus, "
-        "language, speaker, and transcript, text or sentence",
+        help=f"{options.RECORDINGS}; columns that count are corpus, language, speaker, and "
+        "transcript, text or sentence",
     )
     parser.add_argument(
         "--codecs",
@@ -58,32 +59,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit",
         type=options.positive,
         metavar="N",
-        help="take N clips of each set, spread over it",
+        help="use N clips of each set, spread over it",
     )
     parser.add_argument(
         "--jobs",
         type=options.positive,
         default=os.cpu_count(),
         metavar="N",
-        help="processes side by side; default: one for each core",
+        help="number of processes; default: one per core",
     )
     parser.add_argument(
         "--language",
         default="",
         metavar="CODE",
-        help="of clips for which no table says it, such as en; word errors need to know it",
+        help="language of clips for which no table names it, such as en; needed for word errors",
     )
     parser.add_argument(
         "--recogniser",
         type=options.path,
         metavar="FOLDER_OR_NAME",
-        help="Whisper model that counts word errors, in the format of CTranslate2, or its name at "
-        "the hub; default: the tiny one of the packages, which knows English alone",
+        help="Whisper model for word errors: a folder in the format of CTranslate2, or a name on "
+        "the hub; default: the packaged tiny.en, for English only",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures what is missing and writes the results; returns 1 if a clip or a row is missing."""
+    """Measures the missing rows and writes the results; returns 1 if a clip or a row is missing."""
+    extras.need("eval", "librosa", "matplotlib", "pyarrow")
     from audiotok_jax.evaluate import clips, codecs, metrics, results
     from audiotok_jax.evaluate.journal import Journal
     from audiotok_jax.evaluate.method import libraries, method
@@ -91,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     from audiotok_jax.provenance import provenance
 
     specs = dict.fromkeys(spec.strip() for spec in args.codecs.split(","))
-    # Refused here, before any work, if a model or a program is not there.
+    # Fails here, before any work, if a model or a program is missing.
     versions = {spec: codecs.parse(spec).version for spec in specs}
     recogniser = words.locate(args.recogniser) if args.recogniser else None
     usable, left_out = metrics.available()
@@ -130,15 +132,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _keys(found: Iterable[Utterance], versions: dict[str, str], method: str) -> Keys:
-    """Makes the keys; a clip that cannot be read is named and has none."""
-    from audiotok_jax.evaluate.clips import digest
+    """Makes the keys; a clip that cannot be read is reported and gets none."""
     from audiotok_jax.evaluate.journal import Key
 
     keys = {}
     for clip in found:
         try:
-            content = digest(clip.path)
-        except OSError as error:
+            content = clip.recording.digest()[:16]
+        except (ValueError, OSError) as error:
             complain(error)
             continue
         said = hashlib.sha256(clip.transcript.encode()).hexdigest()[:16] if clip.transcript else ""
@@ -148,7 +149,7 @@ def _keys(found: Iterable[Utterance], versions: dict[str, str], method: str) -> 
 
 
 def _missing(keys: Keys, journal: Journal, recogniser: str | None) -> list[Work]:
-    """What is to be measured; clips with the same content are one."""
+    """The rows to measure, by clip; clips with the same content are one."""
     from audiotok_jax.evaluate.journal import Heard
     from audiotok_jax.evaluate.method import reading
     from audiotok_jax.evaluate.work import Work
@@ -161,7 +162,7 @@ def _missing(keys: Keys, journal: Journal, recogniser: str | None) -> list[Work]
             wanted.setdefault(content, (clip, {}))[1][key] = None
     return [
         Work(
-            clip.path,
+            clip.recording,
             tuple(own),
             clip.transcript,
             recogniser,
@@ -175,7 +176,7 @@ def _missing(keys: Keys, journal: Journal, recogniser: str | None) -> list[Work]
 def _measure(
     works: list[Work], usable: tuple[metrics.Metric, ...], jobs: int, journal: Journal
 ) -> None:
-    """Adds rows to the journal, and names what could not be measured."""
+    """Adds rows to the journal and reports what could not be measured."""
     from audiotok_jax.evaluate import workers
 
     measured = closing(workers.measure(works, usable, jobs))
@@ -205,14 +206,14 @@ def _rows(keys: Keys, journal: Journal) -> list[dict[str, Any]]:
 
 
 def _data(args: argparse.Namespace, keys: Keys) -> dict[str, Any]:
-    """Which clips there were: `sha256` is that of their own hashes, sorted."""
+    """The clips that were measured; `sha256` is that of their sorted hashes."""
     hashes = sorted({key.clip for key in keys.values()})
     digest = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
     return {"locations": args.data, "limit": args.limit, "clips": len(hashes), "sha256": digest}
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The command as one would type it, without what is at its default."""
+    """The command as one would type it, without options at their defaults."""
     typed = ["audiotok", "evaluate", "--data", *args.data, "--codecs", args.codecs]
     typed += ["--out", args.out, "--jobs", str(args.jobs)]
     typed += ["--limit", str(args.limit)] if args.limit else []

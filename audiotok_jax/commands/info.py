@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the headers of token files, or versions, devices and models; 1 if a file is bad."""
+    """Prints headers of token files, or versions, devices and models; 1 if a file is invalid."""
     from audiotok_jax import entropy, tokenfile
 
     if not args.inputs:

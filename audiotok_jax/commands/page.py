@@ -1,8 +1,8 @@
-"""Make a page to listen to clips and to what their tokens give.
+"""Make a web page to listen to originals and decoded speech.
 
-Writes a folder with index.html, to be opened in a browser from where it is or put on any web
-server: for each clip the original, its tokens, the speech made from them, spectrograms and
-bitrates, with a column for each model and codec; a summary, and blind tests, ABX and MUSHRA.
+Writes a folder with index.html, to open from the disk or serve from any web server: for each clip
+the original, its tokens, the decoded speech, spectrograms and bitrates, with a column for each
+model and codec; a summary; and blind listening tests, ABX and MUSHRA.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--intro",
         metavar="TEXT",
         default="""\
-Each clip was turned into a stream of integers, its tokens, and speech was made again from the \
-tokens alone. Listen to both.""",
+Each clip was encoded as a stream of integers, its tokens, and decoded from the tokens alone. \
+Listen to both.""",
         help="shown below the title; an empty line starts a new paragraph",
     )
     parser.add_argument(
@@ -72,7 +72,7 @@ tokens alone. Listen to both.""",
 
 def run(args: argparse.Namespace) -> int:
     """Writes the page; returns 1 if a clip is left out."""
-    from audiotok_jax import audio, pretrained
+    from audiotok_jax import audio, extras, pretrained
     from audiotok_jax.evaluate import codecs
     from audiotok_jax.page import site
     from audiotok_jax.page.clip import ClipMaker, Model
@@ -82,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
     _check_out(args.out, sources, args.force)
     measured, left_out = _metrics(args.metrics)
     others = [codecs.parse(spec) for spec in dict.fromkeys(args.codec)]
+    if others:
+        extras.need("eval", "librosa")
     names = args.model or [pretrained.DEFAULT]
     models = [Model(name, AudioTokenizer.from_pretrained(name)) for name in names]
     reading = audio.Reading(args.channel, args.truncated)
@@ -106,9 +108,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _named(inputs: Iterable[str]) -> dict[Path, str]:
-    """Finds the sources, and names each by its path inside the input that it was found in.
+    """Finds the sources, and names each by its path relative to its input.
 
-    Where two would have one name, it is the whole path.
+    If two would have the same name, both get their whole path.
     """
     names = {
         source: str(inside) for source, inside in find_sources(inputs, formats.AUDIO_READ).items()
@@ -118,7 +120,7 @@ def _named(inputs: Iterable[str]) -> dict[Path, str]:
 
 
 def _check_out(out: str, sources: dict[Path, str], force: bool) -> None:
-    """Raises if the page cannot take the place of what is at `out`."""
+    """Raises if the page cannot replace what is at `out`."""
     from audiotok_jax.page import site
 
     if not os.path.lexists(out):
@@ -138,11 +140,11 @@ def _check_out(out: str, sources: dict[Path, str], force: bool) -> None:
 
 
 def _metrics(given: str) -> tuple[list[metrics.Metric], list[str]]:
-    """Reads the option `--metrics`; also a line for each that cannot be measured here."""
+    """Parses the option `--metrics`; also returns a line for each metric that is unavailable."""
     from audiotok_jax.evaluate import metrics
 
     names = [name.strip() for name in given.split(",") if name.strip()]
-    # Neither the language of the clips is known nor what is said.
+    # Language and transcripts of the clips are unknown.
     known = {metric.name: metric for metric in metrics.METRICS if not metric.needs}
     for name in names:
         if name not in known:

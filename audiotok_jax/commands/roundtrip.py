@@ -1,8 +1,8 @@
-"""Encode, decode, and show both.
+"""Encode, decode, and compare.
 
-For each input NAME, writes NAME.wav (from the tokens), NAME.original.wav (the input as the model
-hears it), NAME.atok and NAME.png (spectrograms of both), and prints a row: kbps is that of the
-tokens, ratio compares them with samples of 16 bits, the speeds are multiples of real time.
+For each input NAME, writes NAME.wav (decoded), NAME.original.wav (the input of the model),
+NAME.atok and NAME.png (spectrograms of both), and prints a row: kbps is the bitrate of the tokens,
+ratio the compression relative to 16-bit samples; speeds are multiples of real time.
 """
 
 from __future__ import annotations
@@ -46,12 +46,14 @@ def run(args: argparse.Namespace) -> int:
 
     import numpy as np
 
+    from audiotok_jax import extras
     from audiotok_jax.audio import Reading
     from audiotok_jax.tokenizer import AudioTokenizer
 
+    extras.need("page", "matplotlib")
     tokenizer = AudioTokenizer.from_pretrained(args.model)
     reading = Reading(args.channel, args.truncated)
-    # Compiles both directions, so that the table shows the speed of the work alone.
+    # Compiles encoder and decoder, so that the table shows their speed alone.
     tokenizer.decode(tokenizer.encode(np.zeros(1, np.float32), tokenizer.sample_rate))
     rows: list[tuple[str, ...]] = [
         ("clip", "seconds", "tokens", "kbps", "ratio", "encode x", "decode x")
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compare(job: Job, tokenizer: AudioTokenizer, reading: Reading) -> tuple[str, ...]:
-    """Takes one clip through the codec, writes all four files and returns the row about it."""
+    """Encodes and decodes one clip, writes all four files and returns its row."""
     from audiotok_jax import audio, interchange, picture, tokenfile
 
     rate = tokenizer.sample_rate

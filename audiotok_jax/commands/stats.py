@@ -1,8 +1,8 @@
-"""Tell how well tokens use their code.
+"""Show how well tokens use the codebook.
 
-Takes all tokens together and prints how many ids occur, their entropy, and what the bits of a
-token and of neighbouring tokens have in common. Also reads text with whole tensors as PyTorch
-prints them, tensor([[ 9071, 22264]]), so that streams of other systems can be compared.
+Prints statistics over all tokens: the number of distinct ids, their entropy, and the correlation of
+bits within tokens and between neighbours. Also reads text with tensors as PyTorch prints them,
+tensor([[ 9071, 22264]]), to compare streams of other systems.
 """
 
 from __future__ import annotations
@@ -53,13 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints or writes the statistics of all tokens; returns 1 if a file is bad."""
+    """Prints or writes the statistics of all tokens; returns 1 if a file is invalid."""
     refuse_corpora(args.inputs)
     sources = files.find(args.inputs, formats.TOKENS)
     _check_reports(args, sources)
 
-    from audiotok_jax import entropy, interchange
+    from audiotok_jax import entropy, extras, interchange
     from audiotok_jax.evaluate.stats import statistics, tables
+
+    if args.plot:
+        extras.need("page", "matplotlib")
 
     find = functools.partial(entropy.find, path_or_name=args.model)
     streams: list[NDArray[np.int64]] = []
@@ -82,8 +85,7 @@ def run(args: argparse.Namespace) -> int:
         print()
         show_table(by_bit)
         if args.json:
-            with files.replacing(args.json) as temporary:
-                temporary.write_text(text + "\n")
+            files.write(args.json, text + "\n")
     if args.plot:
         from audiotok_jax.evaluate import stats_picture
 
@@ -92,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_reports(args: argparse.Namespace, sources: list[Path]) -> None:
-    """Raises if a file that `stats` is to write is an input, there already, or no picture."""
+    """Raises if an output is an input, exists, or has no suffix of a picture."""
     taken = {os.path.realpath(source) for source in sources}
     if args.plot and not args.plot.lower().endswith((".png", ".svg")):
         raise ValueError(f"{args.plot}: the name must end in .png or .svg")

@@ -1,7 +1,7 @@
 """Train a model.
 
-Trains a model, and goes on with it where it stopped. What no option is for, --set can say. A later
-one of these counts more than an earlier one: the defaults, CONFIG, the options, --set.
+Trains a model, or continues a run that stopped. --set changes settings that have no option of their
+own. In order of precedence, lowest first: defaults, CONFIG, options, --set.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EXAMPLES = (
     "audiotok train experiments/a/config.py --print-config",
 )
 
-# The options that are settings, too.
+# Options, and the settings that they change.
 SETTINGS = {
     "data": "data",
     "out": "out",
@@ -46,7 +46,7 @@ SETTINGS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `audiotok train`."""
-    # What is not given stays out, so that the defaults live in TrainConfig alone.
+    # Options that are not given are absent, so that TrainConfig alone holds the defaults.
     parser.argument_default = argparse.SUPPRESS
     parser.add_argument(
         "config",
@@ -61,12 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.path,
         nargs="+",
         metavar="DATA",
-        help="folders, tables, tars of audio, or tfds:NAME",
+        help=options.CLIPS,
     )
     parser.add_argument("--out", type=options.path, metavar="RUN", help="folder of the run")
     parser.add_argument("--minutes", type=float, metavar="M", help="stop after this time")
     parser.add_argument("--steps", type=int, metavar="N", help="stop after this many steps")
-    parser.add_argument("--resume", action="store_true", help="go on from the last save in RUN")
+    parser.add_argument("--resume", action="store_true", help="continue from the last save in RUN")
     parser.add_argument(
         "--init", type=options.path, metavar="WEIGHTS", help="start from this model"
     )
@@ -75,14 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch-size", type=int, metavar="N", help="clips per step")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of a clip")
-    parser.add_argument("--learning-rate", type=float, metavar="LR", help="its highest value")
+    parser.add_argument("--learning-rate", type=float, metavar="LR", help="peak learning rate")
     parser.add_argument(
         "--precision", choices=("bfloat16", "float32"), help="of the large matrix products"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="of everything random")
+    parser.add_argument("--seed", type=int, metavar="N", help="of all random numbers")
     parser.add_argument("--save-minutes", type=float, metavar="M", help="time between saves")
     parser.add_argument(
-        "--eval-data", type=options.path, metavar="DATA", help="folder or table to evaluate on"
+        "--eval-data", type=options.path, metavar="DATA", help="what to evaluate on, as DATA"
     )
     parser.add_argument(
         "--profile", type=_range, metavar="A:B", help="trace steps A to B-1 into RUN/profile"
@@ -92,16 +92,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         metavar="NAME=VALUE",
-        help="any settings, as --print-config shows them",
+        help="settings, named as in --print-config",
+    )
+    parser.add_argument("--print-config", action="store_true", help="print all settings and exit")
+    parser.add_argument(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="address of process 0, for a run with several processes",
     )
     parser.add_argument(
-        "--print-config", action="store_true", help="print all settings, and do nothing else"
+        "--processes", type=options.positive, metavar="N", help="number of processes"
     )
-    parser.add_argument(
-        "--coordinator", metavar="HOST:PORT", help="of process 0, for a run of many processes"
-    )
-    parser.add_argument("--processes", type=options.positive, metavar="N", help="their number")
-    parser.add_argument("--process", type=int, metavar="I", help="which one this is, from 0")
+    parser.add_argument("--process", type=int, metavar="I", help="index of this process, from 0")
 
 
 def _range(text: str) -> tuple[int, int]:
@@ -130,11 +132,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _config(given: Mapping[str, Any], complete: bool) -> TrainConfig:
-    """The defaults, or what CONFIG says; then the options count, and then --set.
+    """The settings: defaults or CONFIG, changed by options and then by --set.
 
     Raises:
-        ValueError: a setting is wrong, or, where all is to be `complete`, too little is said.
-        OSError: there is no such file as CONFIG.
+        ValueError: a setting is invalid, or `complete` is true and a required one is missing.
+        OSError: there is no file CONFIG.
     """
     from audiotok_jax.config import preset
     from audiotok_jax.train import overrides

@@ -1,4 +1,4 @@
-"""Token counts of a shard, which add up to statistics of a corpus of any size."""
+"""Token counts of a shard, which are summed to statistics of a corpus of any size."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from audiotok_jax.evaluate.stats import of_counts
 
 
 class Counts:
-    """How often each token occurs, and how often each bit changes from one to the next.
+    """Counts of tokens, and of bits that differ between neighbouring tokens.
 
     Attributes:
         bits: per token, 1 to 16.
-        tokens: int64 (2**bits,), how often each occurs.
-        pairs: number of neighbours in one clip.
-        flips: int64 (bits,), in how many of them bit k, the one worth 2**k, differs.
+        tokens: int64 (2**bits,), occurrences of each token.
+        pairs: number of pairs of neighbours within clips.
+        flips: int64 (bits,), number of pairs in which bit k, of value 2**k, differs.
     """
 
     def __init__(self, bits: int) -> None:
@@ -62,7 +62,7 @@ class Counts:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any], bits: int) -> Self:
-        """The inverse of `to_json`; ValueError if it is none."""
+        """The inverse of `to_json`; ValueError if the fields are invalid."""
         found = cls(bits)
         size = found.tokens.nbytes
         try:

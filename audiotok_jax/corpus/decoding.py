@@ -1,10 +1,9 @@
-"""Decodes the audio of a clip into windows for the encoder; imports no JAX."""
+"""Decoding of the audio of a clip into windows for the encoder; imports no JAX."""
 
 from __future__ import annotations
 
 import errno
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -16,18 +15,21 @@ from numpy.typing import ArrayLike, NDArray
 from audiotok_jax import audio
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.corpus.inputs import REMOTE, Original
-from audiotok_jax.files import irregular
-from audiotok_jax.formats import TAR
+from audiotok_jax.data import audio_files
+from audiotok_jax.data.cells import Cell
+from audiotok_jax.data.recordings import File, Place, Recording, copied
+from audiotok_jax.data.tars import Member
+from audiotok_jax.formats import DATASET, TAR
 from audiotok_jax.windows import cut
 
 BLOCK_SECONDS = 1.0
-"""Decoded at once; small, as the header of a broken file may announce any rate and channels."""
+"""Length of a decoded block; short, as a damaged header may announce any rate and channels."""
 
 COPY_BYTES = 1 << 20
-"""Copied at once."""
+"""Bytes read from a URL at once."""
 
 REMOTE_BYTES = 4 << 30
-"""Of a URL at most: a stream without end would fill the disk with its copy."""
+"""Largest download: an endless stream would fill the disk."""
 
 _LOCAL = "file://"
 _OURS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -35,7 +37,7 @@ _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # with which ffmpeg names its parts
 
 
 class Unavailable(OSError):
-    """Disk, memory or software is missing: all other clips would fail as well."""
+    """Disk space, memory or software is missing, so all other clips would fail, too."""
 
 
 class Shape(NamedTuple):
@@ -65,13 +67,13 @@ def shape_of(config: CodecConfig, window: int, reading: audio.Reading = audio.PL
 
 
 class Piece(NamedTuple):
-    """A window of a clip, or why there are no more.
+    """A window of a clip, or the error that ends it.
 
     Attributes:
         data: float32 (length,) as `windows.cut` gives it; None with an error.
-        samples: of the clip that lie in the middle of the window.
-        last: whether the clip ends with it.
-        error: why the clip cannot be read, "" if it can; the pieces before are to be dropped.
+        samples: number of samples of the clip in the middle of the window.
+        last: whether it is the last of the clip.
+        error: why the clip cannot be read, or ""; earlier pieces must then be discarded.
     """
 
     data: NDArray[np.float32] | None
@@ -111,45 +113,31 @@ def pieces(original: Original, shape: Shape) -> Iterator[Piece]:
 def opened(
     original: Original, reading: audio.Reading = audio.PLAIN
 ) -> Iterator[tuple[int, Iterable[ArrayLike]]]:
-    """Gives the sample rate in Hz and the chunks of a clip."""
-    path, container = original.path, original.container
+    """Yields the sample rate in Hz and the chunks of a clip."""
+    path, container, span = original.path, original.container, original.span
     if original.fault:
         raise audio.AudioError(original.fault)
-    if container.endswith(TAR):  # first, as a member may have the name of a URL
-        with _copied(_member(original)) as copy:
-            yield audio.stream(copy, BLOCK_SECONDS, name=path, **reading._asdict())
-    elif container:
+    if container.startswith(DATASET):
         from audiotok_jax.data import datasets  # imports TFDS, which takes half a second
 
         record = datasets.open_records(container)[original.offset]
         yield datasets.rate_of(record), [record["audio"]]
-    elif REMOTE in path and not path.startswith(_LOCAL):
-        with _copied(_remote(path)) as copy:
-            yield audio.stream(copy, BLOCK_SECONDS, name=path, **reading._asdict())
+    elif not container and REMOTE in path and not path.startswith(_LOCAL):
+        with copied(_remote(path)) as copy:
+            yield audio_files.stream(copy, span, BLOCK_SECONDS, reading, name=path)
     else:
-        local = unquote(path.removeprefix(_LOCAL)) if path.startswith(_LOCAL) else path
-        if kind := irregular(local):  # which may never end
-            raise audio.AudioError(f"is {kind}, not an audio file")
-        yield audio.stream(local, BLOCK_SECONDS, **reading._asdict())
+        with Recording(_place(original), span).stream(BLOCK_SECONDS, reading) as found:
+            yield found
 
 
-@contextmanager
-def _copied(blocks: Iterator[bytes]) -> Iterator[str]:
-    """Gives the path of a temporary copy."""
-    with tempfile.NamedTemporaryFile() as copy:
-        for block in blocks:
-            copy.write(block)
-        copy.flush()
-        yield copy.name
-
-
-def _member(original: Original) -> Iterator[bytes]:
-    with open(original.container, "rb") as tar:
-        tar.seek(original.offset)
-        left = original.size
-        while block := tar.read(min(left, COPY_BYTES)):
-            yield block
-            left -= len(block)
+def _place(original: Original) -> Place:
+    """Where the bytes of a clip are that is neither at a URL nor in a dataset."""
+    path, container, offset = original.path, original.container, original.offset
+    if container.endswith(TAR):
+        return Member(container, path.removeprefix(f"{container}/"), offset, original.size)
+    if container:
+        return Cell(container, offset)
+    return File(unquote(path.removeprefix(_LOCAL)) if path.startswith(_LOCAL) else path)
 
 
 def _remote(url: str) -> Iterator[bytes]:

@@ -12,12 +12,12 @@ class Entry(NamedTuple):
     """The tokens of a clip, and what is known of it.
 
     Attributes:
-        id: names it within the corpus.
-        path: where its audio was.
+        id: unique within the corpus.
+        path: of its audio, when the corpus was made.
         sample_rate: of the model, in Hz.
         num_samples: length of the speech at that rate.
         tokens: uint16 (T,), T = ceil(num_samples / hop length of the model).
-        columns: what else the input said of it, as text; every clip of a corpus has the same names.
+        columns: other metadata of the input, as text; the same names for all clips of a corpus.
     """
 
     id: str

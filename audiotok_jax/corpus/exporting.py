@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
-from audiotok_jax import entropy, tokenfile
+from audiotok_jax import entropy, files, tokenfile
 from audiotok_jax.corpus import reports, shards
 from audiotok_jax.corpus.engines import Done
-from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.corpus.formats import Layout
+from audiotok_jax.corpus.formats.layout import token_file
 from audiotok_jax.corpus.inputs import as_text
 from audiotok_jax.corpus.lock import Lock
 from audiotok_jax.corpus.names import names
-from audiotok_jax.corpus.plan import PLAN, Plan, Settings, Shard
+from audiotok_jax.corpus.plan import PLAN, Plan, Shard
 from audiotok_jax.corpus.reading import Corpus
 from audiotok_jax.corpus.shards import Receipt
-from audiotok_jax.files import FULL, replacing
 
 NAMES, SUFFIX = "names.jsonl", ".atok"
 
 
-def to_corpus(corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None) -> Iterator[Shard]:
+def to_corpus(
+    corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None
+) -> Generator[Done | Receipt, None, None]:
     """Writes a corpus of the same clips; shards that are there already are kept.
 
     Args:
@@ -35,11 +36,11 @@ def to_corpus(corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None)
         coder: makes tokens compact.
 
     Yields:
-        Each shard that was written.
+        Each clip that was written, and the receipt of each shard that is there.
 
     Raises:
         ValueError: there is another corpus in `out`, or a shard is damaged.
-        OSError: the disk does not take it, or another process writes it.
+        OSError: it cannot be written, or another process writes it.
     """
     prior = coder.prior.id if coder else ""
     settings = replace(corpus.plan.settings, format=form, compact=coder is not None, prior=prior)
@@ -59,11 +60,13 @@ def to_corpus(corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None)
             shards.clean(plan, plan.shards)
             layout = Layout(settings.about, plan.columns, coder)
             for part, (shard, receipt) in enumerate(corpus.done):
-                if shards.receipt(plan, shard) is None:
-                    clips_done = _clips(corpus, part, shard, receipt)
-                    for _ in shards.write(plan, shard, layout, clips_done):
-                        pass
-                    yield shard
+                made = shards.receipt(plan, shard)
+                if made is None:
+                    yield from shards.write(
+                        plan, shard, layout, _clips(corpus, part, shard, receipt)
+                    )
+                else:
+                    yield made
         with lock.planning():
             reports.write(plan)
 
@@ -82,7 +85,7 @@ def to_files(
 
     Raises:
         ValueError: another corpus is there, or the plan is damaged.
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
     """
     if (out / PLAN).exists():
         raise ValueError(f"{out}: a corpus is there; choose another --out")
@@ -101,12 +104,12 @@ def to_files(
                 raise ValueError(f"the clip {entry.id!r} is in its place")
             path = inside(out, places[clip.id])
             path.parent.mkdir(parents=True, exist_ok=True)
-            tokenfile.write(path, _token_file(entry, corpus.plan.settings), coder)
+            tokenfile.write(path, token_file(entry, corpus.plan.settings.about), coder)
             yield path
         except entropy.UnknownPriorError:
             raise
         except (ValueError, OSError) as error:
-            if isinstance(error, OSError) and error.errno in FULL:
+            if isinstance(error, OSError) and error.errno in files.FULL:
                 raise
             failures.append(shards.Failure(clip.id, as_text(clip.path), str(error)))
             yield failures[-1]
@@ -125,21 +128,8 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _token_file(entry: Entry, settings: Settings) -> tokenfile.TokenFile:
-    return tokenfile.TokenFile(
-        entry.tokens,
-        settings.model_id,
-        entry.sample_rate,
-        settings.hop_length,
-        entry.num_samples,
-        settings.bits,
-    )
-
-
 def _write_lines(path: Path, rows: Iterable[dict[str, str]]) -> None:
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    with replacing(path) as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8")
+    files.write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def _clips(corpus: Corpus, part: int, shard: Shard, receipt: Receipt) -> Iterator[Done]:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from audiotok_jax.data import tables, tars, text
+from audiotok_jax.data import tables, text
+from audiotok_jax.data.audio_files import WHOLE, Span
+from audiotok_jax.data.cells import Cell
 from audiotok_jax.data.clips import Skipped
 from audiotok_jax.data.folders import corpus_of, inside
-from audiotok_jax.data.locations import Kind, locate
+from audiotok_jax.data.locations import Kind, entries, locate
+from audiotok_jax.data.tars import Member
 from audiotok_jax.files import search
-from audiotok_jax.formats import AUDIO_READ, DATASET
+from audiotok_jax.formats import AUDIO_READ, DATASET, LIST
 
 REMOTE = "://"
 """What a URL has in a list or table, and no path."""
@@ -24,12 +27,13 @@ class Original(NamedTuple):
 
     Attributes:
         id: names it within the corpus.
-        path: of the file, a URL, or that of the tar or dataset and the name in it.
+        path: of the file, a URL, or that of its container and the name in it.
         columns: what else the input says of it, as text.
-        container: the tar or the dataset, "" for a file.
-        offset: of its bytes in the tar, or its number in the dataset.
+        container: the tar, the file of rows or the dataset; "" for a file.
+        offset: of its bytes in the tar, or its number in the rows or the dataset.
         size: in bytes; -1 if not known.
         fault: why it cannot be read, if that is known already.
+        span: the part of the file that it is.
     """
 
     id: str
@@ -39,22 +43,26 @@ class Original(NamedTuple):
     offset: int = 0
     size: int = -1
     fault: str = ""
+    span: Span = WHOLE
 
 
 def find(locations: Sequence[str]) -> list[Original]:
     """Finds the clips of all inputs; no audio is opened, save in datasets.
 
     The id of a clip is the column `id` of a table, or else its path inside the input, with the name
-    of the input in front where there are several.
+    of the input in front where there are several. Parts of files and rows are numbered: see
+    `Span.name` and `cells.rows`.
 
     Args:
         locations: each one of
             - a folder: all below it whose name has a suffix of audio, or what a table beside it
               lists, as `DIR.tsv` for `DIR`;
-            - a table of paths or URLs: see `data.tables`;
+            - a table or manifest of paths or URLs: see `tables.read`;
             - a list of paths or URLs, .txt, one a line;
-            - a tar, a folder of tars or a pattern of their names: see `data.tars.Tars`;
-            - `tfds:NAME[/CONFIG][:SPLIT]`: see `data.datasets.Dataset`.
+            - a tar, a folder of tars or a pattern of their names: see `tars.members`;
+            - a Parquet or Arrow file with audio in its rows, a folder of such files or a pattern of
+              their names: see `cells.rows`;
+            - `tfds:NAME[/CONFIG][:SPLIT]`: see `datasets.Dataset`.
 
     Returns:
         In the order of the inputs, and sorted by id in each of them.
@@ -99,8 +107,8 @@ def _list(location: str) -> Iterator[Original]:
     kind, path = locate(absolute(location), lists=True)
     if kind is Kind.DATASET:
         return _in_dataset(location)
-    if kind is Kind.TARS:
-        return _in_tars(str(path))
+    if kind in (Kind.TARS, Kind.ROWS):
+        return _packed(str(path))
     return {Kind.FOLDER: _in_folder, Kind.TABLE: _in_table, Kind.LIST: _in_list}[kind](path)
 
 
@@ -113,10 +121,10 @@ def _in_folder(folder: Path) -> Iterator[Original]:
 
 
 def _in_table(table: Path) -> Iterator[Original]:
-    for path, corpus, columns in tables.read(table):
+    for path, corpus, columns, span in tables.read(table):
         columns = {"corpus": corpus, **columns}
         name = columns.pop("id", None)
-        yield _listed(path, table, columns, name)
+        yield _listed(path, table, columns, name, span)
 
 
 def _in_list(path: Path) -> Iterator[Original]:
@@ -126,21 +134,28 @@ def _in_list(path: Path) -> Iterator[Original]:
 
 
 def _listed(
-    path: str, place: Path, columns: Mapping[str, str], name: str | None = None
+    path: str,
+    place: Path,
+    columns: Mapping[str, str],
+    name: str | None = None,
+    span: Span = WHOLE,
 ) -> Original:
     """A line of the table or list `place`, beside which relative paths begin."""
     if REMOTE in path:
         # `simplecache::file://...` would open anything, and past what `decoding` checks.
         fault = "a URL within a URL" if "::" in path else ""
-        return Original(name or path.partition(REMOTE)[2], path, columns, fault=fault)
-    name = name or inside(path, place.stem).lstrip("/")
+        name = name or span.name(path.partition(REMOTE)[2])
+        return Original(name, path, columns, fault=fault, span=span)
+    stem = place.stem if place.suffix == LIST else tables.stem(place)
+    name = name or span.name(inside(path, stem).lstrip("/"))
     path = os.path.normpath(place.parent / path)
-    return Original(name, path, columns, size=_size(path))
+    return Original(name, path, columns, size=_size(path), span=span)
 
 
-def _in_tars(location: str) -> Iterator[Original]:
+def _packed(location: str) -> Iterator[Original]:
+    """The members of tars or the rows of files."""
     faults: Counter[str] = Counter()
-    for one, _ in tars.members(location):
+    for one in entries(location):
         if isinstance(one, Skipped):
             # Beside the tar, so that it has the name of no member; a tar may have several.
             name = os.path.relpath(one.path, os.path.dirname(location))
@@ -150,10 +165,12 @@ def _in_tars(location: str) -> Iterator[Original]:
             columns = {"corpus": Path(location).stem}
             yield Original(name, one.path, columns, location, fault=one.reason)
         else:
-            member = one.member
+            place, span = one.recording
+            assert isinstance(place, Member | Cell)
             columns = {"corpus": one.corpus, **one.columns}
-            columns.pop("id", None)
-            yield Original(one.name, member.path, columns, member.tar, member.offset, member.size)
+            yield Original(
+                one.name, place.path, columns, place.container, place.offset, place.size, span=span
+            )
 
 
 def _in_dataset(location: str) -> Iterator[Original]:

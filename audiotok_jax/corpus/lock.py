@@ -1,7 +1,7 @@
-"""Locks of the shards of a corpus: on the bytes of one file, one byte per shard.
+"""Locks of the shards of a corpus, each on one byte of a lock file.
 
-They are POSIX record locks, which hold on network file systems, too, and which end with the process
-that has them, however it ends. The file stays; it is empty.
+POSIX record locks also work on network file systems, and end with the process that holds them. The
+file stays and is empty.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ LOCK = ".lock"
 
 
 class Lock:
-    """The lock file of a corpus, open; a context manager.
+    """The open lock file of a corpus; a context manager.
 
-    A process must have one alone: all its locks end when any descriptor of the file is closed.
+    A process must have only one: closing any descriptor of the file releases all its locks.
     """
 
     def __init__(self, out: Path) -> None:
@@ -37,7 +37,7 @@ class Lock:
 
     @contextmanager
     def planning(self) -> Iterator[None]:
-        """Waits until nobody else writes the plan or the reports, and holds others off these."""
+        """Holds the lock of plan and reports, after waiting for it."""
         fcntl.lockf(self._file, fcntl.LOCK_EX, 1, 0)
         try:
             yield
@@ -45,19 +45,22 @@ class Lock:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, 0)
 
     @contextmanager
-    def making(self, shards: Sequence[Shard]) -> Iterator[None]:
-        """Holds others off shards, at least one, that follow one another in the plan.
+    def making(self, shards: Sequence[Shard], advice: str = "") -> Iterator[None]:
+        """Holds the locks of consecutive shards, at least one.
+
+        Args:
+            shards: to be written.
+            advice: ends the message of the error: what the caller offers besides waiting.
 
         Raises:
-            BlockingIOError: another process makes one of them.
+            BlockingIOError: another process holds one of them.
         """
         place = (len(shards), shards[0].number + 1)
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, *place)
         except (BlockingIOError, PermissionError):
             raise BlockingIOError(
-                f"{self._out}: another process makes this corpus; wait for its end, or give each "
-                "its part with --shard I/N, the same N to all"
+                f"{self._out}: another process makes this corpus; wait for its end{advice}"
             ) from None
         try:
             yield

@@ -1,4 +1,4 @@
-"""Makes a corpus: its plan, then the shards that are missing."""
+"""Making of a corpus: its plan, then the missing shards."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from audiotok_jax.corpus.shards import Receipt
 
 
 def prepare(out: Path, settings: Settings) -> Plan:
-    """The plan of a corpus: the one that is there, or else a new one.
+    """The plan of a corpus, read if it exists, or else written.
 
     Args:
         out: folder of the corpus.
-        settings: what it is to be; `clips` is not looked at.
+        settings: of the corpus; `clips` is ignored.
 
     Raises:
-        ValueError: the plan that is there is another one; or see `inputs.find`.
-        OSError: see `inputs.find`; or the disk does not take the plan.
+        ValueError: another plan exists; or see `inputs.find`.
+        OSError: see `inputs.find`; or the plan cannot be written.
     """
     clips = inputs.find(settings.inputs)
     settings = replace(settings, clips=digest(clips))
     (out / shards.FOLDER).mkdir(exist_ok=True)
-    for path in out.glob(".*.tmp"):  # of a process that was killed while it planned or reported
+    for path in out.glob(".*.tmp"):  # of a process that was killed
         path.unlink()
     if not (out / PLAN).exists():
         return Plan.write(out, settings, clips)
@@ -59,18 +59,18 @@ def make(
 
     Args:
         plan: of the corpus.
-        todo: the shards to be written.
+        todo: the shards to write.
         layout: of all shards.
-        coded: what an engine gives for them.
-        errors: number of clips that could not be read in the shards that were done before.
-        max_errors: at more of them it stops; None never does.
+        coded: their windows, from an engine.
+        errors: number of unreadable clips in the shards that were done before.
+        max_errors: largest number of unreadable clips; None is no limit.
 
     Yields:
-        What became of each clip, and a receipt after the clips of each shard.
+        The result of each clip, and a receipt after the clips of each shard.
 
     Raises:
         ValueError: there are more than `max_errors`.
-        OSError: the disk does not take a shard, or see `decoding.Unavailable`.
+        OSError: a shard cannot be written, or see `decoding.Unavailable`.
     """
     clips = join(coded)
     for shard in todo:

@@ -12,19 +12,19 @@ from pathlib import PurePosixPath
 from audiotok_jax.files import fold
 
 MAX_NAME, MAX_PATH = 255, 1000
-"""Bytes of a name that file systems take, and of a path below a folder that has a path itself."""
+"""Longest name that file systems support, and longest path below a folder, in bytes."""
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])( *\..*)?", re.IGNORECASE)  # of Windows
 _DIGEST = re.compile(r"-[0-9a-f]{16}$")
 
 
 def names(ids: Iterable[str], suffix: str) -> dict[str, str]:
-    """Gives each id a path below a folder; none is that of another one, or a folder on its way.
+    """Unique relative paths for ids, none of which is a parent folder of another.
 
-    That is the id and the suffix. Where the id is no good as a path (it leads elsewhere, is too
-    long or has characters that no name should have), or some file systems take it for another
-    one's, it is what can be read of the id and a digest of it. So it depends on nothing else than
-    the id and what it clashes with.
+    A path is the id with the suffix. If the id is not valid as a path (it leads out of the folder,
+    is too long or has control characters), or some file systems do not distinguish it from another
+    id, the path consists of the readable characters of the id and a digest. It therefore depends
+    only on the id and on the ids that it clashes with.
 
     Args:
         ids: of clips.
@@ -47,15 +47,15 @@ def _is_good(path: str, suffix: str) -> bool:
     return (
         len(path.encode(errors="replace")) <= MAX_PATH
         and all(map(_is_name, parts))
-        and not parts[-1].startswith(".")  # which folders are searched without
-        and not _DIGEST.search(path.removesuffix(suffix))  # that of another one
+        and not parts[-1].startswith(".")  # hidden files are not found in folders
+        and not _DIGEST.search(path.removesuffix(suffix))  # may be the digest of another id
     )
 
 
 def _is_name(part: str) -> bool:
     return (
         0 < len(part.encode(errors="replace")) <= MAX_NAME
-        and part[-1] not in ". "  # which Windows leaves out; "." and ".." lead elsewhere
+        and part[-1] not in ". "  # dropped by Windows; "." and ".." are other folders
         and not _DEVICE.fullmatch(part)
         and not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in part)
     )

@@ -1,6 +1,6 @@
 """The plan of a corpus: the assignment of clips to shards, fixed before any work is done.
 
-`plan.json` says what is made, and lists the shards; `plan.parquet` has a row for each clip, and a
+`plan.json` holds the settings and the list of shards; `plan.parquet` has a row for each clip and a
 row group for each shard, so that the clips of one shard can be read alone.
 """
 
@@ -13,34 +13,44 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow
 import pyarrow.parquet
 
-from audiotok_jax import audio
+from audiotok_jax import audio, files, provenance
 from audiotok_jax.corpus import records
 from audiotok_jax.corpus.inputs import Original, as_text
-from audiotok_jax.files import replacing
+from audiotok_jax.data.audio_files import WHOLE, Span
 from audiotok_jax.formats import CORPUS as PLAN
 from audiotok_jax.formats import SHARDS
 
+if TYPE_CHECKING:  # processes that decode audio need no JAX
+    from audiotok_jax.pretrained import Model
+
 CLIPS = "plan.parquet"
 LAYOUT = 1
-"""Version of the layout of a corpus on the disk."""
+"""Version of the layout of a corpus on disk."""
 
 RESERVED = ("id", "path", "sample_rate", "num_samples", "tokens", "coded", "offset", "num_tokens")
-"""Columns of the shards; one of the input with such a name gets `input_` in front."""
+"""Columns of the shards; an input column with such a name is prefixed with `input_`."""
 
 _SCHEMA = pyarrow.schema(
     {
         "id": pyarrow.string(),
-        "path": pyarrow.binary(),  # a path may be no text
+        "path": pyarrow.binary(),  # a path need not be valid text
         "columns": pyarrow.map_(pyarrow.string(), pyarrow.string()),
         "container": pyarrow.binary(),
         "offset": pyarrow.int64(),
         "size": pyarrow.int64(),
         "fault": pyarrow.string(),
+        "span": pyarrow.struct(
+            {
+                "start": pyarrow.float64(),
+                "seconds": pyarrow.float64(),
+                "channel": pyarrow.int32(),
+            }
+        ),
     }
 )
 
@@ -50,20 +60,20 @@ class Settings:
     """The settings that determine the bytes of a corpus.
 
     Attributes:
-        inputs: the locations, as `inputs.absolute` has them.
-        clips: a digest of all clips that are there.
+        inputs: the locations, as `inputs.absolute` gives them.
+        clips: digest of all clips in them.
         version: of this package.
-        model: name or folder of the model, where it was when the plan was made.
-        model_id: that of the model.
+        model: name or folder of the model when the plan was made.
+        model_id: of the model.
         sample_rate: of the model, in Hz.
         hop_length: samples per token.
         bits: per token.
         format: one of `formats.SHARDS`.
         compact: whether tokens are entropy-coded.
-        prior: `Prior.id` of what codes them, or "".
-        shard_clips: clips in a shard.
-        channel: which one is taken; see `audio.stream`.
-        truncated: what becomes of audio that is cut; see `audio.stream`.
+        prior: `Prior.id` of their entropy coder, or "".
+        shard_clips: clips per shard.
+        channel: of the audio; see `audio.stream`.
+        truncated: treatment of truncated audio; see `audio.stream`.
     """
 
     inputs: tuple[str, ...]
@@ -81,6 +91,19 @@ class Settings:
     channel: str = audio.MIX
     truncated: str = audio.REFUSE
 
+    @classmethod
+    def of(cls, loaded: Model, **others: Any) -> Self:
+        """The settings of a corpus by a model; `clips` is for `make.prepare` to find."""
+        return cls(
+            clips="",
+            version=provenance.version("audiotok_jax") or "unknown",
+            model_id=loaded.model_id,
+            sample_rate=loaded.config.sample_rate,
+            hop_length=loaded.config.hop_length,
+            bits=loaded.config.bits,
+            **others,
+        )
+
     @property
     def reading(self) -> audio.Reading:
         """How audio is read."""
@@ -97,19 +120,19 @@ class Settings:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What shards say of their tokens."""
+        """Metadata of the tokens in shards."""
         names = ("model_id", "sample_rate", "hop_length", "bits", "version")
         return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A run of the clips of a plan.
+    """Consecutive clips of a plan.
 
     Attributes:
         name: of its files, its number in the plan, from 0, with leading zeros.
         first: number of its first clip in the plan.
-        clips: how many there are.
+        clips: number of clips.
     """
 
     name: str
@@ -118,13 +141,13 @@ class Shard:
 
     @property
     def number(self) -> int:
-        """In the plan."""
+        """Index in the plan."""
         return int(self.name)
 
 
 @dataclass(frozen=True)
 class _Written:
-    """What plan.json holds."""
+    """The content of plan.json."""
 
     layout: int
     settings: Settings
@@ -136,7 +159,7 @@ class _Written:
             raise ValueError(f"layout {self.layout} is not {LAYOUT}; update audiotok_jax")
         if sorted(set(self.columns)) != list(self.columns) or set(self.columns) & set(RESERVED):
             raise ValueError("columns must be sorted, and none of those that a corpus has itself")
-        # Nothing about shards is free, so that no name leads elsewhere.
+        # Shards are fully determined, so that no name can lead to another folder.
         clips = sum(shard.clips for shard in self.shards)
         if not clips or self.shards != _cut(clips, self.settings.shard_clips):
             raise ValueError(f"shards are not those of {clips} clips")
@@ -144,12 +167,12 @@ class _Written:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan that is on the disk.
+    """A plan on disk.
 
     Attributes:
         out: folder of the corpus.
-        settings: see there.
-        columns: names of what the input says of clips beside their paths.
+        settings: of the corpus.
+        columns: names of the metadata of clips.
         shards: all of them, in order.
     """
 
@@ -160,19 +183,18 @@ class Plan:
 
     @classmethod
     def write(cls, out: Path, settings: Settings, clips: Sequence[Original]) -> Self:
-        """Makes the plan for some clips and puts it on the disk, plan.json last."""
+        """Makes the plan for some clips and writes it, plan.json last."""
         columns = sorted({_column(name) for clip in clips for name in clip.columns})
         shards = _cut(len(clips), settings.shard_clips)
         with (
-            replacing(out / CLIPS) as path,
+            files.replacing(out / CLIPS) as path,
             pyarrow.parquet.ParquetWriter(path, _SCHEMA, compression="zstd") as file,
         ):
             for batch in _batched(clips, settings.shard_clips):
                 rows = pyarrow.Table.from_pylist([_row(clip) for clip in batch], _SCHEMA)
                 file.write_table(rows, row_group_size=settings.shard_clips)
         written = _Written(LAYOUT, settings, tuple(columns), shards)
-        with replacing(out / PLAN) as path:
-            path.write_text(records.text(written), encoding="utf-8")
+        files.write(out / PLAN, records.text(written))
         return cls(out, settings, written.columns, shards)
 
     @classmethod
@@ -207,7 +229,7 @@ class Plan:
 
         Raises:
             ValueError: plan.parquet is damaged.
-            OSError: the disk does not give it.
+            OSError: it cannot be read.
         """
         path = self.out / CLIPS
         try:
@@ -222,12 +244,12 @@ class Plan:
             raise ValueError(f"{path}: damaged: {error}") from None
 
     def path_of(self, clip: int) -> str:
-        """Where the audio of a clip lies, by its number in the plan."""
+        """Path of the audio of a clip, by its number in the plan."""
         shard = self.shards[clip // self.settings.shard_clips]
         return as_text(self.originals(shard)[clip - shard.first].path)
 
     def columns_of(self, original: Original) -> dict[str, str]:
-        """The columns of a clip, all that the corpus has; "" where nothing is said."""
+        """All columns of the corpus for a clip; "" for those that it lacks."""
         said = {_column(name): value for name, value in original.columns.items()}
         return {name: said.get(name, "") for name in self.columns}
 
@@ -236,7 +258,9 @@ def digest(clips: Iterable[Original]) -> str:
     """A hash of clips, 16 hexadecimal digits."""
     found = hashlib.sha256()
     for clip in clips:
-        row = [*clip[:2], sorted(clip.columns.items()), *clip[3:]]
+        row = [*clip[:2], sorted(clip.columns.items()), *clip[3:-1]]
+        if clip.span != WHOLE:  # plans from before there were parts have the same digest
+            row += clip.span
         found.update(json.dumps(row).encode() + b"\n")
     return found.hexdigest()[:16]
 
@@ -264,13 +288,13 @@ def _column(name: str) -> str:
 def _row(clip: Original) -> dict[str, Any]:
     row = clip._asdict()
     row["path"], row["container"] = os.fsencode(clip.path), os.fsencode(clip.container)
-    row["columns"] = list(clip.columns.items())
+    row["columns"], row["span"] = list(clip.columns.items()), clip.span._asdict()
     return row
 
 
 def _original(row: dict[str, Any]) -> Original:
     row["path"], row["container"] = os.fsdecode(row["path"]), os.fsdecode(row["container"])
-    row["columns"] = dict(row["columns"])
-    if row["offset"] < 0 or row["size"] < (0 if row["container"] else -1):
+    row["columns"], row["span"] = dict(row["columns"]), Span(**row.get("span", {}))
+    if row["offset"] < 0 or row["size"] < -1:
         raise ValueError(f"the clip {row['id']!r} has no such place in its file")
     return Original(**row)

@@ -1,4 +1,4 @@
-"""Reads a corpus of tokens by index and by id."""
+"""Reading of a corpus of tokens, by index and by id."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from audiotok_jax.corpus.inputs import Original
 from audiotok_jax.corpus.plan import CLIPS, Plan
 
 OPEN_SHARDS = 64
-"""Shards that are kept open; each may hold a row group of some megabytes."""
+"""Number of shards kept open; each may hold a row group of some megabytes."""
 
 
 class Corpus:
     """The clips of a corpus, a sequence of `Entry`: `len`, `[number]`, iteration, `find`.
 
-    `grain.MapDataset.source` takes it as it is; several threads may read it, and other processes
-    may be sent it. Clips come in the order of the plan, without those that could not be encoded.
+    It is a source for `grain.MapDataset.source`, safe for threads, and can be pickled. Clips are in
+    the order of the plan, without those that could not be encoded.
 
     Attributes:
-        plan: what was to be made.
-        done: the shards that are there, and their receipts.
+        plan: of the corpus.
+        done: the finished shards and their receipts.
     """
 
     def __init__(self, path: str | os.PathLike[str], model: str | None = None) -> None:
-        """Opens a corpus; a warning tells if it is not finished.
+        """Opens a corpus; warns if it is not finished.
 
         Args:
             path: its folder.
-            model: name or folder of the model whose prior decodes compact tokens; None is the
-                one that made them, if it is where it was, or one of those released.
+            model: name or folder of the model whose prior decodes compact tokens; None tries the
+                one that made them, at its original path, and the released ones.
 
         Raises:
             FileNotFoundError: there is no corpus.
@@ -67,13 +67,13 @@ class Corpus:
         self.__setstate__({})
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is open."""
+        """The state without open files."""
         return {k: v for k, v in vars(self).items() if k not in ("_lock", "_readers", "_numbers")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._lock = threading.RLock()
-        self._readers: dict[int, Reader] = {}  # the one used last at the end
+        self._readers: dict[int, Reader] = {}  # most recently used last
         self._numbers: dict[str, int] | None = None
 
     def __len__(self) -> int:
@@ -93,11 +93,11 @@ class Corpus:
 
     @property
     def num_tokens(self) -> int:
-        """Of all clips."""
+        """Number of tokens of all clips."""
         return sum(receipt.tokens for _, receipt in self.done)
 
     def find(self, clip_id: str) -> Entry:
-        """The clip of an id. The first call reads the ids of all clips.
+        """The clip with an id. The first call reads the ids of all clips.
 
         Raises:
             KeyError: there is no such clip.
@@ -111,7 +111,7 @@ class Corpus:
         return self[self._numbers[clip_id]]
 
     def ids(self, part: int) -> list[str]:
-        """Those of the clips in `done[part]`."""
+        """Ids of the clips in `done[part]`."""
         with self._reading(part) as reader:
             return reader.ids()
 
@@ -121,7 +121,7 @@ class Corpus:
             return reader.lengths
 
     def encoded(self, part: int) -> list[Original]:
-        """The clips of `done[part]` as the plan has them, without those that have no tokens.
+        """The clips of `done[part]` in the plan, without those that have no tokens.
 
         Raises:
             ValueError: the plan is damaged.
@@ -138,7 +138,7 @@ class Corpus:
 
     @contextmanager
     def _reading(self, part: int) -> Iterator[Reader]:
-        """Gives the reader of `done[part]`, and says in errors which shard that is."""
+        """Yields the reader of `done[part]`; names the shard in errors."""
         shard, receipt = self.done[part]
         with self._lock:
             try:
@@ -158,7 +158,7 @@ class Corpus:
                 yield opened
             except entropy.UnknownPriorError:
                 raise
-            except Exception as error:  # there is no end of what damaged files make readers raise
+            except Exception as error:  # damaged files make readers raise errors of any kind
                 raise ValueError(
                     f"{self.plan.out}: shard {shard.name} is damaged: {error}; if its receipt "
                     f"{shards.FOLDER}/{shard.name}.json is removed, `audiotok corpus run` makes it "

@@ -1,7 +1,7 @@
 """The JSON files of a corpus: each holds one dataclass, checked field by field when it is read.
 
-A file ends with a digest of its own text, so that any change of it is told. Files of versions
-before this one have none, and are read without.
+A file ends with a digest of its own text, so that any change is detected. Files of earlier versions
+have no digest and are read without.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from audiotok_jax import jsonfile
 
 MAX_BYTES = 1 << 28
-"""Of a file: a plan of five million shards has so many."""
+"""Largest file: that of a plan with five million shards."""
 
 DIGEST = "sha256"
 
@@ -26,17 +26,17 @@ Record = TypeVar("Record")
 
 
 def text(record: Any) -> str:
-    """What is written of a dataclass."""
+    """The text of the file for a dataclass."""
     return _text(dataclasses.asdict(record))
 
 
 def read(kind: type[Record], path: Path) -> Record:
-    """Reads what `text` gave for a `kind`.
+    """Reads a file with the `text` of a `kind`.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: it does not exist.
         ValueError: it is something else, or was changed since it was written.
-        OSError: the disk does not give it.
+        OSError: it cannot be read.
     """
     if path.exists() and not path.is_file():  # a pipe may never be written to
         raise ValueError("is no regular file")
@@ -54,7 +54,7 @@ def read(kind: type[Record], path: Path) -> Record:
 
 
 def is_hex(value: str, digits: int) -> bool:
-    """Whether `value` is a digest of so many hexadecimal digits."""
+    """Whether `value` consists of `digits` hexadecimal digits."""
     return len(value) == digits and set(value) <= set("0123456789abcdef")
 
 
@@ -64,7 +64,7 @@ def _text(fields: dict[str, Any]) -> str:
 
 
 def _build(kind: Any, value: Any, place: str) -> Any:
-    """Makes a `kind` of what JSON says at `place`; ValueError if it is none."""
+    """Makes a `kind` from a JSON value at `place`; ValueError if it does not fit."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)

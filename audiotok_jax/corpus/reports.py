@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from audiotok_jax import provenance
+from audiotok_jax import files, provenance
 from audiotok_jax.corpus import records, shards
 from audiotok_jax.corpus.counts import Counts
 from audiotok_jax.corpus.plan import Plan
 from audiotok_jax.corpus.shards import Receipt
-from audiotok_jax.files import replacing
 
 CARD, ERRORS = "corpus_card.json", "errors.jsonl"
 
@@ -22,19 +21,19 @@ LIBRARIES = ("audiotok_jax", "jax", "jaxlib", "numpy", "pyarrow", "soundfile", "
 
 @dataclass(frozen=True)
 class Card:
-    """What is in a corpus, and what made it.
+    """Contents of a corpus, and the software that made it.
 
     Attributes:
         model, model_id, sample_rate, hop_length, bits, inputs, format, compact: see `Settings`.
-        columns: what the inputs say of clips.
-        shards: their number.
-        clips: with tokens.
-        errors: clips without.
+        columns: names of the metadata of clips.
+        shards: number of shards.
+        clips: number of clips with tokens.
+        errors: number of clips without.
         hours: of speech.
-        tokens: of all clips.
-        bytes: of all shards.
+        tokens: number of tokens of all clips.
+        bytes: size of all shards.
         statistics: of the tokens.
-        python, versions: of what made it.
+        python, versions: of Python and of the libraries.
     """
 
     model: str
@@ -60,27 +59,25 @@ class Card:
 def write(plan: Plan) -> Card | None:
     """Writes `errors.jsonl`, a line for each clip without tokens, and `corpus_card.json`.
 
-    The same shards give the same bytes: there is no date in them.
+    The same shards give the same bytes, as there is no date in them.
 
     Returns:
         The card; None, and nothing is written, if some shards are not done.
 
     Raises:
         ValueError: a receipt is damaged.
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
     """
     if not all(shards.is_done(plan, shard) for shard in plan.shards):
         return None
-    with replacing(plan.out / ERRORS) as path, open(path, "w", encoding="utf-8") as file:
-        file.writelines(error_lines(plan))
+    files.write(plan.out / ERRORS, "".join(error_lines(plan)))
     card = card_of(plan)
-    with replacing(plan.out / CARD) as path:
-        path.write_text(records.text(card), encoding="utf-8")
+    files.write(plan.out / CARD, records.text(card))
     return card
 
 
 def error_lines(plan: Plan) -> Iterator[str]:
-    """Those of `errors.jsonl`; ValueError if a receipt is damaged."""
+    """Lines of `errors.jsonl`; ValueError if a receipt is damaged."""
     for receipt in _receipts(plan):
         for error in receipt.errors:
             yield json.dumps(asdict(error), ensure_ascii=False) + "\n"

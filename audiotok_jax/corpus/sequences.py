@@ -14,16 +14,16 @@ from audiotok_jax.corpus.reading import Corpus
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The ids of a language model: `specials` special ones, and after them the tokens.
+    """The ids of a language model: `specials` special ones, followed by the tokens.
 
     Attributes:
-        specials: how many ids come before that of token 0.
-        bos: the id that starts each clip, None for none.
-        eos: the id that ends each clip, None for none.
-        pad: the id that fills up rows, None for none.
+        specials: number of ids before that of token 0.
+        bos: id at the start of each clip, or None.
+        eos: id at the end of each clip, or None.
+        pad: id that fills up rows, or None.
 
     Raises:
-        ValueError: one of these is not below `specials`, or two are the same.
+        ValueError: one of these is not below `specials`, or two are equal.
     """
 
     specials: int = 0
@@ -39,17 +39,17 @@ class Vocabulary:
 
     @property
     def extra(self) -> int:
-        """Ids that a clip has beside its tokens."""
+        """Number of ids that a clip has besides its tokens."""
         return sum(i is not None for i in (self.bos, self.eos))
 
     def ids(self, tokens: ArrayLike) -> NDArray[np.int32]:
-        """Integers (T,) to int32 (T + extra,)."""
+        """Ids of tokens: integers (T,) to int32 (T + extra,)."""
         start, end = ([] if i is None else [i] for i in (self.bos, self.eos))
         shifted = np.asarray(tokens).astype(np.int32) + self.specials
         return np.concatenate([start, shifted, end], dtype=np.int32, casting="unsafe")
 
     def tokens(self, ids: ArrayLike) -> NDArray[np.uint16]:
-        """Integers (N,) to uint16 (T,): the tokens among them."""
+        """Tokens among ids: integers (N,) to uint16 (T,)."""
         array = np.asarray(ids)
         return (array[array >= self.specials] - self.specials).astype(np.uint16)
 
@@ -57,12 +57,12 @@ class Vocabulary:
 class Packed:
     """Concatenates all clips and cuts them into rows; drops the incomplete last one.
 
-    Rows are quick to draw at random from formats that are: flat, whose files are mapped into
-    memory, and array_record. Of parquet, each draw may decode a row group.
+    Random access to rows is fast with flat shards, which are memory-mapped, and array_record. With
+    parquet, each access may decode a row group.
     """
 
     def __init__(self, corpus: Corpus, length: int, vocabulary: Vocabulary | None = None) -> None:
-        """Takes a corpus, and the number of ids in a row; ValueError if that is below 1."""
+        """Takes a corpus and the number of ids in a row; ValueError if that is below 1."""
         if length < 1:
             raise ValueError(f"a row must have at least 1 id, not {length}")
         self._corpus = corpus
@@ -76,7 +76,7 @@ class Packed:
         return int(self._starts[-1]) // self._length
 
     def __getitem__(self, row: int) -> NDArray[np.int32]:
-        """int32 (length,)."""
+        """A row, int32 (length,)."""
         index = operator.index(row)
         if not 0 <= index < len(self):
             raise IndexError(f"there is no row {index}: there are {len(self)}")
@@ -91,7 +91,7 @@ class Packed:
         return np.concatenate(pieces)
 
     def _read(self, part: int, start: int, stop: int) -> list[NDArray[np.int32]]:
-        """Ids from `start` to `stop` of those of a shard."""
+        """Ids `start` to `stop` of a shard."""
         extra = self._vocabulary.extra
         ends = np.cumsum(self._corpus.lengths(part) + extra)
         pieces = []
@@ -106,17 +106,17 @@ class Packed:
 
 
 class Row(TypedDict):
-    """A clip in a row of fixed length: ids, int32 (length,), the first `length` of them its own."""
+    """A clip in a row: ids, int32 (row length,), of which the first `length` are its own."""
 
     ids: NDArray[np.int32]
     length: np.int32
 
 
 class Padded:
-    """A clip in each row, filled up with `pad`; of a longer one, the beginning."""
+    """One clip per row, padded with `pad` or cut at the end."""
 
     def __init__(self, corpus: Corpus, length: int, vocabulary: Vocabulary) -> None:
-        """Takes a corpus, and the number of ids in a row; ValueError if there is no `pad`."""
+        """Takes a corpus and the number of ids in a row; ValueError if there is no `pad`."""
         if length < 1 or vocabulary.pad is None:
             raise ValueError("a padded row needs a length of at least 1 and an id `pad`")
         self._corpus = corpus

@@ -1,11 +1,10 @@
 """Writes shards, each followed by its receipt, which marks it as done.
 
-The files of a shard get their names when they are whole, on the disk, and checksummed.
+The files of a shard get their names when they are complete, synced to the disk, and checksummed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.corpus.formats import Layout, writer
 from audiotok_jax.corpus.plan import Plan, Shard
-from audiotok_jax.files import standing_in
+from audiotok_jax.files import sha256, standing_in
 from audiotok_jax.formats import SHARDS
 
 FOLDER = "shards"
@@ -49,12 +48,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What is in a shard that is done.
+    """Contents of a finished shard.
 
     Attributes:
         files: of the shard.
-        clips: with tokens.
-        tokens: of all clips.
+        clips: number of clips with tokens.
+        tokens: number of tokens of all clips.
         samples: of their speech, at the rate of the model.
         errors: clips without tokens.
         counts: as `Counts.to_json` gives them.
@@ -121,13 +120,13 @@ def write(
         plan: of the corpus.
         shard: one of its shards.
         layout: of all shards.
-        clips: what became of clips, of which those of the shard are taken.
+        clips: results of clips, of which those of the shard are consumed.
 
     Yields:
-        Each of these clips, once it is taken, and in the end the receipt.
+        Each of these results once it is written, and at the end the receipt.
 
     Raises:
-        OSError: the disk does not take it; nothing half-written remains.
+        OSError: it cannot be written; nothing half-written remains.
     """
     originals = plan.originals(shard)
     targets = files(plan, shard)
@@ -166,16 +165,10 @@ def write(
     yield made
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _checksummed(path: Path, name: str) -> File:
-    """What a receipt says of a file, which is now on the disk."""
+    """The entry of a file in a receipt; syncs the file to the disk."""
     _sync(path)
-    return File(name, path.stat().st_size, checksum(path))
+    return File(name, path.stat().st_size, sha256(path))
 
 
 def _sync(path: Path) -> None:
@@ -185,9 +178,9 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def _temporary(targets: Sequence[Path]) -> Iterator[list[Path]]:
-    """Gives other names for files, which get their own if the block ends well.
+    """Yields temporary paths, whose files are renamed to `targets` if the block succeeds.
 
-    Unlike those of `files.replacing`, they tell whose they are: `clean` removes them.
+    Unlike those of `files.replacing`, they contain the name of the shard: `clean` removes them.
     """
     with ExitStack() as stack:
         places = [

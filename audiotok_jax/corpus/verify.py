@@ -1,4 +1,4 @@
-"""Verifies that a corpus is whole and that its model reproduces its tokens."""
+"""Verification that a corpus is complete and that its model reproduces its tokens."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from audiotok_jax.corpus.counts import Counts
 from audiotok_jax.corpus.plan import CLIPS, Plan, Shard, digest
 from audiotok_jax.corpus.reading import Corpus
 from audiotok_jax.corpus.shards import Receipt
+from audiotok_jax.files import sha256
 from audiotok_jax.tokenizer import AudioTokenizer
 
 
@@ -28,7 +29,7 @@ def check_files(corpus: Corpus) -> Iterator[str]:
             yield f"{plan.out / CLIPS}: has other clips than the plan was made for"
     except ValueError as error:
         yield str(error)
-        return  # all else needs it
+        return  # needed for everything else
     for part, (shard, receipt) in enumerate(corpus.done):
         yield from _check_shard(corpus, part, shard, receipt)
     known = {path.name for shard in plan.shards for path in shards.paths(plan, shard)}
@@ -46,7 +47,7 @@ def _check_shard(corpus: Corpus, part: int, shard: Shard, receipt: Receipt) -> I
     whole = True
     for path, known in zip(shards.files(plan, shard), receipt.files, strict=True):
         try:
-            same = shards.checksum(path) == known.sha256
+            same = sha256(path) == known.sha256
             if not same:
                 yield f"{path}: is not what was written: another checksum"
         except OSError as error:
@@ -72,7 +73,7 @@ def _check_reports(plan: Plan) -> Iterator[str]:
     path = plan.out / reports.CARD
     try:
         card, now = records.read(reports.Card, path), reports.card_of(plan)
-        # What made it may have been another version, and its sums rounded otherwise.
+        # Other versions of libraries may have made it, and rounded the statistics differently.
         if card != replace(
             now, statistics=card.statistics, python=card.python, versions=card.versions
         ):
@@ -90,7 +91,7 @@ def check_tokens(corpus: Corpus, tokenizer: AudioTokenizer, sample: int) -> Iter
     """Encodes a fixed random sample of clips again and compares.
 
     Yields:
-        What is wrong with a clip, or None, for each of `sample` clips, or of all if there are less.
+        The fault of a clip, or None, for each of `sample` clips, or of all if there are fewer.
     """
     rng = np.random.default_rng(0)
     for number in sorted(rng.permutation(len(corpus))[:sample].tolist()):

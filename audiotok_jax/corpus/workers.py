@@ -20,10 +20,10 @@ from audiotok_jax.corpus.inputs import Original
 from audiotok_jax.corpus.plan import Plan, Shard
 
 AHEAD = 32
-"""Windows that a process decodes before they are asked for: some 7 MB."""
+"""Windows that a process decodes ahead: about 7 MB."""
 
 TRIES = 3
-"""A clip at which a process died so often is given up."""
+"""Attempts at a clip at which the process dies, before it is given up."""
 
 STOP_SECONDS = 5.0
 
@@ -33,8 +33,8 @@ def decoded(
 ) -> Generator[tuple[int, Piece], None, None]:
     """Decodes the clips of some shards in their order.
 
-    Process k of n decodes the clips k, k + n, ... A clip at which one dies is given up as any other
-    that cannot be read, and a new process goes on after it.
+    Process k of n decodes the clips k, k + n, ... A clip at which a process dies counts as one that
+    cannot be read, and a new process continues after it.
 
     Args:
         plan: of the corpus.
@@ -43,7 +43,7 @@ def decoded(
         workers: number of processes; 0 decodes in this one.
 
     Yields:
-        Number of the clip in the plan, and its pieces one after the other.
+        Number of the clip in the plan, and its next piece.
 
     Raises:
         decoding.Unavailable: see there.
@@ -64,7 +64,7 @@ def decoded(
 
 
 class _Worker:
-    """A process, and the pieces that come from it."""
+    """A process that decodes, and the pieces received from it."""
 
     def __init__(
         self, plan: Plan, shards: Sequence[Shard], shape: Shape, first: int, step: int
@@ -85,7 +85,7 @@ class _Worker:
             except (EOFError, OSError):
                 deaths += 1
                 known = 0
-                if deaths < TRIES:  # by itself, as it may have been a later clip that killed it
+                if deaths < TRIES:  # alone, as a later clip may have killed the process
                     self._start(place, place + 1)
                     continue
                 piece, known = Piece(None, 0, last=True, error="kills what decodes it"), given
@@ -93,24 +93,24 @@ class _Worker:
                 raise piece
             last = piece.last
             known += 1
-            if known > given:  # else it was given before the process died
+            if known > given:  # otherwise it was yielded before the process died
                 given = known
                 yield piece
         if deaths:
             self._start(place + self._step)
 
     def stop(self) -> None:
-        """Ends the process, if there is one, whatever it does."""
+        """Terminates the process, if there is one."""
         if self._process is None:
             return
-        self._process.terminate()  # it then removes its temporary files
+        self._process.terminate()  # lets it remove its temporary files
         self._process.join(STOP_SECONDS)
         self._process.kill()
         self._process.join()
         self._connection.close()
 
     def _start(self, first: int, end: int | None = None) -> None:
-        """Has a new process decode the clips at the places from `first` on, up to `end`."""
+        """Starts a new process that decodes the clips from place `first` up to `end`."""
         self.stop()
         context = multiprocessing.get_context("forkserver")  # JAX's threads do not survive a fork
         context.set_forkserver_preload([__name__])
@@ -126,8 +126,11 @@ class _Worker:
 def _serve(
     connection: Connection, plan: Plan, shards: Sequence[Shard], shape: Shape, places: slice
 ) -> None:
-    """The main function of a worker: decodes ahead of a thread that sends."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # these go to all; the one at work stops us
+    """Main function of a worker: decodes ahead while a thread sends."""
+    for number in (
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # sent to all processes; the parent stops this one
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ready: queue.Queue[Piece | Exception] = queue.Queue(AHEAD)
@@ -136,7 +139,7 @@ def _serve(
         try:
             while True:
                 connection.send(ready.get())
-        except OSError:  # nobody reads any more
+        except OSError:  # the parent no longer reads
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=send, daemon=True).start()
@@ -147,7 +150,7 @@ def _serve(
                 ready.put(piece)
     except Exception as error:
         ready.put(error)
-    signal.pause()  # until all is read, and SIGTERM comes
+    signal.pause()  # until everything is read and SIGTERM arrives
 
 
 def _clips(plan: Plan, shards: Sequence[Shard]) -> Iterator[tuple[int, Original]]:

@@ -1,8 +1,12 @@
-"""Audio files for training: their lengths and samples, the same whatever source holds them."""
+"""Audio files and parts of them: their lengths and samples."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+import math
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -11,55 +15,89 @@ from numpy.typing import NDArray
 
 from audiotok_jax import audio
 from audiotok_jax.audio import containers
+from audiotok_jax.audio.containers.part import cut_short
+from audiotok_jax.audio.samples import Mixer
+from audiotok_jax.audio.sndfile import block_frames
 from audiotok_jax.audio.source import Source
 
 MIN_SECONDS = 0.1
-"""What is shorter holds no speech to learn from."""
+"""Shortest usable clip."""
 
-# libsndfile seeks to the very sample in these; what it gives after a seek in an Ogg or MP3 file
-# differs by rounding from what it gives when it decodes all before.
+SLACK_SECONDS = 0.025
+"""What a file may lack at the end of a span: times are rounded, and lossy formats end early."""
+
+# In these formats, libsndfile seeks to the exact sample. In Ogg and MP3 files, samples after a seek
+# differ by rounding from those of decoding from the start.
 _EXACT = ("WAV", "WAVEX", "FLAC", "AIFF", "AU", "CAF", "W64", "RF64")
 
 
 class Length(NamedTuple):
-    """Of audio: frames, and how many of them are a second."""
+    """Length of audio in frames, and its sample rate in Hz."""
 
     sample_rate: int
     frames: int
 
     def at(self, sample_rate: int) -> int:
-        """Samples after `audio` has resampled it."""
+        """Number of samples after resampling to `sample_rate` Hz."""
         return -(-self.frames * sample_rate // self.sample_rate)
 
 
-def header(file: str | IO[bytes]) -> Length | None:
-    """What the header of a file says, if the bytes that are there agree with it; else None."""
-    with open(file, "rb") if isinstance(file, str) else nullcontext(file) as opened:
-        parts = containers.parts(Source(opened))
-        if len(parts) != 1 or parts[0].fault or not parts[0].certain or parts[0].endless:
-            return None  # joined, damaged, or it can only be told by decoding
-        opened.seek(0)
-        try:
-            info = soundfile.info(opened)
-        except soundfile.LibsndfileError:
-            return None
-    # libsndfile counts what lies behind the samples of some formats, too; of MP3 it knows more.
+class Span(NamedTuple):
+    """The part of a file that is a clip.
+
+    Attributes:
+        start: in seconds.
+        seconds: its length; infinite up to the end of the file.
+        channel: number from 1; 0 leaves the choice to `audio.Reading`.
+    """
+
+    start: float = 0.0
+    seconds: float = math.inf
+    channel: int = 0
+
+    def at(self, rate: int) -> tuple[int, int]:
+        """The frames at `rate` Hz at which it starts and ends, the nearest ones."""
+        start = math.floor(self.start * rate + 0.5)
+        if math.isinf(self.seconds):
+            return start, sys.maxsize
+        return start, start + math.floor(self.seconds * rate + 0.5)
+
+    def length(self, total: int, rate: int) -> int:
+        """Its frames in a file of `total` frames; raises AudioError if the file ends before it."""
+        start, stop = self.at(rate)
+        if self != WHOLE and (total <= start or total + SLACK_SECONDS * rate < stop < sys.maxsize):
+            raise audio.AudioError(
+                f"the file ends at {total / rate:.3f} s, and the part from {self.start:.3f} s on "
+                f"is {self.seconds:.3f} s long"
+            )
+        return min(total, stop) - start
+
+    def name(self, path: str) -> str:
+        """The name of the part: `a#1500-4250.wav`, in milliseconds, or `path` of a whole file."""
+        if self == WHOLE:
+            return path
+        stem, suffix = os.path.splitext(path)
+        stop = self.start + self.seconds
+        part = f"{self.start * 1000:.0f}-{'' if math.isinf(stop) else f'{stop * 1000:.0f}'}"
+        return f"{stem}#{part}{f'c{self.channel}' if self.channel else ''}{suffix}"
+
+
+WHOLE = Span()
+
+
+def header(file: IO[bytes]) -> Length | None:
+    """The length by the header of a file; None if it does not agree with the size of the file."""
+    parts = containers.parts(Source(file))
+    if len(parts) != 1 or parts[0].fault or not parts[0].certain or parts[0].endless:
+        return None  # concatenated, damaged, or only known after decoding
+    file.seek(0)
+    try:
+        info = soundfile.info(file)
+    except soundfile.LibsndfileError:
+        return None
+    # libsndfile also counts bytes after the samples of some formats; for MP3, it knows more.
     frames = info.frames if parts[0].format == "MP3" else parts[0].frames
     return Length(info.samplerate, frames) if frames else None
-
-
-def measure(path: str) -> Length:
-    """The length of a file, decoded if its header does not tell.
-
-    Raises:
-        AudioError: it is no audio.
-        OSError: the disk does not give it.
-    """
-    found = header(path)
-    if found is None:
-        rate, blocks = audio.stream(path)
-        found = Length(rate, sum(map(len, blocks)))
-    return found
 
 
 def check_length(length: Length) -> None:
@@ -69,43 +107,120 @@ def check_length(length: Length) -> None:
         raise audio.AudioError(f"{seconds:.3f} s is too short; at least {MIN_SECONDS} s is needed")
 
 
-def read(path: str, sample_rate: int, start: int, stop: int) -> NDArray[np.int16]:
-    """Samples `start` to `stop` of a file at `sample_rate` Hz, or as many of them as there are.
+def stream(
+    path: str,
+    span: Span = WHOLE,
+    block_seconds: float = 10.0,
+    reading: audio.Reading = audio.PLAIN,
+    name: str | None = None,
+) -> tuple[int, Iterator[NDArray[np.float32]]]:
+    """A part of a file as `audio.stream` gives a whole one, with its errors.
 
-    They are the same to the last bit in whatever pieces a file is read. It is decoded no further
-    than `stop`, and from `start` on if its format allows that.
+    What is before the part is decoded only where the format does not allow to seek.
+    """
+    name = path if name is None else name
+    if span.channel:
+        reading = reading._replace(channel=span.channel)
+    if span.start and (file := _exact(path)) is not None:
+        rate = file.samplerate
+        start, stop = span.at(rate)
+        if start < stop <= file.frames:
+            return rate, _sought(file, start, stop, block_seconds, reading.channel, name)
+        file.close()
+    rate, blocks = audio.stream(path, block_seconds, **reading._asdict(), name=name)
+    return rate, blocks if span == WHOLE else _within(blocks, rate, span, name)
+
+
+def read(
+    path: str, sample_rate: int, start: int, stop: int, span: Span = WHOLE
+) -> NDArray[np.int16]:
+    """Samples `start` to `stop` of a clip at `sample_rate` Hz, or as many of them as there are.
+
+    They are the same bit for bit however a clip is cut into reads. It is decoded up to `stop`, and
+    from `start` on if its format allows that.
 
     Raises:
-        AudioError: the audio up to there is bad.
-        OSError: the disk does not give it.
+        AudioError: the audio up to there is invalid.
+        OSError: it cannot be read.
     """
-    if start:
-        with suppress(soundfile.LibsndfileError), soundfile.SoundFile(path) as file:
-            exact = file.format == "FLAC" or (file.format in _EXACT and _is_plain(path))
-            if exact and file.samplerate == sample_rate:
-                file.seek(start)
+    first = span.at(sample_rate)[0] + start
+    if first and (file := _exact(path)) is not None:
+        with suppress(soundfile.LibsndfileError), file:
+            if file.samplerate == sample_rate:
+                file.seek(first)
                 part = file.read(stop - start, "float32", always_2d=True)
                 if len(part) == stop - start:
-                    return to_pcm(audio.to_mono(part))
-    rate, blocks = audio.stream(path)
+                    return audio.to_pcm(audio.to_mono(part, span.channel or audio.MIX))
+    rate, blocks = stream(path, span)
     found = []
     done = 0
     for block in audio.resample_stream(blocks, rate, sample_rate):
-        found.append(to_pcm(block[max(0, start - done) : max(0, stop - done)]))
+        found.append(audio.to_pcm(block[max(0, start - done) : max(0, stop - done)]))
         done += len(block)
-        if done > stop:  # and not at `stop`: the end shows whether the file was cut short
+        if done > stop:  # not at `stop`, as only the end shows whether the file is truncated
             break
     return np.concatenate(found)
 
 
+def _sought(
+    file: soundfile.SoundFile,
+    start: int,
+    stop: int,
+    block_seconds: float,
+    channel: str | int,
+    name: str,
+) -> Iterator[NDArray[np.float32]]:
+    mixer = Mixer(channel)
+    size = block_frames(block_seconds, file.samplerate, file.channels)
+    done = start
+    try:
+        with file:
+            file.seek(start)
+            for block in file.blocks(size, frames=stop - start, dtype="float32", always_2d=True):
+                done += len(block)
+                yield mixer.push(block)
+        if done < stop:
+            raise audio.AudioError(cut_short(stop, done, "samples of each channel"))
+        mixer.finish()
+    except soundfile.LibsndfileError as error:
+        raise audio.AudioError(f"{name}: libsndfile cannot read it: {error.error_string}") from None
+    except audio.AudioError as error:
+        raise audio.AudioError(f"{name}: {error}") from None
+
+
+def _within(
+    blocks: Iterator[NDArray[np.float32]], rate: int, span: Span, name: str
+) -> Iterator[NDArray[np.float32]]:
+    start, stop = span.at(rate)
+    done = 0
+    for block in blocks:
+        part = block[max(0, start - done) : stop - done]
+        done += len(block)
+        if len(part):
+            yield part
+        if done >= stop:
+            return
+    try:
+        span.length(done, rate)
+    except audio.AudioError as error:
+        raise audio.AudioError(f"{name}: {error}") from None
+
+
+def _exact(path: str) -> soundfile.SoundFile | None:
+    """Opens a file in which libsndfile seeks to the exact sample; None for others."""
+    try:
+        file = soundfile.SoundFile(path)
+    except soundfile.LibsndfileError:
+        return None
+    if file.format == "FLAC" or (file.format in _EXACT and _is_plain(path)):
+        return file
+    file.close()
+    return None
+
+
 def _is_plain(path: str) -> bool:
-    """Whether libsndfile finds by itself what is in a file: one recording with a right header."""
+    """Whether a file is one recording with a correct header, which libsndfile can read alone."""
     with open(path, "rb") as file:
         source = Source(file)
         parts = containers.parts(source)
         return len(parts) == 1 and parts[0].pieces == (range(source.size),)
-
-
-def to_pcm(wave: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Rounds samples in -1..1 to 16 bits; what was decoded from 16 bits comes back unchanged."""
-    return np.rint(wave * np.float32(32768)).clip(-32768, 32767).astype(np.int16)

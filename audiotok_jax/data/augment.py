@@ -1,8 +1,8 @@
 """Augmentation of training crops: speed, timbre, level, noise, rooms, bandwidth.
 
-A codec learns to reproduce what it hears, so a changed crop is input and target alike: noise and
-rooms that are added are part of what it is to carry, and not to be removed. Only where a crop has a
-target of its own, which is the speech without its noise, no noise is added to that.
+A codec learns to reproduce its input, so an augmented crop is input and target alike: added noise
+and reverberation are to be reproduced, not removed. Only if a crop has a target of its own, the
+speech without its noise, that target gets no added noise.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ Wave = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
-    """Probabilities and ranges of the augmentations, in the order of their use.
+    """Probabilities and ranges of the augmentations, in the order of their application.
 
     Attributes:
-        speed: share of crops that are played faster or slower, which moves pitch and formants with
-            the tempo: a woman becomes a child, or a man.
+        speed: share of crops that are played faster or slower, which changes pitch and formants
+            along with the tempo.
         speed_range: of the factor; above 1 is faster.
-        colour: share of crops whose spectrum is made brighter and darker here and there, as other
-            voices and microphones would have it.
-        colour_db: largest change of the spectrum, either way.
-        reverb: share of crops that are put into a room.
-        reverb_data: impulse responses of rooms; locations as of `data.sources.open_clips`.
-        noise: share of crops that noise is added to.
-        noise_data: noise; locations likewise.
-        snr_db: range of the ratio of the power of speech to that of noise.
-        band: share of crops of limited bandwidth; half of them lose what lies above a frequency
-            drawn from `band_hz`, the others all but the band of a telephone.
+        colour: share of crops whose spectrum is equalised at random, as by other voices and
+            microphones.
+        colour_db: largest change of the spectrum in either direction.
+        reverb: share of crops with reverberation.
+        reverb_data: impulse responses of rooms; locations as in `data.sources.open_clips`.
+        noise: share of crops with added noise.
+        noise_data: recordings of noise; locations likewise.
+        snr_db: range of the signal-to-noise ratio.
+        band: share of crops with limited bandwidth; half of them are low-pass filtered at a
+            frequency from `band_hz`, the others limited to the telephone band.
         band_hz: range of that frequency.
         gain: share of crops whose level is changed; the others keep that of their recording.
         gain_db: range of the change.
@@ -77,10 +77,10 @@ class Augment:
 
 
 TELEPHONE_HZ = (300.0, 3400.0)
-"""The band of a telephone (ITU-T G.712)."""
+"""The telephone band (ITU-T G.712)."""
 
 COLOUR_HZ = (0.0, 150.0, 300.0, 600.0, 1000.0, 1600.0, 2400.0, 3400.0, 5000.0, 8000.0)
-"""Where the change of a spectrum is drawn; it is linear between."""
+"""Frequencies at which the equalisation is drawn; it is linear between them."""
 
 
 def change_speed(wave: Wave, factor: float) -> Wave:
@@ -89,13 +89,13 @@ def change_speed(wave: Wave, factor: float) -> Wave:
 
 
 def recolour(waves: Wave, db: NDArray[np.float64], sample_rate: int) -> Wave:
-    """Raises the spectrum at each of `COLOUR_HZ` by so many decibels.
+    """Changes the level of the spectrum at each of `COLOUR_HZ`.
 
-    Phases stay, so that speech keeps its place in time, and so does the power of the first wave.
+    Phases stay, so that speech is not delayed, and the first wave keeps its power.
 
     Args:
         waves: float32 (rows, samples), the same speech in each.
-        db: float64, one for each of `COLOUR_HZ`.
+        db: float64, change in decibels at each of `COLOUR_HZ`.
         sample_rate: in Hz.
     """
     hz = np.fft.rfftfreq(waves.shape[1], 1 / sample_rate)
@@ -110,7 +110,7 @@ def gain(wave: Wave, db: float) -> Wave:
 
 
 def add_noise(wave: Wave, noise: Wave, snr_db: float) -> Wave:
-    """Adds noise of such a level that the power of `wave` is `snr_db` decibels above it.
+    """Adds noise at a signal-to-noise ratio of `snr_db` decibels.
 
     Args:
         wave: float32 (samples,); silence stays silent.
@@ -126,15 +126,15 @@ def add_noise(wave: Wave, noise: Wave, snr_db: float) -> Wave:
 def reverberate(waves: Wave, impulse: Wave) -> Wave:
     """Adds reverberation: convolves speech with a room's impulse response.
 
-    Speech stays in its place in time, as the loudest sample of the response counts as the direct
-    sound, and the first wave keeps its power.
+    Speech is not delayed, as the loudest sample of the response is taken as the direct sound, and
+    the first wave keeps its power.
 
     Args:
         waves: float32 (rows, samples), the same speech in each.
         impulse: float32 (taps,); a silent one changes nothing.
 
     Returns:
-        float32 (rows, samples); what rings on after the end is cut off.
+        float32 (rows, samples); the tail after the end is cut off.
     """
     if not impulse.any():
         return waves
@@ -159,12 +159,12 @@ def limit_band(wave: Wave, low_hz: float | None, high_hz: float, sample_rate: in
 
 
 def loop(wave: Wave, samples: int, start: int) -> Wave:
-    """`samples` samples of a wave that is repeated without end, from `start` on."""
+    """`samples` samples of an endlessly repeated wave, from `start` on."""
     return wave[np.arange(start, start + samples) % len(wave)]
 
 
 def draw_speed(config: Augment, random: np.random.Generator) -> float:
-    """How fast a crop is to be played; 1.0 for those that stay as they are."""
+    """The speed of a crop; 1.0 for an unchanged one."""
     return random.uniform(*config.speed_range) if random.random() < config.speed else 1.0
 
 
@@ -176,17 +176,16 @@ def change(
     impulse: Callable[[], Wave],
     noise: Callable[[], Wave],
 ) -> Wave:
-    """Changes a crop as `config` says, but for its speed.
+    """Applies all augmentations but the speed to a crop.
 
     Args:
-        waves: float32 (1, samples); or (3, samples), where it has a target of its own: what is
-            heard, what was recorded, and the target. Noise is added to what is heard, all else is
-            done to each.
-        config: what is done, and how often.
+        waves: float32 (1, samples); or (3, samples) for a crop with a target of its own: input,
+            recording and target. Noise is added to the input only, other changes apply to each.
+        config: probabilities and ranges.
         sample_rate: in Hz.
-        random: the only source of chance.
-        impulse: gives a room's response, float32 (taps,), when it is needed.
-        noise: gives noise of any length, likewise.
+        random: the only source of random numbers.
+        impulse: returns an impulse response, float32 (taps,); called only if needed.
+        noise: returns noise of any length; called only if needed.
     """
     if random.random() < config.colour:
         db = random.uniform(-config.colour_db, config.colour_db, len(COLOUR_HZ))
@@ -200,7 +199,7 @@ def change(
         waves = np.stack([noisy, *waves[1:]])
     if random.random() < config.band:
         telephone = random.random() < 0.5
-        # In steps of 10 Hz, as each filter that is new takes longer to design than to use.
+        # In steps of 10 Hz, as designing a new filter takes longer than applying it.
         low, high = (
             TELEPHONE_HZ if telephone else (None, round(random.uniform(*config.band_hz), -1))
         )
@@ -220,7 +219,7 @@ def _filter(low_hz: float | None, high_hz: float, sample_rate: int) -> NDArray[n
 
 
 def _at_power(changed: NDArray[np.floating], waves: Wave) -> Wave:
-    # One factor for all, so that a target stays at its level beside what was recorded.
+    # One factor for all, so that a target keeps its level relative to the recording.
     power, left = _power(waves[0]), _power(changed[0])
     return (changed * np.sqrt(power / left)).astype(np.float32) if power and left else waves
 

@@ -1,4 +1,4 @@
-"""Builds a TFDS dataset from any audio; neither this nor reading it needs TensorFlow."""
+"""Building of a TFDS dataset from any audio; neither this nor reading it needs TensorFlow."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from audiotok_jax.files import replacing_folder
 
 VERSION = "1.0.0"
 SHARD_HOURS = 2.0
-"""About the audio in a shard: 230 MB before compression."""
+"""Approximate audio per shard: 230 MB before compression."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_CHUNK = 256  # records between two writings of the metadata of TFDS
+_CHUNK = 256  # records between two updates of the metadata of TFDS
 
 
 class Built(NamedTuple):
-    """What was written, and what was left out."""
+    """The clips that were written and those that were left out."""
 
     clips: int
     seconds: float
@@ -40,16 +40,16 @@ class Built(NamedTuple):
 
 
 def destination(name: str, data_dir: str | None, split: str, force: bool) -> Path:
-    """The folder that a dataset is to be built in.
+    """The folder for a new dataset.
 
     Args:
         name: of lower-case letters, digits and "_".
-        data_dir: folder of datasets; None takes that of TFDS.
-        split: name of the one split; like `name`.
-        force: whether a dataset that is there may be replaced.
+        data_dir: folder of datasets; None is that of TFDS.
+        split: name of the only split; like `name`.
+        force: whether an existing dataset may be replaced.
 
     Raises:
-        ValueError: a name is not allowed, or the dataset exists and must stay.
+        ValueError: a name is not allowed, or the dataset exists and must not be replaced.
     """
     for text in (name, split):
         if not _NAME.fullmatch(text):
@@ -70,19 +70,19 @@ def build(
 
     A record has the features `audio`, int16 (samples,), 16 kHz, mono; `sample_rate`; `path`, the
     name in the source; `start`, in samples, of a part of a long file; `corpus`, `speaker` and
-    `language`, "" if unknown. The order is that of `clips`. Beside the shards lie
-    `clips-SPLIT.parquet`, which says of each record what can be known without its audio, and
-    `skipped.jsonl`, with a line for each file that is left out, if any is.
+    `language`, "" if unknown. The order is that of `clips`. The folder also gets
+    `clips-SPLIT.parquet`, a table of all records without their audio, and, if any file is left out,
+    `skipped.jsonl`, with a line for each.
 
     Args:
         clips: at 16 kHz.
         folder: `DATA_DIR/NAME/1.0.0`, see `destination`; replaced if it exists.
-        split: name of the one split.
-        advance: is told the seconds and number of clips done since it was last called.
+        split: name of the only split.
+        advance: called with the seconds and the number of clips done since its last call.
 
     Raises:
         ValueError: no clip can be read.
-        OSError: the disk does not give or take something.
+        OSError: a file cannot be read or written.
     """
     if clips.sample_rate != SAMPLE_RATE:
         raise ValueError(f"clips must be at {SAMPLE_RATE} Hz, not {clips.sample_rate}")
@@ -119,7 +119,7 @@ def build(
 
 
 class _Decoder:
-    """The samples of clips by number, or why there are none."""
+    """The samples of clips by number, or the reason why a clip is skipped."""
 
     def __init__(self, clips: Clips):
         self._clips = clips
@@ -135,17 +135,17 @@ class _Decoder:
 
 
 def _decoded(clips: Clips) -> Any:
-    """Reads all clips ahead, in their order."""
+    """The samples of all clips in order, read ahead."""
     threads = os.cpu_count() or 1
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=4 * threads)
     return iter(grain.MapDataset.source(_Decoder(clips)).to_iter_dataset(options))
 
 
 def _writer(folder: Path, name: str, records: int) -> Any:
-    """A writer of shards of so many records, in the order in which they come."""
+    """A writer of shards with `records` records each, in the order in which they are added."""
     features = tfds.features.FeaturesDict(
         {
-            # As bytes: TFDS would else write each sample as an integer of up to ten.
+            # As bytes: TFDS would otherwise write each sample as a varint of up to ten bytes.
             "audio": tfds.features.Tensor(shape=(None,), dtype=np.int16, encoding="bytes"),
             "sample_rate": tfds.features.Scalar(np.int32),
             "start": tfds.features.Scalar(np.int64),

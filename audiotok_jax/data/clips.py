@@ -1,4 +1,4 @@
-"""The interface of sources of audio: clips by index, and what was left out."""
+"""The interface of sources of audio: clips by index, and skipped audio."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
-"""Of datasets that are built, and of records that do not tell theirs, in Hz."""
+"""In Hz; of built datasets, and of records without a sample rate."""
 
 
 class Clip(NamedTuple):
-    """Speech in one piece: a file, a member of a tar, a record of a dataset, or a part of one.
+    """A recording: a file, a member of a tar, a record of a dataset, or a part of one.
 
     Attributes:
-        path: where it lies: the file, or the tar or dataset and the name in it.
-        name: the path inside its source, with "/", the same whatever kind of source that is.
-        corpus: what it belongs to.
-        num_samples: its length at the rate it is read at, as its header says.
-        seconds: the same in seconds.
+        path: of the file, or of the tar or dataset with the name in it.
+        name: path inside its source, with "/"; the same for every kind of source.
+        corpus: name of its corpus.
+        num_samples: length at the rate of reading, by its header.
+        seconds: length in seconds.
         sample_rate: of the file, in Hz.
-        start: where it starts in its file, in samples at the rate it is read at.
-        columns: what its row of a table says beside path and corpus.
+        start: offset in the file, in samples at the rate of reading.
+        columns: other columns of its row in a table.
     """
 
     path: str
@@ -37,34 +37,34 @@ class Clip(NamedTuple):
 
     @property
     def language(self) -> str:
-        """As the table says; "" if it does not."""
+        """Language by the table; "" if unknown."""
         return self.columns.get("language", "")
 
     @property
     def speaker(self) -> str:
-        """As the table says; "" if it does not."""
+        """Speaker by the table; "" if unknown."""
         return self.columns.get("speaker", "")
 
 
 class Skipped(NamedTuple):
-    """Audio that is left out, and why."""
+    """Audio that is left out, and the reason."""
 
     path: str
     reason: str
 
     @classmethod
     def because(cls, path: str, error: Exception) -> Skipped:
-        """Of an error of `audio` or of the system; the reason does not repeat the path."""
+        """From an error of `audio` or the system; the reason does not repeat the path."""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return cls(path, reason.removeprefix(f"{path}: "))
 
 
 class Source(Protocol):
-    """One place that holds audio. It can be pickled, and many threads read it at once.
+    """A collection of audio, which can be pickled and read by several threads.
 
     Attributes:
         clips: in the order of their numbers.
-        skipped: what is no clip, though it looks like one.
+        skipped: files that cannot be used as clips.
     """
 
     clips: list[Clip]
@@ -74,6 +74,6 @@ class Source(Protocol):
         """Samples `start` to `stop` of clip `number`, or as many of them as there are.
 
         Raises:
-            AudioError: the audio is bad.
-            OSError: the disk does not give it.
+            AudioError: the audio is invalid.
+            OSError: it cannot be read.
         """

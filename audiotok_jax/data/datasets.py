@@ -29,7 +29,7 @@ INDEX = pyarrow.schema(
         "columns": pyarrow.map_(pyarrow.string(), pyarrow.string()),
     }
 )
-"""What the table `clips-SPLIT.parquet` in a built dataset says of its records; see `Clip`."""
+"""Schema of the table `clips-SPLIT.parquet` in a built dataset; see `Clip`."""
 
 _LOCATION = re.compile(r"([^:]+(?::\d+\.\d+\.\d+)?)(?::(.+))?")
 
@@ -38,18 +38,17 @@ class Dataset:
     """The records of a TFDS dataset in their order; a `Source`."""
 
     def __init__(self, location: str, sample_rate: int):
-        """Finds out how long the records are.
+        """Determines the lengths of the records.
 
-        In what `build` wrote a table says so; the records of other datasets are all read once.
+        Datasets of `build` have a table of them; the records of other datasets are all read once.
 
         Args:
-            location: `tfds:NAME[/CONFIG][:SPLIT]`, looked for in the folder that the environment
-                variable TFDS_DATA_DIR names, or else in `~/tensorflow_datasets`; or
-                `tfds:FOLDER[:SPLIT]`, the folder of a version of a dataset, which must begin with
-                `/`, `.` or `~`. SPLIT is `train` unless said, and may be a slice or a sum as TFDS
-                has them, as `train[:90%]`. The feature `audio` must be a `Tensor` of int16 or
-                float32 (samples,); `sample_rate`, `corpus`, `path`, `speaker` and `language` are
-                used if they are there.
+            location: `tfds:NAME[/CONFIG][:SPLIT]`, in the folder of the environment variable
+                TFDS_DATA_DIR or else in `~/tensorflow_datasets`; or `tfds:FOLDER[:SPLIT]`, the
+                folder of a version of a dataset, which must begin with `/`, `.` or `~`. SPLIT is
+                `train` by default, and may be a slice or a sum in the syntax of TFDS, such as
+                `train[:90%]`. The feature `audio` must be a `Tensor` of int16 or float32
+                (samples,); `sample_rate`, `corpus`, `path`, `speaker` and `language` are optional.
             sample_rate: to read at, in Hz.
 
         Raises:
@@ -70,7 +69,7 @@ class Dataset:
         return _samples(record, self._sample_rate)[start:stop]
 
     def _indexed(self, records: Any) -> list[tuple[Clip, int]]:
-        """What the tables of `build` say; nothing if there are none."""
+        """Clips by the tables of `build`; empty if there are none."""
         info = records.dataset_info
         rows: list[dict[str, Any]] = []
         for part in tfds.core.ReadInstruction.from_spec(self._split).to_absolute(info.splits):
@@ -115,7 +114,7 @@ class Dataset:
 
 
 def index_path(folder: Path, split: str) -> Path:
-    """Where the table of the clips of a split lies in the folder of a built dataset."""
+    """Path of the table of the clips of a split in the folder of a built dataset."""
     return folder / f"clips-{split}.parquet"
 
 
@@ -133,7 +132,7 @@ def open_records(location: str) -> Any:
             records = builder.as_data_source(split)
         else:
             records = tfds.data_source(name, split=split, download=False)
-    # TFDS asserts that a dataset is there, and asks for TensorFlow where it needs it.
+    # TFDS asserts that a dataset exists, and imports TensorFlow where it needs it.
     except (ValueError, AssertionError, OSError, ImportError, NotImplementedError) as error:
         raise ValueError(f"{location}: {str(error).splitlines()[0]}") from None
     if "audio" not in records.dataset_info.features:
@@ -159,7 +158,7 @@ def _parts(location: str) -> tuple[str, str]:
 
 
 def rate_of(record: dict[str, Any]) -> int:
-    """Sample rate of its audio in Hz."""
+    """Sample rate of the audio of a record in Hz."""
     return int(record.get("sample_rate", SAMPLE_RATE))
 
 
@@ -168,4 +167,4 @@ def _samples(record: dict[str, Any], sample_rate: int) -> NDArray[np.int16]:
     if rate_of(record) == sample_rate and wave.dtype == np.int16:
         return wave
     chunks = audio.resample_stream([wave], rate_of(record), sample_rate)
-    return audio_files.to_pcm(np.concatenate(list(chunks)))
+    return audio.to_pcm(np.concatenate(list(chunks)))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import os
 import signal
-import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
-from multiprocessing import parent_process
 from typing import Any, NamedTuple
 
 import grain
@@ -16,6 +14,7 @@ import numpy as np
 from absl import flags
 from numpy.typing import NDArray
 
+from audiotok_jax import signals
 from audiotok_jax.audio import AudioError
 from audiotok_jax.data import augment as augmentation
 from audiotok_jax.data.augment import Augment
@@ -25,12 +24,12 @@ from audiotok_jax.data.sources import Clips, open_clips
 from audiotok_jax.data.targets import Targets
 
 ATTEMPTS = 100
-"""Clips that may turn out unreadable one after another before the data as a whole is given up."""
+"""Consecutive unreadable clips after which loading fails."""
 
 POOL = 32
-"""Clips of noise, and of rooms, in use at a time."""
+"""Clips of noise, and impulse responses, in use at a time."""
 POOL_STEPS = 128
-"""Batches for which each is in use; they do not change all at once."""
+"""Batches for which each is in use; they are replaced one by one."""
 
 _GAIN_ALONE = Augment()
 
@@ -39,10 +38,10 @@ class Crops(NamedTuple):
     """The rows of a batch that one process holds.
 
     Attributes:
-        audio: float32 (rows, samples), what is heard.
-        speech: float32 (rows, samples), it without the noise that a target is not to have.
-        target: float32 (rows, samples), what is to become of it. All three are the same where
-            clips are their own targets.
+        audio: float32 (rows, samples), input of the encoder.
+        speech: float32 (rows, samples), `audio` without added noise.
+        target: float32 (rows, samples), desired output. All three are equal if clips are their own
+            targets.
         clip: int32 (rows,), numbers in the list of clips.
     """
 
@@ -53,15 +52,14 @@ class Crops(NamedTuple):
 
 
 class Loader(grain.DatasetIterator):
-    """Endless batches of crops; a Grain iterator, and Orbax can save it.
+    """Endless batches of crops; a Grain iterator that Orbax can save.
 
     Row r of batch t depends on the clips, `targets`, `samples`, `batch_size`, `seed`, `augment`,
-    `weights`, `speaker_power`, r and t alone: the number of workers, threads and processes changes
-    nothing. Within a speaker of a corpus all seconds of audio are equally likely; `sampler` sets
-    their order.
-    A crop of a clip that turns out to be unreadable is replaced by one that is drawn anew.
+    `weights`, `speaker_power`, r and t alone, not on the number of workers, threads and processes.
+    For each speaker of a corpus, all seconds of audio are equally likely; `sampler` determines
+    their order. A crop of a clip that turns out to be unreadable is replaced by another random one.
 
-    The state is the number of batches that were given.
+    The state is the number of batches returned.
     """
 
     def __init__(
@@ -85,13 +83,13 @@ class Loader(grain.DatasetIterator):
             clips: at least one.
             samples: length of a crop at the rate of `clips`.
             batch_size: rows of a batch over all processes.
-            seed: of all that is random; 0 or more.
-            targets: a location as of `data.sources.open_clips` that holds, under the same names but
-                for their suffixes, what the clips are to become; None makes them their own targets.
-            augment: changes of the crops.
+            seed: of all random numbers; 0 or more.
+            targets: a location as in `data.sources.open_clips` with the desired output for the
+                clips, under the same names except for suffixes; None makes clips their own targets.
+            augment: augmentations of the crops.
             weights: of corpora, by name; see `sampler.corpus_weights`.
             speaker_power: of speakers within a corpus; see `sampler.turns`.
-            process_index: which rows are given: the n-th of `process_count` equal parts.
+            process_index: which rows are returned: the n-th of `process_count` equal parts.
             process_count: divides `batch_size`.
             workers: processes that read, started by `spawn`; 0 reads in threads of this one.
 
@@ -123,15 +121,15 @@ class Loader(grain.DatasetIterator):
 
     @property
     def skipped(self) -> list[Skipped]:
-        """The audio that turned out to be unreadable when it was drawn, in this process so far."""
+        """Clips found to be unreadable in this process so far."""
         return list(self._skipped.values())
 
     def __next__(self) -> Crops:
         """The next batch.
 
         Raises:
-            ValueError: none of `ATTEMPTS` clips that were drawn one after another can be read.
-            OSError: the disk does not give a file that was there before.
+            ValueError: none of `ATTEMPTS` consecutive clips can be read.
+            OSError: a file that was found before cannot be read.
         """
         self._assert_not_closed()
         if self._source is None:
@@ -142,11 +140,11 @@ class Loader(grain.DatasetIterator):
         return batch
 
     def get_state(self) -> dict[str, int]:
-        """`{"step": n}`, where n is the number of the next batch."""
+        """`{"step": n}` with the number n of the next batch."""
         return {"step": self._step}
 
     def set_state(self, state: dict[str, int]) -> None:
-        """Goes to the batch that `get_state` named."""
+        """Continues at the batch of a state from `get_state`."""
         self._stop()
         self._step = state["step"]
 
@@ -156,13 +154,13 @@ class Loader(grain.DatasetIterator):
         super().close()
 
     def _start(self) -> Any:
-        """Reads ahead from the current step on."""
+        """Starts reading ahead from the current step on."""
         dataset = grain.MapDataset.source(self._steps)[self._step :]
         if not self._workers:
             threads = min(os.cpu_count() or 1, LANES // 2)
             options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
             return iter(dataset.to_iter_dataset(options))
-        if not flags.FLAGS.is_parsed():  # Grain asks for flags of its own when it starts workers
+        if not flags.FLAGS.is_parsed():  # Grain reads its flags when it starts workers
             flags.FLAGS.mark_as_parsed()
         ahead = dataset.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=1))
         options = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=2)
@@ -175,7 +173,7 @@ class Loader(grain.DatasetIterator):
 
 
 class _Steps:
-    """The rows of one process, by number of the batch; a random-access source for Grain."""
+    """The rows of one process by batch number; a random-access source for Grain."""
 
     def __init__(
         self,
@@ -190,7 +188,7 @@ class _Steps:
     ):
         self._sampler = sampler
         self._rate = clips.sample_rate
-        # Each with what turned out to be bad in it, by number.
+        # Each with its unreadable clips, by number.
         self._sources: list[tuple[Clips | Targets, dict[int, Skipped]]]
         self._sources = [(source, {}) for source in (clips, targets) if source is not None]
         self._samples = samples
@@ -200,14 +198,14 @@ class _Steps:
         self._augment = augment
         self._impulses = _Pool(augment.reverb_data, clips.sample_rate, (seed, 2))
         self._noises = _Pool(augment.noise_data, clips.sample_rate, (seed, 3))
-        # By row and lane: the clip that was read there last, int16 (1 or 2, samples).
+        # The most recent clip by row and lane, int16 (1 or 2, samples).
         self._held: dict[tuple[int, int], tuple[int, NDArray[np.int16]]] = {}
 
     def __len__(self) -> int:
         return 2**40
 
     def __getitem__(self, step: int) -> tuple[Crops, list[Skipped]]:
-        # What is heard, what was recorded, and the target; one for all if there are no targets.
+        # Sources of input, recording and target; a single one if there are no targets.
         paired = len(self._sources) == 2
         kinds = [0, 0, 1] if paired else [0]
         changed = np.zeros((len(kinds), len(self._rows), self._samples), np.float32)
@@ -265,17 +263,17 @@ class _Steps:
         return clip, waves[:, start : start + samples]
 
     def _read(self, clip: int, skipped: list[Skipped]) -> NDArray[np.int16] | None:
-        """The samples of a clip and of its target if it has one, or None if either is bad."""
+        """The samples of a clip and of its target, if any; None if either is unreadable."""
         waves = [_readable(source, clip, bad, skipped) for source, bad in self._sources]
         good = [wave for wave in waves if wave is not None]
         if len(good) < len(waves):
             return None
-        shortest = min(map(len, good))  # a header may have told of more
+        shortest = min(map(len, good))  # a header may have announced more
         return np.stack([wave[:shortest] for wave in good])
 
 
 class _Pool:
-    """A pool of decoded clips of noise or rooms, each reused for a while to save decoding."""
+    """A pool of decoded noise clips or impulse responses, each reused to save decoding."""
 
     def __init__(self, locations: Sequence[str], sample_rate: int, seed: tuple[int, int]):
         self._clips = open_clips(locations, sample_rate)
@@ -309,7 +307,7 @@ class _Pool:
 def _readable(
     clips: Clips | Targets, number: int, bad: dict[int, Skipped], skipped: list[Skipped]
 ) -> NDArray[np.int16] | None:
-    """The samples of a clip; None if it is bad, which goes into `bad` and `skipped`."""
+    """The samples of a clip; an unreadable one is added to `bad` and `skipped` and gives None."""
     if number not in bad:
         try:
             return clips.read(number)
@@ -324,14 +322,7 @@ def _to_float(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
 
 
 def _start_worker(index: int, count: int) -> None:
-    """Ignores signals, which the training process handles, and exits with that process."""
+    """Ignores signals, which the training process handles, and exits together with it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    trainer = parent_process()
-    assert trainer is not None
-
-    def follow() -> None:
-        trainer.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+    signals.follow_parent()

@@ -1,12 +1,13 @@
-"""Sampler of crops: the part of a clip that is row r of batch t, a pure function of seed, t and r.
+"""Sampler of crops: which part of which clip is row r of batch t, a pure function of seed, t and r.
 
-A clip is decoded as a whole and a crop is a small part of it, so the crops of a clip are drawn
-soon after each other: a speaker of a corpus is a line of slots, one for each crop that fits into a
-clip, clip after clip, in an order that is new in each epoch; a run of `RUN` slots goes to one lane,
-which is a row of every `LANES`-th batch. Corpora take turns by their weights, and in a corpus the
-speakers, who have `turns` in each round. Who reads a lane in order, be it one of many processes
-with rows of its own or a worker that makes every n-th batch (n dividing `LANES`), decodes a clip
-once per run and keeps one clip per lane. Neighbouring batches, `LANES` of them, never share a run.
+Decoding a whole clip for each small crop would be slow, so the crops of a clip are used close
+together. The clips of a speaker, in a new random order in each epoch, form a sequence of slots, one
+for each crop that fits into a clip. Each run of `RUN` slots is assigned to one lane, which is one
+row of every `LANES`-th batch. Corpora alternate according to their weights, and within a corpus the
+speakers, with `turns` runs each per round. A reader of a lane in order, be it one of several
+processes with rows of its own or a worker that makes every n-th batch (n dividing `LANES`),
+therefore decodes a clip once per run and keeps one clip per lane. `LANES` consecutive batches never
+share a run.
 """
 
 from __future__ import annotations
@@ -17,23 +18,22 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import grain
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax.data.clips import Clip
 
 CORPUS_POWER = 0.7
-"""A corpus is drawn in proportion to this power of its hours, so that small ones are heard too."""
+"""Default weight of a corpus: this power of its hours, which favours small corpora."""
 
 SPEAKER_POWER = 0.5
-"""In a corpus a speaker is drawn in proportion to this power of the hours that there are of them,
-so that no language is learnt from one voice alone."""
+"""Default weight of a speaker within a corpus: this power of their hours, so that no language is
+learnt from a single voice."""
 
 LANES = 16
 RUN = 16
-_ORDERS_KEPT = 4  # of rounds, and of epochs: around the end of one, lanes are in the next already
-_FEWEST_TURNS = 4  # of a speaker in a round; more would follow the shares more closely
+_ORDERS_KEPT = 4  # of rounds and epochs; near the end of one, some lanes are already in the next
+_FEWEST_TURNS = 4  # of a speaker in a round; more would approximate the shares more closely
 
 
 class Pick(NamedTuple):
@@ -45,13 +45,13 @@ class Pick(NamedTuple):
 
 
 Order = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Numbers in a random order, and a number beside each."""
+"""A random order of numbers, and a second number for each."""
 
 
 class Sampler:
-    """Chooses the crop for each row of each batch; corpora repeat without end.
+    """Chooses the crop for each row of each batch; corpora repeat endlessly.
 
-    In each epoch of a speaker a clip has as many slots as crops fit into it, and at least one.
+    In each epoch of a speaker, a clip has as many slots as crops fit into it, but at least one.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Sampler:
         weights: Mapping[str, float],
         speaker_power: float = SPEAKER_POWER,
     ):
-        """Lays out the corpora.
+        """Groups the clips by corpus and speaker.
 
         Args:
-            clips: what is drawn from.
+            clips: to draw from.
             samples: length of a crop.
             batch_size: rows of a batch.
             seed: 0 or more.
@@ -97,8 +97,10 @@ class Sampler:
             self._clips.append([np.array(numbers) for _, numbers in speakers])
             self._turns.append(np.array(list(turns(hours, speaker_power).values())))
         self._lengths = [[int(self._slots[own].sum()) for own in corpus] for corpus in self._clips]
-        # By corpus, and by corpus and speaker: those that were made last, by number.
+        # The most recent orders by number, for each corpus, and for each corpus and speaker.
         self._orders: dict[tuple[int, ...], dict[int, Order]] = defaultdict(dict)
+        import grain  # and with it JAX, without which `data info` starts in a third of the time
+
         endless = grain.MapDataset.range(2**62)
         self._runs = grain.MapDataset.mix(
             [endless.map(functools.partial(_pair, corpus)) for corpus in range(len(self._clips))],
@@ -108,7 +110,7 @@ class Sampler:
     def pick(self, step: int, row: int) -> Pick:
         """The crop that is row `row` of batch `step`."""
         turn, lane = divmod(step, LANES)
-        # Lanes begin in the midst of a run, each elsewhere, so as not to change clip all at once.
+        # Lanes start at different places of a run, so that they do not change clips all at once.
         run, place = divmod(turn + (row + lane) % RUN, RUN)
         corpus, number = self._runs[(run * LANES + lane) * self._batch_size + row]
         speaker, number = self._speaker(corpus, number)
@@ -120,7 +122,7 @@ class Sampler:
         return Pick(clip, slot - int(ends[where]) + slots, slots)
 
     def _speaker(self, corpus: int, number: int) -> tuple[int, int]:
-        """Whose run of a corpus this is, and which of theirs."""
+        """The speaker of a run of a corpus, and the index among the runs of that speaker."""
         count = self._turns[corpus]
         round_, turn = divmod(number, int(count.sum()))
 
@@ -139,7 +141,7 @@ class Sampler:
         return speaker, round_ * int(count[speaker]) + int(before[turn])
 
     def _epoch(self, corpus: int, speaker: int, epoch: int) -> Order:
-        """The clips of a speaker in their order, and the slots up to the end of each."""
+        """The order of the clips of a speaker, and the cumulative number of slots."""
 
         def make() -> Order:
             random = np.random.default_rng([self._seed, 1, corpus, speaker, epoch])
@@ -159,12 +161,12 @@ class Sampler:
 
 
 def turns(hours: Mapping[str, float], power: float) -> dict[str, int]:
-    """How many runs each speaker has in a round of a corpus.
+    """Number of runs of each speaker in a round of a corpus.
 
     Args:
-        hours: that there are of each; "" is speech of nobody known.
-        power: 0 to 1. Speakers share in proportion to this power of their hours, after "" has had
-            its share of the hours.
+        hours: of each speaker; "" is speech of unknown speakers.
+        power: 0 to 1. Speech of unknown speakers gets its share of the hours; known speakers share
+            the rest in proportion to this power of their hours.
     """
     whole = sum(hours.values())
     known = {speaker: length**power for speaker, length in hours.items() if speaker}
@@ -178,14 +180,14 @@ def turns(hours: Mapping[str, float], power: float) -> dict[str, int]:
 
 
 def corpus_weights(clips: Sequence[Clip], given: Mapping[str, float]) -> dict[str, float]:
-    """How often each corpus is drawn, relative to the others.
+    """Relative frequencies of the corpora.
 
-    A corpus has the weight that `given` says, else that in the column `weight` of its table, else
-    its hours to the power `CORPUS_POWER`. One of weight 0 is left out.
+    The weight of a corpus is that in `given`, else that in the column `weight` of its table, else
+    its hours to the power `CORPUS_POWER`. Corpora of weight 0 are left out.
 
     Raises:
-        ValueError: `given` names an unknown corpus, a weight is negative or no number, rows of one
-            corpus differ in it, or no corpus is left.
+        ValueError: `given` names an unknown corpus, a weight is negative or not a number, rows of
+            one corpus have different weights, or no corpus is left.
     """
     hours: dict[str, float] = defaultdict(float)
     listed: dict[str, set[str | None]] = defaultdict(set)

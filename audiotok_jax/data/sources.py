@@ -1,10 +1,9 @@
-"""One list of clips from folders, tables, tars and TFDS datasets."""
+"""One list of clips from folders, tables, tars, rows and TFDS datasets."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import logging
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
-from audiotok_jax.data.clips import SAMPLE_RATE, Clip, Skipped, Source
-from audiotok_jax.data.folders import Folder
-from audiotok_jax.data.locations import Kind, locate
-from audiotok_jax.data.tars import Tars
-
-logger = logging.getLogger(__name__)
+from audiotok_jax.data.clips import Clip, Skipped, Source
+from audiotok_jax.data.listing import Listing
+from audiotok_jax.data.locations import entries
+from audiotok_jax.formats import DATASET
 
 PIECE_SECONDS = 30.0
 """A longer file counts as several clips of equal length, so that no read takes much memory."""
@@ -28,7 +25,7 @@ class Clips(Sequence[Clip]):
     """The clips of all sources, sorted by corpus, then by source, then by name.
 
     The same audio gives the same clips, in the same order and with the same samples, whether it
-    lies in a folder, a tar or a dataset, or is listed in a table.
+    lies in a folder, a tar or a dataset, or is listed in a table; rows have names of their own.
 
     Attributes:
         sample_rate: of what `read` gives, in Hz.
@@ -63,7 +60,7 @@ class Clips(Sequence[Clip]):
 
         Raises:
             AudioError: the audio is bad.
-            OSError: the disk does not give it.
+            OSError: it cannot be read.
         """
         place, within, start = self._places[number]
         clip = self._clips[number]
@@ -92,9 +89,11 @@ def open_clips(locations: Sequence[str], sample_rate: int) -> Clips:
 
     Args:
         locations: each one of
-            - a folder, or a table of files (.tsv, .csv, .parquet, .jsonl): see `Folder`. The folder
-              `DIR` is described by a table beside it, as `DIR.tsv`, if there is one;
-            - a tar, a folder of tars or a pattern of their names: see `Tars`;
+            - a folder, see `folders.in_folder`; or a table or manifest of files, see `tables.read`.
+              The folder `DIR` is described by a table beside it, as `DIR.tsv`, if there is one;
+            - a tar, a folder of tars or a pattern of their names: see `tars.members`;
+            - a Parquet or Arrow file with audio in its rows, a folder of such files or a pattern of
+              their names: see `cells.rows`;
             - `tfds:NAME[/CONFIG][:SPLIT]`: see `Dataset`.
         sample_rate: to read at, in Hz.
 
@@ -108,32 +107,22 @@ def open_clips(locations: Sequence[str], sample_rate: int) -> Clips:
     return Clips(sources, sample_rate)
 
 
-def find_clips(locations: Sequence[str]) -> list[Clip]:
-    """The audio files below folders and in tables, whole, as `Folder` finds them at 16 kHz.
-
-    What cannot be read is named in a warning and left out.
+def listing(location: str, sample_rate: int) -> Listing:
+    """The recordings in a location of `open_clips`, whole; all kinds but datasets have them.
 
     Raises:
-        ValueError: a location holds no audio that can be read, or a table is bad.
-        OSError: a location does not exist.
+        ValueError: there are none, or a table or dataset is bad.
+        OSError: the location does not exist.
     """
-    clips: list[Clip] = []
-    for location in locations:
-        source = Folder(locate(location)[1], SAMPLE_RATE)
-        for path, reason in source.skipped:
-            logger.warning("left out: %s: %s", path, reason)
-        _check_any(location, source)
-        clips += source.clips
-    return clips
+    return Listing(entries(location), sample_rate)
 
 
 def _open(location: str, sample_rate: int) -> Source:
-    kind, path = locate(location)
-    if kind is Kind.DATASET:
+    if location.startswith(DATASET):
         from audiotok_jax.data.datasets import Dataset  # imports TFDS, which takes half a second
 
         return Dataset(location, sample_rate)
-    return Tars(location, sample_rate) if kind is Kind.TARS else Folder(path, sample_rate)
+    return listing(location, sample_rate)
 
 
 def _check_any(location: str, source: Source) -> None:

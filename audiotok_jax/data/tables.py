@@ -1,11 +1,11 @@
-"""Tables that list audio: tab- or comma-separated, Parquet, or a JSON object per line."""
+"""Tables that list audio: TSV, CSV, Parquet, JSON Lines and manifests in that."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,24 +13,26 @@ import pyarrow
 import pyarrow.parquet
 
 from audiotok_jax import jsonfile
-from audiotok_jax.data import text
+from audiotok_jax.data import manifests, text
+from audiotok_jax.data.audio_files import WHOLE, Span
 from audiotok_jax.files import irregular
-from audiotok_jax.formats import TABLES
+from audiotok_jax.formats import MANIFESTS, TABLES
 
 _SEPARATORS = (",", ";", "\t")
-"""Of `.csv`; spreadsheets of half of Europe write the second."""
+"""Of `.csv`; spreadsheets in many locales write semicolons."""
 
 
 class Row(NamedTuple):
-    """One clip of a table; `columns` holds what else is said of it, as text, "" left out."""
+    """A row of a table; `columns` holds the other non-empty columns as text."""
 
     path: str
     corpus: str
     columns: Mapping[str, str]
+    span: Span = WHOLE
 
 
 def beside(place: Path) -> Path | None:
-    """The table of the same name beside a file or folder, if there is one."""
+    """The table with the same name beside a file or folder, if there is one."""
     place = place.resolve()
     for suffix in TABLES:
         table = place.with_name(place.name + suffix)
@@ -39,39 +41,46 @@ def beside(place: Path) -> Path | None:
     return None
 
 
-def read(table: Path) -> list[Row]:
-    """Reads a table with the column `path` and, where known, `corpus` and others.
+def stem(table: Path) -> str:
+    """The name of a table without its suffix, such as `.jsonl.gz`."""
+    return table.name[: -len(_suffix(table))]
 
-    Each row becomes a `Row`, or the table is refused: none is left out. In `.tsv` nothing is quoted
-    (a `"` is a letter); `.csv` is as RFC 4180 has it, separated by `,`, `;` or tabs, but no field
-    may run over lines, as one does whose closing quote is missing. Columns without a name, such as
-    an index, and columns of bytes are left out. Where no corpus is said, it is the name of the
-    table.
+
+def read(table: Path) -> list[Row]:
+    """Reads a table with the column `path` and, optionally, `corpus` and others, or a manifest.
+
+    Every row becomes a `Row`; otherwise the table is rejected. `.tsv` has no quoting (a `"` is an
+    ordinary character); `.csv` follows RFC 4180, separated by `,`, `;` or tabs, but a field must
+    not contain a line break, which a missing quote would cause. Columns without a name, such as an
+    index, and columns of bytes are left out. The default corpus is the name of the table. Lines of
+    JSON may also have the formats of `manifests`.
 
     Raises:
-        ValueError: it has no column `path`, or a row that cannot be read, or two rows have the same
-            `id`, or the same path and no `id`; the message names them.
-        OSError: the disk does not give it.
+        ValueError: it has no column `path`, a row cannot be read, or two rows have the same `id`,
+            or the same path and no `id`; the message names them.
+        OSError: it cannot be read.
     """
-    if table.suffix not in _READERS:
-        raise ValueError(f"{table}: is no table ({' '.join(TABLES)})")
+    suffix = _suffix(table)
+    if not suffix:
+        raise ValueError(f"{table}: is no table ({' '.join(_READERS)})")
     if kind := irregular(table):
         raise ValueError(f"{table}: is {kind}, not a file")
     rows = []
     owners: dict[tuple[bool, str], Place] = {}
     try:
-        for place, fields in _READERS[table.suffix](table):
-            columns = {name: as_said for name, as_said in _texts(place, fields) if as_said}
-            path, corpus = columns.pop("path", None), columns.pop("corpus", table.stem)
+        for place, row in _READERS[suffix](table):
+            fields, span = manifests.unified(place, row)
+            columns = texts(place, fields)
+            path, corpus = columns.pop("path", None), columns.pop("corpus", stem(table))
             if path is None:
                 raise ValueError(f"{place} has no 'path'")
             if not isinstance(fields["path"], str):
                 raise ValueError(f"the path of {place} is no text: {path[:40]}")
             named = "id" in columns
-            name = columns["id"] if named else os.path.normpath(path)
+            name = columns["id"] if named else span.name(os.path.normpath(path))
             if (other := owners.setdefault((named, name), place)) != place:
                 raise ValueError(f"{other} and {place} have the same id, {name!r}")
-            rows.append(Row(path, corpus, columns))
+            rows.append(Row(path, corpus, columns, span))
     except (ValueError, RecursionError, OSError, pyarrow.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:  # or it is Arrow's
             raise
@@ -81,13 +90,19 @@ def read(table: Path) -> list[Row]:
 
 
 _NAMED = ("path", "id", "corpus")
-"""Columns by which clips are found, which must be text."""
+"""Columns that identify clips and must be text."""
 
 Place = str
-"""Where a row stands, for messages."""
+"""Position of a row, for messages."""
 
 
-def _texts(place: Place, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _suffix(table: Path) -> str:
+    return next((suffix for suffix in _READERS if table.name.endswith(suffix)), "")
+
+
+def texts(place: Place, fields: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of a row that are not empty, as text; ValueError for what no text has."""
+    found = {}
     for name, value in fields.items():
         if name in _NAMED and isinstance(value, bytes):
             raise ValueError(f"the {name} of {place} is no text, but bytes")
@@ -96,7 +111,9 @@ def _texts(place: Place, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]
         said = json.dumps(value) if isinstance(value, dict | list) else str(value)
         if "\0" in said or not _is_text(said):
             raise ValueError(f"{place} has letters in {name!r} that no text has")
-        yield name, said
+        if said:
+            found[name] = said
+    return found
 
 
 def _is_text(said: str) -> bool:
@@ -184,23 +201,35 @@ def _in_parquet(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
             raise ValueError(f"the column {twice[0]!r} is there twice")
         if "path" not in names:
             raise ValueError(f"there is no column 'path', only {', '.join(map(repr, names))[:200]}")
-        number = 0
-        for batch in file.iter_batches(columns=[n for n in names if _is_said(file, n)]):
-            for fields in batch.to_pylist():
-                number += 1
-                yield f"row {number}", fields
-        if number != file.metadata.num_rows:
-            raise ValueError(f"damaged: {number} of {file.metadata.num_rows} rows are there")
+        said = [field.name for field in file.schema_arrow if field.name in _NAMED or is_said(field)]
+        yield from numbered(file.iter_batches(columns=said), file.metadata.num_rows)
 
 
-def _is_said(file: pyarrow.parquet.ParquetFile, name: str) -> bool:
-    """Whether a column is more than bytes, which may be the audio itself."""
-    kind = file.schema_arrow.field(name).type
-    return name in _NAMED or not (
+def numbered(
+    batches: Iterable[pyarrow.RecordBatch], count: int
+) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The rows of some batches; ValueError if they are not `count`."""
+    number = 0
+    for batch in batches:
+        for fields in batch.to_pylist():
+            number += 1
+            yield f"row {number}", fields
+    if number != count:
+        raise ValueError(f"damaged: {number} of {count} rows are there")
+
+
+def is_said(field: pyarrow.Field) -> bool:
+    """Whether a column is metadata and not bytes, which may be the audio itself."""
+    return not (is_bytes(field.type) or pyarrow.types.is_nested(field.type))
+
+
+def is_bytes(kind: pyarrow.DataType) -> bool:
+    """Whether a type is one of bytes."""
+    return (
         pyarrow.types.is_binary(kind)
         or pyarrow.types.is_large_binary(kind)
         or pyarrow.types.is_fixed_size_binary(kind)
-        or pyarrow.types.is_nested(kind)
+        or pyarrow.types.is_binary_view(kind)
     )
 
 
@@ -208,5 +237,5 @@ _READERS: Mapping[str, Callable[[Path], Iterator[tuple[Place, dict[str, Any]]]]]
     ".tsv": _in_tsv,
     ".csv": _in_csv,
     ".parquet": _in_parquet,
-    ".jsonl": _in_jsonl,
+    **dict.fromkeys((".jsonl", *MANIFESTS), _in_jsonl),
 }

@@ -12,14 +12,14 @@ from audiotok_jax.data.sources import Clips, open_clips
 
 
 class Targets:
-    """The target of each of some clips."""
+    """The targets of clips."""
 
     def __init__(self, clips: Clips, location: str):
-        """Finds them by their names.
+        """Finds the targets by their names.
 
         Args:
-            clips: what is heard.
-            location: as of `open_clips`; what it holds beside the targets is passed over.
+            clips: the inputs.
+            location: as in `open_clips`; clips that are not targets are ignored.
 
         Raises:
             ValueError: a clip has no target, or one of another length.
@@ -46,7 +46,7 @@ class Targets:
         return clip
 
     def read(self, number: int) -> NDArray[np.int16]:
-        """Its samples, int16 (samples,); see `Clips.read`."""
+        """Samples of the target of clip `number`, int16 (samples,); see `Clips.read`."""
         return self._found.read(self._numbers[number])
 
 

@@ -1,9 +1,11 @@
-"""Strict reading of text files: no byte is replaced and no line is lost."""
+"""Strict reading of text files: invalid bytes are errors."""
 
 from __future__ import annotations
 
 import codecs
+import gzip
 import re
+import zlib
 from pathlib import Path
 
 from audiotok_jax.files import irregular
@@ -17,26 +19,30 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _HEAD = 1 << 20
-# And not `str.splitlines`, which cuts at U+2028, U+0085 and others that names may hold.
+# Unlike `str.splitlines`, which also splits at U+2028, U+0085 and others that names may contain.
 _ENDS = re.compile(r"\r\n|\r|\n")
 
 
 def lines(path: Path) -> list[str]:
     """The lines of a file, without their ends; line n is element n - 1.
 
-    UTF-8, or what a byte order mark says; lines end in LF, CR LF or CR.
+    The encoding is UTF-8 or that of a byte order mark; lines end in LF, CR LF or CR. A file that
+    ends in `.gz` is unpacked.
 
     Raises:
-        ValueError: it is no such text; the message names the line.
-        OSError: the disk does not give it.
+        ValueError: it is not such text; the message names the line.
+        OSError: it cannot be read.
     """
     if kind := irregular(path):
         raise ValueError(f"{path}: is {kind}, not a file")
-    with open(path, "rb") as file:
-        data = file.read(_HEAD)
-        mark, encoding = next((one for one in _MARKS if data.startswith(one[0])), (b"", "utf-8"))
-        if encoding != "utf-8" or b"\0" not in data:  # or it may be a hole of any size
-            data += file.read()
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            data = file.read(_HEAD)
+            mark, encoding = next((m for m in _MARKS if data.startswith(m[0])), (b"", "utf-8"))
+            if encoding != "utf-8" or b"\0" not in data:  # or it may be a sparse file of any size
+                data += file.read()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path}: is no whole gzip file: {error}") from None
     data = data[len(mark) :]
     try:
         text = data.decode(encoding)
@@ -47,7 +53,7 @@ def lines(path: Path) -> list[str]:
             "save the file as UTF-8"
         ) from None
     found = _ENDS.split(text)
-    found = [line.removeprefix("\ufeff") for line in found]  # of files that were joined
+    found = [line.removeprefix("\ufeff") for line in found]  # of concatenated files
     for number, line in enumerate(found, 1):
         if "\0" in line:
             raise ValueError(f"{path}: line {number} holds a NUL byte; save the file as UTF-8 text")

@@ -1,7 +1,7 @@
-"""Entropy coding of tokens: a range coder under a fixed model of bits in context, in integers.
+"""Entropy coding of tokens: a range coder with a fixed context model of bits, in integers.
 
-`prior` says how likely a bit is, given tokens that are known; `coder` turns tokens into blocks of
-bytes and back; `blocks` frames them, so that a damaged one costs itself alone.
+`prior` gives the probability of a bit conditioned on known tokens; `coder` encodes tokens as blocks
+of bytes and decodes them; `blocks` frames them, so that damage is confined to a block.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ __all__ = ["Coder", "DamagedError", "Prior", "UnknownPriorError", "find", "load"
 
 
 class UnknownPriorError(ValueError):
-    """Tokens were made compact by a prior that is not at hand."""
+    """The prior of compact tokens is not available."""
 
 
 def load(path_or_name: str | os.PathLike[str] | None = None) -> Coder:
-    """The coder that lies in the folder of a model.
+    """The coder of a model.
 
     Args:
         path_or_name: of the model, as `pretrained.load` takes it.
 
     Raises:
-        FileNotFoundError: there is no such model, or it has no prior of its tokens.
+        FileNotFoundError: there is no such model, or it has no prior.
         ValueError: its prior is damaged.
     """
     path = pretrained.locate(path_or_name) / FILE
@@ -41,18 +41,18 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Coder:
 
 
 def find(prior_id: str, path_or_name: str | os.PathLike[str] | None = None) -> Coder:
-    """The coder that has a prior.
+    """The coder with a given prior.
 
     Args:
-        prior_id: `Prior.id`, which compact tokens name.
-        path_or_name: of a model to look at beside those released.
+        prior_id: `Prior.id` of compact tokens.
+        path_or_name: of a model to search besides the released ones.
 
     Raises:
-        UnknownPriorError: none has it.
+        UnknownPriorError: no model has it.
     """
     coders = _released()
     if path_or_name is not None:
-        with contextlib.suppress(FileNotFoundError):  # it is told below what is missing
+        with contextlib.suppress(FileNotFoundError):  # reported below
             coders = [*coders, load(path_or_name)]
     for coder in coders:
         if coder.prior.id == prior_id:

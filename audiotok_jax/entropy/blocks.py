@@ -1,10 +1,10 @@
-"""A sequence of checksummed blocks of bytes; undamaged ones are found again.
+"""Framing of payloads in checksummed blocks, of which undamaged ones can be recovered.
 
 A block is the length of its payload (u16), a CRC-32 (u32, that of zlib, over the length, the
 payload, and the number of the block as u32) and the payload; numbers are little-endian and start
-at 0. The number is not stored: the bytes of a block and its checksum leave just one that fits
-(`crc.last_word`), and a block is there where that is one of those still to come. So blocks that
-follow a damaged one are found at a cost that is linear in the bytes.
+at 0. The number is not stored: it is determined by the bytes of a block and its checksum
+(`crc.last_word`). An offset is accepted as a block if that number is one of those still missing, so
+blocks after a damaged one are found in time linear in the number of bytes.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _CHECK = struct.Struct("<I")
 _NUMBER = struct.Struct("<I")
 
 OVERHEAD = _LENGTH.size + _CHECK.size
-"""Bytes of a block on top of its payload."""
+"""Size of a block without its payload, in bytes."""
 
 LONGEST = 2 ** (8 * _LENGTH.size) - 1
-"""Bytes that a payload may have."""
+"""Largest payload in bytes."""
 
-_STRETCH = 2**15  # places that are searched at once
-_FAR = 2**24  # bytes that are searched for the next block; damage leaves nothing behind more
+_STRETCH = 2**15  # offsets that are searched at once
+_FAR = 2**24  # bytes that are searched for the next block; larger damage ends the search
 
 
 def join(payloads: Sequence[bytes]) -> bytes:
-    """The blocks, one after the other."""
+    """The blocks of payloads, concatenated."""
     return b"".join(
         _LENGTH.pack(len(payload)) + _CHECK.pack(_check(payload, number)) + payload
         for number, payload in enumerate(payloads)
@@ -41,14 +41,14 @@ def join(payloads: Sequence[bytes]) -> bytes:
 
 
 def split(data: bytes, count: int) -> tuple[dict[int, bytes], bool]:
-    """Undoes `join`.
+    """The inverse of `join`.
 
     Args:
-        data: what `join` returned, or what became of it.
-        count: how many blocks there were, at most 2**32.
+        data: the result of `join`, possibly damaged.
+        count: number of blocks, at most 2**32.
 
     Returns:
-        The payloads that are undamaged, by number, and whether `data` is just what `join` gave.
+        The undamaged payloads by number, and whether `data` is undamaged as a whole.
     """
     found: dict[int, bytes] = {}
     search = _Search(data)
@@ -58,7 +58,7 @@ def split(data: bytes, count: int) -> tuple[dict[int, bytes], bool]:
         [length] = _LENGTH.unpack_from(data, position)
         [check] = _CHECK.unpack_from(data, position + _LENGTH.size)
         payload = data[position + OVERHEAD : position + OVERHEAD + length]
-        # Without damage, the next block is at once where and what it should be.
+        # Without damage, the next block is the expected one.
         if len(payload) < length or _check(payload, number) != check:
             start, position, number = position, *search.first(position, number, count)
             whole = whole and position == start
@@ -70,7 +70,7 @@ def split(data: bytes, count: int) -> tuple[dict[int, bytes], bool]:
 
 
 class _Search:
-    """Looks for blocks in bytes, each place once."""
+    """A search for blocks in bytes, which visits each offset once."""
 
     def __init__(self, data: bytes) -> None:
         self._bytes = np.frombuffer(data, np.uint8)
@@ -78,9 +78,9 @@ class _Search:
         self._numbers = np.empty(0, np.int64)
 
     def first(self, position: int, number: int, count: int) -> tuple[int, int]:
-        """Place and number of the first block, not before `position`, that is in number..count - 1.
+        """Offset and number of the first block from `position` on, numbered in number..count - 1.
 
-        If there is none within `_FAR` bytes, the end of them all and `number`.
+        If there is none within `_FAR` bytes, the length of the data and `number`.
         """
         end = min(len(self._bytes), position + _FAR)
         while position < end:
@@ -95,7 +95,7 @@ class _Search:
         return len(self._bytes), number
 
     def _numbers_from(self, start: int) -> NDArray[np.int64]:
-        """What number a block would have at each of `_STRETCH` places, -1 where none has room."""
+        """The number of a block at each of `_STRETCH` offsets; -1 where none fits."""
         around = self._bytes[start : start + _STRETCH + OVERHEAD + LONGEST]
         numbers = np.full(_STRETCH, -1)
         places = np.arange(min(_STRETCH, len(around) - OVERHEAD + 1))

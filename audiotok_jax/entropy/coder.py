@@ -1,4 +1,4 @@
-"""Tokens to compact bytes and back, by a range coder under a `Prior`."""
+"""Range coder of tokens with the probabilities of a `Prior`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from audiotok_jax.entropy import blocks
 from audiotok_jax.entropy.prior import Network, Prior, order
 from audiotok_jax.tokens import check_tokens
 
-# `perfect=False`: a probability p, a multiple of 2**-16, becomes one of 2**-24 by a product and a
-# cut, which are the same on all machines, instead of by a search.
+# `perfect=False`: a probability, a multiple of 2**-16, is converted to a multiple of 2**-24 by a
+# product and truncation, which are the same on all machines, instead of by a search.
 _BIT = constriction.stream.model.Bernoulli(perfect=False)
 _WORD = np.dtype("<u4")
 
-# Blocks are independent: what the networks say of as many places as fit into the caches is
-# computed at once, which is faster than a call for each block.
+# Blocks are independent: the networks are evaluated at once for as many tokens as fit into the
+# caches, which is faster than a call for each block.
 _TOGETHER, _COLUMNS = 16, 800
 _WORKERS = 4
 
-# The matrices are small: beside other busy processes, threads that wait for each other make their
-# products many times slower.
+# The matrices are small: on a busy machine, synchronization of BLAS threads makes their products
+# many times slower.
 _THREADS = threadpoolctl.ThreadpoolController()
 
 
@@ -35,14 +35,14 @@ Result = TypeVar("Result")
 
 
 class DamagedError(ValueError):
-    """Compact tokens are damaged; `Coder.recover` gives those that are not."""
+    """Compact tokens are damaged; `Coder.recover` decodes the undamaged ones."""
 
 
 class Coder:
-    """Codes tokens of one model.
+    """Entropy coder of the tokens of one model.
 
     Attributes:
-        prior: how likely their bits are.
+        prior: of the tokens.
     """
 
     def __init__(self, prior: Prior) -> None:
@@ -55,12 +55,12 @@ class Coder:
             tokens: integers (T,), each in 0..2**bits - 1.
 
         Returns:
-            `blocks.join` of a payload for each `prior.block` tokens, the last of fewer. It depends
-            on no other block, and holds the words of constriction's `RangeEncoder`, u32,
-            little-endian, without the zero bytes at its end.
+            `blocks.join` of one payload per `prior.block` tokens, the last with fewer. A payload
+            does not depend on other blocks; it consists of the words of constriction's
+            `RangeEncoder`, u32, little-endian, without trailing zero bytes.
 
         Raises:
-            ValueError: not such tokens.
+            ValueError: the tokens are invalid.
         """
         array = check_tokens(tokens, self.prior.bits)
         spans = self._spans(len(array))
@@ -69,17 +69,17 @@ class Coder:
         return blocks.join([payload for payloads in made for payload in payloads])
 
     def decode(self, data: bytes, num_tokens: int) -> NDArray[np.uint16]:
-        """Undoes `encode`.
+        """The inverse of `encode`.
 
         Args:
-            data: what `encode` returned.
-            num_tokens: how many tokens there are.
+            data: the result of `encode`.
+            num_tokens: number of tokens.
 
         Returns:
             uint16 (num_tokens,).
 
         Raises:
-            DamagedError: `data` is not whole.
+            DamagedError: `data` is damaged or incomplete.
         """
         tokens, lost, whole = self._recover(data, num_tokens)
         if lost:
@@ -91,18 +91,18 @@ class Coder:
         return tokens
 
     def recover(self, data: bytes, num_tokens: int) -> tuple[NDArray[np.uint16], list[range]]:
-        """Decodes what is not damaged.
+        """Decodes the undamaged blocks.
 
         Args:
-            data: what `encode` returned, or what became of it.
-            num_tokens: how many tokens there were.
+            data: the result of `encode`, possibly damaged.
+            num_tokens: number of tokens.
 
         Returns:
-            uint16 (num_tokens,), zero where lost, and the places of the tokens that are lost, a
-            range for each damaged block, in order.
+            uint16 (num_tokens,), zero where lost, and the ranges of lost tokens, one for each
+            damaged block, in order.
 
         Raises:
-            DamagedError: next to nothing is left.
+            DamagedError: almost nothing is left.
         """
         tokens, lost, _ = self._recover(data, num_tokens)
         return tokens, lost
@@ -112,7 +112,7 @@ class Coder:
     ) -> tuple[NDArray[np.uint16], list[range], bool]:
         size = self.prior.block
         count = -(-num_tokens // size)
-        # Before time and memory are taken for what a forged header announces.
+        # Before spending time and memory on the claims of a forged header.
         payloads: dict[int, bytes] = {}
         if len(data) // blocks.OVERHEAD >= count / 1000:
             payloads, whole = blocks.split(data, count)
@@ -135,7 +135,7 @@ class Coder:
         return tokens, [range(spans[n].start, spans[n].stop) for n in lost], whole
 
     def _spans(self, count: int) -> list[slice]:
-        """Where the blocks of tokens lie."""
+        """The ranges of tokens of the blocks."""
         size = self.prior.block
         return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
@@ -158,7 +158,7 @@ class Coder:
         ]
 
     def _decode(self, payloads: Sequence[bytes], count: int) -> tuple[NDArray[np.uint16], set[int]]:
-        """The tokens of blocks, (B, T), and those blocks that are none, where they are 0."""
+        """The tokens of blocks, (B, T), and the invalid blocks, whose tokens are 0."""
         bits = self.prior.bits
         decoders = [_decoder(payload) for payload in payloads]
         signs = np.zeros((bits, len(payloads), count), np.float32)
@@ -172,7 +172,7 @@ class Coder:
                 for n, chances in enumerate(likely):
                     try:
                         told[bit, n] = decoders[part][n].decode(_BIT, chances)
-                    except AssertionError:  # constriction cannot decode it
+                    except AssertionError:  # raised by constriction for invalid data
                         broken.add(part.start + n)
                 told[bit] = 2 * told[bit] - 1
             signs[:, part, places] = told
@@ -182,7 +182,7 @@ class Coder:
         return tokens, broken
 
     def _steps(self, blocks: int, count: int) -> Iterator[tuple[Network, NDArray[np.intp], slice]]:
-        """Networks, the places that they tell, and the blocks in which they do so together."""
+        """Networks, the positions of the tokens that each predicts, and groups of blocks."""
         for network, places in zip(self.prior.networks, order(count), strict=True):
             if len(places):
                 together = max(1, _COLUMNS // len(places))
@@ -191,7 +191,7 @@ class Coder:
 
 
 def _groups(spans: Sequence[slice], numbers: Sequence[int]) -> list[Sequence[int]]:
-    """Numbers of blocks of one length, a few at a time; the last block of all may be shorter."""
+    """Groups of blocks of equal length; the last block of all may be shorter."""
     short = [n for n in numbers[-1:] if spans[n].stop - spans[n].start < spans[0].stop]
     long = numbers[: len(numbers) - len(short)]
     found = [long[first : first + _TOGETHER] for first in range(0, len(long), _TOGETHER)]
@@ -199,7 +199,7 @@ def _groups(spans: Sequence[slice], numbers: Sequence[int]) -> list[Sequence[int
 
 
 def _map(work: Callable[[Sequence[int]], Result], groups: list[Sequence[int]]) -> list[Result]:
-    """What becomes of each group, on a few cores; constriction alone runs on one at a time."""
+    """Results for each group, computed by a few threads; constriction holds the GIL."""
     workers = max(1, min(len(groups), os.cpu_count() or 1, _WORKERS))
     with _THREADS.limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, groups))
@@ -211,7 +211,7 @@ def _decoder(payload: bytes) -> constriction.stream.queue.RangeDecoder:
 
 
 def _own(signs: NDArray[np.float32], places: NDArray[np.intp]) -> NDArray[np.float32]:
-    """What `Network.probabilities` takes, of the tokens at some places."""
+    """The argument `own` of `Network.probabilities` for tokens at some positions."""
     own = signs[:, :, places].reshape(len(signs), -1)
     return np.concatenate([np.ones_like(own[:1]), own])
 

@@ -1,9 +1,9 @@
-"""The CRC-32 of zlib for many stretches of one array of bytes at once.
+"""The CRC-32 of zlib of many substrings of one array of bytes at once.
 
-A state is the 32 bits that the checksum keeps while it reads: a polynomial over GF(2), its
-highest power in the lowest bit. It starts as `START`, and the checksum is its complement. To read
-a byte of zero is to multiply the state by x**8; and states of sums are sums of states. So what a
-stretch of bytes does to any state follows from the states before and after it in another reading.
+The state is the 32-bit register of the checksum: a polynomial over GF(2) with its highest power in
+the lowest bit. It starts as `START`, and the checksum is its complement. Reading a zero byte
+multiplies the state by x**8, and the state is linear in the data. The effect of a substring on any
+state therefore follows from the states before and after it in a pass over the whole array.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Words = NDArray[np.uint32]
 START = np.uint32(0xFFFFFFFF)
 
 _POLYNOMIAL = np.uint32(0xEDB88320)
-_ROW = 64  # bytes that are read one after the other, side by side with other rows
+_ROW = 64  # bytes that are processed sequentially, in parallel with other rows
 
 
 def step(state: Words | np.uint32, byte: NDArray[np.uint8]) -> Words:
@@ -28,10 +28,10 @@ def step(state: Words | np.uint32, byte: NDArray[np.uint8]) -> Words:
 
 
 def states(data: NDArray[np.uint8]) -> Words:
-    """The states, from 0 on, before each byte and after the last: (len(data) + 1,)."""
+    """The states before each byte and after the last, from state 0: (len(data) + 1,)."""
     rows = np.zeros((len(data) // _ROW + 1, _ROW), np.uint8)
     rows.reshape(-1)[: len(data)] = data
-    crc, firsts = int(START), []  # of a state of 0
+    crc, firsts = int(START), []  # for a state of 0
     for row in rows:
         firsts.append(crc)
         crc = zlib.crc32(row.data, crc)
@@ -42,21 +42,21 @@ def states(data: NDArray[np.uint8]) -> Words:
 
 
 def skip(state: Words, count: NDArray[np.integer]) -> Words:
-    """The states after `count` bytes of zero, each below 2**16."""
+    """The states after `count` zero bytes, each count below 2**16."""
     return _times(state, _powers().take(count))
 
 
 def last_word(state: Words, checksum: Words) -> Words:
-    """What u32, little-endian, leads from a state to a checksum."""
+    """The little-endian u32 that leads from a state to a checksum."""
     end = checksum ^ START
-    for _ in range(4):  # back by a byte of zero
+    for _ in range(4):  # back by one zero byte
         index = _INDEX.take(end >> np.uint32(24))
         end = ((end ^ _TABLE.take(index)) << np.uint32(8)) | index
     return end ^ state
 
 
 def _times(one: Words, other: Words) -> Words:
-    """Products of polynomials, modulo that of the checksum."""
+    """Products of polynomials modulo the polynomial of the checksum."""
     product = np.zeros_like(one)
     for power in range(32):
         product ^= other * ((one >> np.uint32(31 - power)) & np.uint32(1))
@@ -71,7 +71,7 @@ def _table() -> Words:
     return words
 
 
-@functools.cache  # as only damage asks for them
+@functools.cache  # only needed for damaged data
 def _powers() -> Words:
     """x**(8 * n) for n below 2**16."""
     powers = np.array([1 << 31], np.uint32)

@@ -1,14 +1,15 @@
 """Priors: small integer networks that give the probability of each bit of a token.
 
-The tokens of a block are told in halving steps: first every 16th, then those midway between two
-known ones, and so on to the odd ones. All tokens of a step are told together, bit 0 first. So a bit
-knows the lower bits of its own token and, but in the first step, tokens on both sides of it, which
-say more than the past alone; and all tokens of a step are computed at once.
+The tokens of a block are coded in dyadic steps: first every 16th token, then those midway between
+two known ones, and so on to the odd ones. All tokens of a step are coded together, bit 0 first. A
+bit is conditioned on the lower bits of its own token and, except in the first step, on tokens on
+both sides, which are more informative than the past alone; and all tokens of a step are computed at
+once.
 
-A bit's network has one hidden layer. What goes in is 1 or -1 for a bit that is known and 0 for one
-beyond the ends of the block; weights are integers; and the sum that comes out, shifted to the
-right, is a place in a table of probabilities. Integers are exact in whatever order they are added,
-also as floats (below 2**24 in float32, 2**53 in float64), so that any machine computes the same.
+The network of a bit has one hidden layer. Its inputs are 1 or -1 for known bits and 0 beyond the
+ends of the block; weights are integers; and the output, shifted to the right, is an index into a
+table of probabilities. Sums of integers are exact in any order, also as floats (below 2**24 in
+float32, 2**53 in float64), so that all machines compute the same.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ FILE = "entropy.safetensors"
 """Name of a prior in the folder of its model."""
 
 VERSION = 1
-"""Of the order in which bits are told, and of the arithmetic of the networks."""
+"""Version of the order of bits and of the arithmetic of the networks."""
 
 STEPS = 5
-"""Halving steps: the first tells every 2 ** (STEPS - 1)th token."""
+"""Dyadic steps: the first codes every 2 ** (STEPS - 1)th token."""
 
 SHIFT = 12
-"""Bits that the sum of a network has beyond the places of the table."""
+"""Right shift from the output of a network to an index into the table."""
 
 _SCALE = 2**16  # of the table
 _ARRAYS = ("weights", "bias", "heads", "offsets", "table")
@@ -47,21 +48,21 @@ _LARGEST = 2**26  # bytes of a file
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prior:
-    """The networks of a model's tokens; step s, bit k, H hidden units, N neighbours.
+    """The networks for the tokens of a model; step s, bit k, H hidden units, N neighbours.
 
     Attributes:
-        model_id: of the model whose tokens it knows.
+        model_id: of the model.
         block: tokens that are coded together.
         weights: int8 (STEPS, (N + 1) * bits, bits, H), from the bits of N neighbours and of the
-            token itself; a bit knows those below it, so all others are zero.
+            token itself; zero for bits of the token that are not below bit k.
         bias: int32 (STEPS, bits, H).
         heads: int32 (STEPS, bits, H), from the rectified units to the sum.
         offsets: int64 (STEPS, bits), added to the sum.
-        table: uint16 (places,), the probability of a 1 in units of 2**-16, at least one. The sum,
-            shifted by SHIFT, is counted from its middle.
+        table: uint16 (entries,), the probability of a 1 in units of 2**-16, at least one. Its
+            middle belongs to a sum of 0.
 
     Raises:
-        ValueError: the arrays do not belong together, or their sums could be inexact.
+        ValueError: the arrays do not fit together, or their sums could be inexact.
     """
 
     model_id: str
@@ -101,7 +102,7 @@ class Prior:
         own = self.weights[:, neighbours * bits :]
         if any(own[:, k:, k].any() for k in range(bits)):
             raise ValueError("a bit must know no bits but those below it")
-        # As floats, which do not wrap around.
+        # In floats, which do not overflow.
         large = {name: np.abs(array.astype(float)) for name, array in self._arrays().items()}
         units = large["weights"].sum(1) + large["bias"]
         sums = (units * large["heads"]).sum(-1) + large["offsets"]
@@ -110,7 +111,7 @@ class Prior:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Prior:
-        """Reads what `save` wrote; ValueError if it is something else."""
+        """Reads a file of `save`; ValueError if it is something else."""
         try:
             if os.path.getsize(path) > _LARGEST:
                 raise ValueError(f"longer than {_LARGEST} bytes")
@@ -141,7 +142,7 @@ class Prior:
 
     @functools.cached_property
     def id(self) -> str:
-        """16 hexadecimal digits of the SHA-256 of all that decoding needs."""
+        """16 hexadecimal digits of the SHA-256 of everything that determines decoding."""
         digest = hashlib.sha256(f"{VERSION} {self.model_id} {self.block}".encode())
         for name, array in sorted(self._arrays().items()):
             digest.update(f"\n{name} {array.shape}\n".encode())
@@ -155,7 +156,7 @@ class Prior:
 
     @functools.cached_property
     def networks(self) -> list[Network]:
-        """Those of each step, ready to run."""
+        """Networks of each step, ready to run."""
         return [Network(self, step) for step in range(STEPS)]
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -163,10 +164,10 @@ class Prior:
 
 
 class Network:
-    """The networks of all bits in one step, for the places of many blocks side by side."""
+    """The networks of all bits in one step, for tokens of many blocks in parallel."""
 
     def __init__(self, prior: Prior, step: int) -> None:
-        """Takes the arrays of a step, as floats that hold integers."""
+        """Converts the arrays of a step to floats with integer values."""
         inputs, bits, _ = prior.weights.shape[1:]
         outside = inputs - bits
         weights = prior.weights[step].astype(np.float32)
@@ -180,15 +181,15 @@ class Network:
         self._step = step
 
     def begin(self, signs: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """What neighbours bring into the hidden units.
+        """The contribution of neighbours to the hidden units.
 
         Args:
-            signs: (bits, B, T) of the tokens of B blocks, 1 and -1; those that are not known yet
-                are not looked at.
+            signs: (bits, B, T), 1 and -1, of the tokens of B blocks; tokens that are not known yet
+                are ignored.
 
         Returns:
-            (bits, H, B * n) for n >= 1 places in each block; None in the first step, where
-            nothing is known.
+            (bits, H, B * n) for n >= 1 tokens in each block; None in the first step, which has no
+            known neighbours.
         """
         if not self._step:
             return None
@@ -211,8 +212,8 @@ class Network:
 
         Args:
             units: from `begin`.
-            own: (1 + bits, n), ones, and the signs of the tokens; those below `bit` are looked at.
-            bit: which one.
+            own: (1 + bits, n), ones, and the signs of the tokens, of which those below `bit` count.
+            bit: index of the bit.
 
         Returns:
             (n,), multiples of 2**-16 within 0 and 1.
@@ -227,12 +228,12 @@ class Network:
 
 
 def neighbours(step: int, reach: int) -> NDArray[np.intp]:
-    """Where the known tokens next to one that `step` tells are: `reach` of them on each side."""
+    """Offsets of the nearest known tokens in a step, `reach` of them on each side."""
     return np.arange(1 - 2 * reach, 2 * reach, 2) * _stride(step)
 
 
 def order(count: int) -> Iterator[NDArray[np.intp]]:
-    """The places, of `count`, that each step tells."""
+    """Positions of the tokens of each step, of `count` in total."""
     yield np.arange(0, count, 2 ** (STEPS - 1))
     for step in range(1, STEPS):
         yield np.arange(_stride(step), count, 2 * _stride(step))

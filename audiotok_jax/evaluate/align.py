@@ -1,22 +1,21 @@
-"""Aligns a decoded wave to its original: finds the delay, takes it out, makes the lengths equal.
+"""Alignment of a decoded wave with its original: removes the delay and makes the lengths equal.
 
-The delay of a codec that keeps the waveform is found to the sample, at the peak of a
-cross-correlation whose spectrum is whitened in part: PHAT-beta (Knapp and Carter 1976, "The
+For a codec that keeps the waveform, the delay is found to the sample at the peak of a
+cross-correlation with a partly whitened spectrum: PHAT-beta (Knapp and Carter 1976, "The
 generalized correlation method for estimation of time delay"; Donohue, Hannemann and Dietz 2007,
-"Performance of phase transform for detecting sound sources").  Voiced speech alone would have
-high peaks a pitch period further, too; whitened, it has one.
+"Performance of phase transform for detecting sound sources"). Without whitening, voiced speech also
+has high peaks at multiples of the pitch period.
 
-A vocoder makes its own phases, and the best match of its waveform lies anywhere within some pitch
-periods.  No peak stands out then, and the delay is where the envelopes of mel bands match best,
-as PESQ finds its first estimate (ITU-T P.862, 10.1.2).  That is good to about 1 ms, finer than
-anything that measures speech without its phases, and knows no pitch periods.
+A vocoder generates its own phases, so that the best match of waveforms is arbitrary within some
+pitch periods. No peak stands out then, and the delay is that of the best match of mel band
+envelopes, as in the first estimate of PESQ (ITU-T P.862, 10.1.2). It is accurate to about 1 ms,
+which suffices for metrics that ignore phases.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import librosa
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
@@ -24,26 +23,26 @@ from scipy import fft
 from audiotok_jax.audio import to_mono
 
 LIMIT = 0.5
-"""The longest delay looked for, either way, in seconds."""
+"""The longest delay in either direction, in seconds."""
 
-WHITENING = 0.8  # beta: 0 leaves the spectrum as it is, 1 makes it flat
+WHITENING = 0.8  # beta: 0 keeps the spectrum, 1 makes it flat
 # Height of the peak over the root mean square within the limit.  Of 186 clips of speech it was 27
 # to 64 for Speex at 4 and Opus at 6 kbps, above 30 for speech in as much white noise, and 6 to 20
 # for this codec and Codec2, but for 7 clips, where such a peak lay within 5 ms of the envelopes'.
 OUTSTANDING = 25.0
 
 BANDS = 16
-BAND_LIMITS = (100.0, 3800.0)  # Hz, what a telephone band leaves
-COMPRESSION = 0.25  # exponent of the energy, about that of loudness
+BAND_LIMITS = (100.0, 3800.0)  # Hz, within the telephone band
+COMPRESSION = 0.25  # exponent of the energy, approximately that of loudness
 
 
 class Aligned(NamedTuple):
     """A decoded wave, aligned.
 
     Attributes:
-        decoded: float32 (S,), cut, or padded with zeros, to the span of the original.
-        delay: samples by which the decoded wave was late; negative where it was early.
-        length_difference: samples by which it was longer than the original, before.
+        decoded: float32 (S,), cut or zero-padded to the span of the original.
+        delay: of the decoded wave in samples; negative if it was early.
+        length_difference: of the decoded wave before alignment minus the original, in samples.
     """
 
     decoded: NDArray[np.float32]
@@ -52,19 +51,18 @@ class Aligned(NamedTuple):
 
 
 def align(original: ArrayLike, decoded: ArrayLike, rate: int) -> Aligned:
-    """Finds one delay for the whole of a clip and takes it out.
+    """Estimates one delay for a whole clip and removes it.
 
     Args:
         original: (S,), as `audio.to_mono` takes it.
-        decoded: (R,), likewise; R may be any.
+        decoded: (R,), likewise, of any length.
         rate: of both, in Hz, at least 8000.
 
     Returns:
-        The decoded wave as long as the original.  Where one of the two is silent, nothing is
-        moved.
+        The decoded wave with the length of the original. If one of them is silent, the delay is 0.
 
     Raises:
-        ValueError: a wave is bad.
+        ValueError: a wave is invalid.
     """
     original, decoded = to_mono(original), to_mono(decoded)
     delay = _delay(original, decoded, rate) if original.any() and decoded.any() else 0
@@ -94,8 +92,11 @@ def _envelope_match(
 def _envelopes(wave: NDArray[np.float32], rate: int, hop: int) -> NDArray[np.floating]:
     """Loudness of each band, without its mean and of unit energy: (bands, frames).
 
-    Frames of 32 ms show no pulses of the voice; being band-limited, they can be interpolated.
+    Frames of 32 ms average over glottal pulses, so that envelopes are band-limited and can be
+    interpolated.
     """
+    import librosa
+
     low, high = BAND_LIMITS
     energy = librosa.feature.melspectrogram(
         y=wave, sr=rate, n_fft=32 * hop, hop_length=hop, n_mels=BANDS, fmin=low, fmax=high

@@ -1,6 +1,6 @@
-"""The journal of measured rows, a line of JSON each, so that no run measures one again.
+"""The journal of measured rows, a line of JSON each, so that no row is measured twice.
 
-What recognisers have heard in the originals stands there, too, for codecs that come later.
+It also holds the output of recognisers for the originals, for use with later codecs.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ Row = dict[str, float | None]
 
 
 class Key(NamedTuple):
-    """What a row depends on: where any of it differs, the row is another one.
+    """Everything that a row depends on; a row is measured again if any of it changes.
 
     Attributes:
         clip: hash of the file.
         language: of the speech.
         codec: its spec.
         version: of the model or program behind the codec.
-        method: hash of how codecs are run and metrics taken.
-        transcript: hash of what is said; "" where that is not known.
+        method: hash of the code and libraries that run codecs and metrics.
+        transcript: hash of the transcript; "" if unknown.
     """
 
     clip: str
@@ -38,12 +38,12 @@ class Key(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What a reading of an original depends on.
+    """Everything that the reading of an original by recognisers depends on.
 
     Attributes:
         clip: hash of the file.
         language: of the speech.
-        method: hash of the recognisers and how they are run.
+        method: hash of the recognisers and the code that runs them.
     """
 
     clip: str
@@ -52,23 +52,22 @@ class Heard(NamedTuple):
 
 
 class Journal:
-    """The rows in a file that only ever grows; a context manager.
+    """Rows in an append-only file; a context manager.
 
-    A row is on the disk's way as soon as it is added: what a run has measured before it is killed
-    is there for the next one.
+    Each row is flushed when it is added, so that the next run has the rows of a killed one.
 
     Attributes:
-        runs: what was said about each run that added rows, by its name.
-        rows: the name of the run, and the row.
-        readings: of originals.
+        runs: facts about each run that added rows, by its name.
+        rows: name of the run and the row, by key.
+        readings: output of recognisers for originals.
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens the file and reads it; a line that a killed run left half-written is cut off.
+        """Opens and reads the file; an incomplete last line of a killed run is removed.
 
         Raises:
             ValueError: another run writes to it, or it is damaged.
-            OSError: the disk does not take it.
+            OSError: it cannot be written.
         """
         self.runs: dict[str, dict[str, Any]] = {}
         self.rows: dict[Key, tuple[str, Row]] = {}
@@ -89,7 +88,7 @@ class Journal:
         self._file.close()
 
     def begin(self, about: dict[str, Any]) -> None:
-        """Starts a run, to which the rows belong that are added from now on.
+        """Starts a run, to which the rows added from now on belong.
 
         Args:
             about: JSON-ready facts about it.
@@ -98,12 +97,12 @@ class Journal:
         self._describe(about)
 
     def finish(self, about: dict[str, Any]) -> None:
-        """Ends the run that has begun, with more facts about it."""
+        """Ends the current run, with more facts about it."""
         assert self._run is not None
         self._describe(self.runs[self._run] | about)
 
     def add(self, key: Key, row: Row) -> None:
-        """Keeps a row of the run that has begun."""
+        """Adds a row of the current run."""
         assert self._run is not None
         self.rows[key] = (self._run, row)
         # Strict JSON has no infinity.
@@ -111,7 +110,7 @@ class Journal:
         self._write({"run": self._run, "key": key._asdict(), "row": values})
 
     def keep(self, heard: Heard, readings: Readings) -> None:
-        """Keeps what was heard in an original, where that is news."""
+        """Stores the readings of an original, if they are new."""
         if self.readings.get(heard, {}) != readings:
             self.readings[heard] = readings
             self._write({"heard": heard._asdict(), "readings": readings})

@@ -1,4 +1,4 @@
-"""Labels at the marks of a plot, where they cover little."""
+"""Placement of labels at the marks of a plot with little overlap."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 Point = tuple[str, float, float]
-"""A label, and where its mark is, in the units of the axes."""
+"""A label, and the data coordinates of its mark."""
 
 _PLACES = tuple((far, angle) for far in (9, 14, 20, 28, 38) for angle in range(0, 360, 30))
-"""Where a label may stand, in points and degrees from its mark, the best place first."""
+"""Candidate positions of a label, in points and degrees from its mark, the best first."""
 _CROSS = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)])
 
 
 def place_labels(
     axes: Axes, labels: Sequence[tuple[Point, str, float]], renderer: RendererBase
 ) -> None:
-    """Writes labels, in turn, where each covers the least of marks, lines and other labels.
+    """Places labels, one by one, where each overlaps least with marks, lines and other labels.
 
     Args:
-        axes: with everything else on them.
-        labels: with their colours and sizes.
+        axes: with everything else drawn.
+        labels: points with colours and sizes.
         renderer: of the canvas.
     """
     obstacles = _obstacles(axes)
@@ -71,20 +71,20 @@ def place_labels(
 
 
 def _put(note: Annotation, far: int, angle: int, renderer: RendererBase) -> Bbox:
-    """Moves a label to one of `_PLACES`, and returns the pixels that it covers."""
+    """Moves a label to one of `_PLACES` and returns its box in pixels."""
     x, y = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     assert note.arrow_patch is not None
     note.arrow_patch.set_visible(far > 10)
     note.xyann = (far * x, far * y)
     note.set_horizontalalignment("left" if x > 0.1 else "right" if x < -0.1 else "center")
     note.set_verticalalignment("bottom" if y > 0.6 else "top" if y < -0.6 else "center")
-    # Of the text alone: that of the annotation has the line to the mark in it.
+    # Of the text only: the box of the annotation includes the line to the mark.
     note.update_positions(renderer)
     return Text.get_window_extent(note, renderer)
 
 
 def _obstacles(axes: Axes) -> NDArray[np.float64]:
-    """Points, close to each other, on all marks and lines, in pixels: float64 (N, 2)."""
+    """Dense points on all marks and lines, in pixels: float64 (N, 2)."""
     paths = [axes.transData.transform(line.get_xydata()) for line in axes.lines]
     for bars in axes.collections:
         if isinstance(bars, LineCollection):

@@ -1,4 +1,4 @@
-"""The identity of a measurement: code and libraries that a number depends on."""
+"""The identity of a measurement: the code and libraries that it depends on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from audiotok_jax import provenance
 from audiotok_jax.evaluate.metrics import Metric
+from audiotok_jax.files import sha256
 
 _LIBRARIES = ("jax", "numpy", "scipy", "librosa", "soxr")
 _ROWS = "audiotok_jax.evaluate.workers"  # makes rows
@@ -26,7 +27,7 @@ def libraries(metrics: Iterable[Metric]) -> list[str]:
 
 
 def method(metrics: Sequence[Metric], recogniser: str | None) -> str:
-    """Hash of the metrics, the code and the versions of the libraries that make a row.
+    """Hash of the metrics, the code and the library versions that determine a row.
 
     Args:
         metrics: those that are measured.
@@ -40,17 +41,17 @@ def method(metrics: Sequence[Metric], recogniser: str | None) -> str:
 
 
 def reading(recogniser: str | None) -> str:
-    """Hash of all that decides what is heard in an original; see `method`."""
+    """Hash of everything that determines the readings of originals; see `method`."""
     return _hash(_contents(recogniser), _distributions(_READERS), _READINGS)
 
 
 def sources(modules: Iterable[str]) -> list[Path]:
-    """The files of modules of this package and of all that they import from it, however deeply.
+    """Files of modules of this package and of all modules that they import from it, recursively.
 
-    Names are followed wherever an import stands, in functions, too.
+    Imports inside functions count, too.
 
     Raises:
-        ValueError: there is no such module, or it imports one that is not there.
+        ValueError: a module does not exist.
     """
     found: dict[str, Path] = {}
     waiting = list(modules)
@@ -65,7 +66,7 @@ def sources(modules: Iterable[str]) -> list[Path]:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """Modules of this package that a file imports, and the packages that they lie in."""
+    """Modules of this package that a file imports, and their parent packages."""
     package = __name__.partition(".")[0]
     for node in ast.walk(ast.parse(path.read_bytes(), path)):
         if isinstance(node, ast.Import):
@@ -82,7 +83,7 @@ def _imports(path: Path) -> Iterator[str]:
         for name in names:
             if name == package or name.startswith(f"{package}."):
                 yield name
-                # What all of the package offers to others is not run for the sake of a part.
+                # The root package imports lazily and is not a source.
                 parents = name.split(".")[1:-1]
                 yield from (".".join([package, *parents[: n + 1]]) for n in range(len(parents)))
 
@@ -104,7 +105,7 @@ def _hash(facts: object, distributions: Iterable[str], modules: Iterable[str]) -
 
 
 def _distributions(modules: Iterable[str]) -> list[str]:
-    """Which distributions modules come from; the name of the module where none is installed."""
+    """Distributions of modules; the name of the module if none is installed."""
     installed = importlib.metadata.packages_distributions()
     return sorted({installed.get(module, [module])[0] for module in modules})
 
@@ -113,6 +114,5 @@ def _contents(folder: str | None) -> list[str]:
     """Names and hashes of the files in a folder."""
     found = []
     for path in sorted(Path(folder).iterdir()) if folder else ():
-        with open(path, "rb") as file:
-            found += [path.name, hashlib.file_digest(file, "sha256").hexdigest()]
+        found += [path.name, sha256(path)]
     return found

@@ -18,7 +18,7 @@ from audiotok_jax.evaluate.metrics import Metric
 from audiotok_jax.files import replacing
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's, told apart by the colour-blind, too, but for their yellow."""
+"""The colour-blind safe palette of Okabe and Ito, without its yellow."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _GREY = "#777777"
 
@@ -30,19 +30,19 @@ def draw(
     found: dict[str, dict[str, Any]],
     published: Sequence[Point] = (),
 ) -> None:
-    """Writes one picture as PNG and as SVG, the same for the same numbers.
+    """Writes one plot as PNG and as SVG, deterministically.
 
     Args:
         path: of both, without suffix; nothing half-written remains on failure.
-        title: says which clips.
-        metric: on the upright axis; over the bitrate of the payload.
-        found: of one set, as `report.summarize` gives it. Codecs of one family, which is what
-            stands before the colon of a spec, are joined; one whose mean is not finite is named
-            below the title instead. There is one at least whose mean is finite.
-        published: numbers of others, hollow.
+        title: of the plot.
+        metric: on the vertical axis, over the bitrate of the payload.
+        found: of one set, as `report.summarize` gives it, with at least one finite mean. Codecs of
+            one family, the part of a spec before the colon, are connected; one whose mean is not
+            finite is named below the title instead.
+        published: published results, drawn as hollow marks.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
     """
     figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
     canvas = FigureCanvasAgg(figure)
@@ -87,7 +87,7 @@ def draw(
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    figure.draw_without_rendering()  # decides where the axes are
+    figure.draw_without_rendering()  # computes the layout
     place_labels(axes, labels, canvas.get_renderer())
     with matplotlib.rc_context({"svg.hashsalt": "audiotok", "svg.fonttype": "none"}):
         for suffix, metadata in (("png", None), ("svg", {"Date": None})):
@@ -113,5 +113,5 @@ def _family_line(
         for value, mean in zip(values, means, strict=True)
     ]  # a single clip has no interval
     spans = [[v["mean"] - v["low"] for v in known], [v["high"] - v["mean"] for v in known]]
-    bars = np.maximum(spans, 0)  # of equal values they may be below it, as sums are rounded
+    bars = np.maximum(spans, 0)  # rounding may make them negative for equal values
     axes.errorbar(kbps, means, bars, linewidth=1.5, capsize=3, markersize=6, zorder=3, **style)

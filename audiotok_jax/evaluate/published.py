@@ -1,16 +1,18 @@
-"""Published results of neural codecs, for the plots: not measured here.
+"""Published results of neural codecs for the plots, not measured here.
 
-All numbers are of one evaluation, so they compare with each other.  With ours only PESQ-WB and
-STOI compare, roughly, as the clips differ: word errors there are those of a HuBERT-large
-recogniser against the true text, and speaker similarity is that of a WavLM-large verifier.
+All numbers are from one evaluation and comparable with each other. With ours, only PESQ-WB and
+STOI are roughly comparable, as the clips differ; their word errors are those of a HuBERT-large
+recogniser against the transcripts, and their speaker similarity is that of a WavLM-large verifier.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import typing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _FILE = Path(__file__).with_name("published.csv")
 
@@ -22,16 +24,16 @@ class Anchor:
     Attributes:
         system: name of the codec.
         tokens_per_second: of all codebooks together; None for the original speech.
-        codebooks: how many of which size, such as "8x2048"; "" for the original speech.
+        codebooks: numbers and sizes, such as "8x2048"; "" for the original speech.
         wer: word error rate in percent.
         stoi: short-time objective intelligibility.
         pesq_wb: wideband PESQ.
         pesq_nb: narrowband PESQ.
         sim: similarity of the speaker.
         utmos: naturalness as UTMOS predicts it.
-        dataset: what it was measured on.
-        source: who published it.
-        read_from: file of a repository that it was read from.
+        dataset: on which it was measured.
+        source: the publication.
+        read_from: file of a repository from which the numbers were copied.
     """
 
     system: str
@@ -59,24 +61,12 @@ class Anchor:
 
 
 def load() -> tuple[Anchor, ...]:
-    """Returns what is published, in the order of the file."""
+    """The published results, in the order of the file."""
+    kinds = typing.get_type_hints(Anchor)
+
+    def typed(name: str, text: str) -> Any:
+        return text if kinds[name] is str else float(text) if text else None
+
     with open(_FILE, encoding="utf-8", newline="") as file:
-        return tuple(_anchor(row) for row in csv.DictReader(file))
-
-
-def _anchor(row: dict[str, str]) -> Anchor:
-    rate = row["tokens_per_second"]
-    return Anchor(
-        system=row["system"],
-        tokens_per_second=float(rate) if rate else None,
-        codebooks=row["codebooks"],
-        wer=float(row["wer"]),
-        stoi=float(row["stoi"]),
-        pesq_wb=float(row["pesq_wb"]),
-        pesq_nb=float(row["pesq_nb"]),
-        sim=float(row["sim"]),
-        utmos=float(row["utmos"]),
-        dataset=row["dataset"],
-        source=row["source"],
-        read_from=row["read_from"],
-    )
+        rows = list(csv.DictReader(file))
+    return tuple(Anchor(**{name: typed(name, row[name]) for name in row}) for row in rows)

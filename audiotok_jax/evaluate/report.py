@@ -1,4 +1,4 @@
-"""Reports of rows: means with intervals, as JSON, CSV and Markdown."""
+"""Summaries of rows: means with intervals, as JSON, CSV and Markdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from audiotok_jax.evaluate.metrics import Metric
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
-SEED = 0  # of the bootstrap: the same rows always give the same intervals
+SEED = 0  # of the bootstrap, for reproducible intervals
 
 Rows = Sequence[dict[str, Any]]
 
@@ -23,16 +23,16 @@ _ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 
 
 def summarize(rows: Rows, metrics: Iterable[Metric]) -> dict[str, dict[str, Any]]:
-    """Means of the rows of each codec; JSON as it stands.
+    """Means of the rows of each codec, JSON-ready.
 
     Args:
-        rows: `codec`, and what `work.evaluate` gives.
+        rows: with `codec` and the values of `work.evaluate`.
         metrics: those that were measured.
 
     Returns:
-        For each codec, by payload: `clips`, `seconds`; `kbps_payload` and `kbps_file`, all bits
-        over the whole duration; `encode_speed` and `decode_speed`, the duration over the time
-        taken; `metrics`: for each one what `interval` gives.
+        For each codec, sorted by payload: `clips`, `seconds`; `kbps_payload` and `kbps_file`, all
+        bits over the whole duration; `encode_speed` and `decode_speed`, the duration over the time
+        taken; `metrics`: the `interval` of each.
     """
     found = {}
     for codec in dict.fromkeys(row["codec"] for row in rows):
@@ -65,17 +65,17 @@ def interval(
 ) -> dict[str, Any]:
     """The mean of the values of clips, and its interval by the percentile bootstrap.
 
-    Clips are drawn, not speakers: the interval is about other clips of the same speakers.
+    Clips are resampled, not speakers: the interval refers to other clips of the same speakers.
 
     Args:
-        values: one for each clip; None where there is none.
-        weights: what each counts for, such as its number of words: the mean of shares of them is
-            then the share in all words together. None: all count the same.
+        values: one for each clip; None if undefined.
+        weights: of clips in the mean, such as numbers of words for error rates, whose weighted mean
+            is the error rate over all words. None: equal weights.
 
     Returns:
         `mean`; None if there is no value or an infinite one. `low`, `high`: bounds of the 95%
-        interval; None, too, for a single value. `count`: of values, `infinite`: of those among
-        them, `missing`: of clips for which the metric is not defined.
+        interval; also None for a single value. `count`: number of values; `infinite`: number of
+        infinite ones; `missing`: number of clips for which the metric is undefined.
     """
     counted = [1.0] * len(values) if weights is None else weights
     pairs = [(v, w) for v, w in zip(values, counted, strict=True) if v is not None and w]
@@ -102,12 +102,12 @@ def interval(
 def table(
     found: dict[str, dict[str, Any]], metrics: Iterable[Metric], intervals: bool
 ) -> list[tuple[str, ...]]:
-    """A table of what `summarize` found, its head first: a column for each codec.
+    """A table of what `summarize` found, its header first: a column for each codec.
 
     Args:
         found: of one set.
         metrics: those that were measured.
-        intervals: whether the bounds stand beside the means.
+        intervals: whether to show the bounds next to the means.
     """
     codecs = found.values()
     rows: list[tuple[str, ...]] = [
@@ -129,7 +129,7 @@ def table(
 def by_language(
     found: Mapping[str, dict[str, dict[str, Any]]], metric: Metric
 ) -> list[tuple[str, ...]]:
-    """A table of one metric, its head first: a row for each language, a column for each codec.
+    """A table of one metric, its header first: a row for each language, a column for each codec.
 
     Args:
         found: by language, what `summarize` found.
@@ -147,7 +147,7 @@ def by_language(
 
 
 def markdown(title: str, rows: Sequence[tuple[str, ...]]) -> str:
-    """A section with a table, of which the first row is the head and the first column names."""
+    """A section with a table, whose first row is the header and first column the names."""
     head, *body = rows
     rule = ["---", *["--:"] * (len(head) - 1)]
     lines = [f"| {' | '.join(cells)} |" for cells in (head, rule, *body)]
@@ -155,7 +155,7 @@ def markdown(title: str, rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def dump_csv(rows: Rows) -> str:
-    """Rows as CSV, with six digits; a value that is not defined is empty."""
+    """Rows as CSV, with six digits; undefined values are empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

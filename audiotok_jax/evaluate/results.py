@@ -1,4 +1,4 @@
-"""The files that an evaluation leaves: CSV, JSON, Markdown and pictures."""
+"""The output files of an evaluation: CSV, JSON, Markdown and plots."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from audiotok_jax import files
 from audiotok_jax.evaluate import plots, published, report
 from audiotok_jax.evaluate.metrics import Metric
 from audiotok_jax.evaluate.metrics.text import language_of
-from audiotok_jax.files import replacing
 
 _BY_LANGUAGE = ("wer", "per", "voice_similarity", "speaker_similarity", "pesq_wb", "stoi")
 _ABOUT = """\
 # Quality at bitrates
 
-Means over clips, in brackets their 95% intervals (percentile bootstrap over clips: what other clips
-of the same speakers would give). Errors of words and of phonemes are all of them over all words and
-phonemes that there should be, so that long clips count for more. ↑ higher is better, ↓ lower is
-better, – not defined. kbps counts the coded bits, kbps of the file also what its container adds.
-Speeds are multiples of real time on one CPU core with {jobs} processes side by side.
+Means over clips, with 95% intervals in parentheses (percentile bootstrap over clips, so they
+describe other clips of the same speakers). Word and phoneme errors are summed over all clips and
+divided by the words and phonemes of all references, so that long clips count for more. ↑ higher is
+better, ↓ lower is better, – not defined. kbps counts the coded bits, kbps of the file also the
+overhead of its container. Speeds are multiples of real time on one CPU core with {jobs} processes
+in parallel.
 """
 
 
 def write(
     out: Path, rows: report.Rows, metrics: Sequence[Metric], facts: dict[str, Any]
 ) -> list[tuple[str, ...]]:
-    """Writes `clips.csv`, `summary.json`, `table.md` and `plots/`, each file whole or not at all.
+    """Writes `clips.csv`, `summary.json`, `table.md` and `plots/`, each file atomically.
 
     Args:
         out: a folder.
-        rows: `set`, `clip`, `language`, `speaker`, `codec`, and what `work.evaluate` gives.
+        rows: `set`, `clip`, `language`, `speaker`, `codec`, and the values of `work.evaluate`.
         metrics: those that were measured.
-        facts: what else the summary is to say, JSON-ready; of `runs`, the `jobs`.
+        facts: further content of the summary, JSON-ready; `runs` with their `jobs` are required.
 
     Returns:
-        A table of all sets together, its head first.
+        A table of all sets together, its header first.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
     """
     names = sorted({row["set"] for row in rows})
     sets = {name: [row for row in rows if row["set"] == name] for name in names}
@@ -69,8 +70,7 @@ def write(
         "table.md": "\n".join(sections),
     }
     for name, text in texts.items():
-        with replacing(out / name) as path:
-            path.write_text(text, encoding="utf-8")
+        files.write(out / name, text)
     (out / "plots").mkdir(exist_ok=True)
     for metric in metrics:
         if all(codec["metrics"][metric.name]["mean"] is None for codec in overall.values()):
@@ -95,7 +95,7 @@ def _title(rows: report.Rows) -> str:
 
 
 def _published(name: str, metric: Metric) -> list[plots.Point]:
-    """What others have published that compares with a metric on a set, if anything."""
+    """Published results that are comparable with a metric on a set, if any."""
     is_theirs = re.sub("[^a-z]", "", name.lower()) == "librispeechtestclean"
     if not is_theirs or metric.name not in ("pesq_wb", "stoi"):
         return []

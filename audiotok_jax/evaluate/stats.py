@@ -1,7 +1,7 @@
 """Statistics of token streams: code usage, bits, and correlation of neighbours.
 
-Bit k of a token is the one worth 2**k; entropies are in bits; N is the number of tokens,
-V = 2**bits that of all ids, K that of the ids which occur.
+Bit k of a token has the value 2**k; entropies are in bits; N is the number of tokens, V = 2**bits
+the size of the codebook, K the number of distinct tokens.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from numpy.typing import NDArray
 
 from audiotok_jax.tokens import check_tokens
 
-SEED = 0  # of the shuffle: the same tokens always give the same figures
+SEED = 0  # of the shuffle, for reproducible results
 
 
 def statistics(streams: Sequence[NDArray[Any]], bits: int = 16) -> dict[str, Any]:
-    """Statistics of all tokens of several streams taken together.
+    """Statistics over all tokens of several streams.
 
-    A figure that does not exist is None: those about neighbours where no stream has two tokens,
-    the normalisation by used codes where there is one, the correlation where less than two bits
-    vary.  All others are finite, so the result is JSON as it stands.
+    Undefined values are None: statistics of neighbours if no stream has two tokens, the
+    normalisation by used codes if there is only one, the correlation if fewer than two bits vary.
+    All others are finite, so the result is JSON-ready.
 
     Args:
-        streams: integers (T,) each, in 0..V - 1; neighbours are such within one stream.
+        streams: integers (T,) each, in 0..V - 1; neighbours are pairs within one stream.
         bits: per token, 1 to 32.
 
     Returns:
         `streams`, `tokens` (N), `bits`: int.
         `distinct` (K): int; `distinct_share`: K / N.
-        `expected_distinct`: V (1 - (1 - 1/V)^N), the mean of K if all ids are equally likely.
-        `usage`: K over that; close to 1 for a fully used code, however short the sample.
-        `entropy`: of single tokens, plug-in, -sum p log2 p with p = count / N.  It cannot exceed
-            log2 N, and falls short by about (V - 1) / (2N ln 2) even where N is well above V.
+        `expected_distinct`: V (1 - (1 - 1/V)^N), the expectation of K for equally likely ids.
+        `usage`: K over that; close to 1 for a fully used codebook, for samples of any size.
+        `entropy`: of single tokens, plug-in, -sum p log2 p with p = count / N. It cannot exceed
+            log2 N, and is biased by about -(V - 1) / (2N ln 2) even if N is well above V.
         `entropy_miller_madow`: that plus (K - 1) / (2N ln 2) (Miller 1955, with the K found for
             the true number of ids, as in Paninski 2003, "Estimation of entropy and mutual
-            information"); still far too low where N is below V.
+            information"); still far too low if N is below V.
         `entropy_by_bits`, `entropy_by_used`: `entropy` / bits, and / log2 K.
         `bit_mean`: (bits) shares of tokens whose bit is 1.
         `largest_correlation`, `correlated_bits`: the largest |Pearson correlation| of two bits
-            that vary, and the two.
-        `hamming_neighbours`, `hamming_shuffled`: mean number of bits in which a token and the next
-            one differ, and the same after one seeded permutation of all tokens.
-        `hamming_histogram`, `hamming_histogram_shuffled`: (bits + 1) how many pairs differ in
-            0, 1, ... bits.
-        `flip_rate`: (bits) shares of neighbours that differ in this bit.
-        `conditional_entropy`: (bits) of a bit, given the same bit of the token before it:
+            that vary, and these bits.
+        `hamming_neighbours`, `hamming_shuffled`: mean Hamming distance of neighbours, and the same
+            after one seeded permutation of all tokens.
+        `hamming_histogram`, `hamming_histogram_shuffled`: (bits + 1) numbers of pairs at distance
+            0, 1, ...
+        `flip_rate`: (bits) shares of pairs of neighbours that differ in this bit.
+        `conditional_entropy`: (bits) of a bit, given the same bit of the previous token:
             -sum p(a, b) log2 p(b | a), plug-in, over neighbours.
 
     Raises:
@@ -86,18 +86,18 @@ def statistics(streams: Sequence[NDArray[Any]], bits: int = 16) -> dict[str, Any
 def of_counts(
     ids: NDArray[np.integer], counts: NDArray[np.integer], bits: int = 16
 ) -> dict[str, Any]:
-    """What `statistics` says of single tokens.
+    """The part of `statistics` about single tokens.
 
     Args:
-        ids: integers (K,), the tokens that occur, K >= 1, sorted.
-        counts: integers (K,), how often, at least once each.
+        ids: integers (K,), the distinct tokens, K >= 1, sorted.
+        counts: integers (K,), their numbers of occurrences, at least 1.
         bits: per token, 1 to 32.
 
     Returns:
         `tokens` to `correlated_bits`; see `statistics`.
     """
     used, total = len(ids), int(counts.sum())
-    # Not as written there: 1/V is lost in 1 - 1/V, and the difference of the two in the result.
+    # In terms of log1p and expm1, as 1 - 1/V and the difference would lose precision.
     expected = float(-np.expm1(total * np.log1p(-(0.5**bits))) * 2**bits)
     plug_in = entropy(counts)
     correlation, pair = _largest_correlation(ids, counts, bits)
@@ -119,14 +119,14 @@ def of_counts(
 
 
 def entropy(counts: NDArray[np.integer]) -> float:
-    """Plug-in entropy in bits of counts, of which one at least is above 0."""
+    """Plug-in entropy in bits of counts, at least one of which is positive."""
     positive = counts[counts > 0]
     total = positive.sum()
     return float(positive @ np.log2(total / positive) / total)
 
 
 def tables(found: dict[str, Any]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Two tables of what `statistics` found, their heads first: of all tokens, and bit by bit."""
+    """Two tables of what `statistics` found, their headers first: of all tokens, and bit by bit."""
     pair = found["correlated_bits"]
     which = f" ({pair[0]} and {pair[1]})" if pair else ""
     overall: list[tuple[str, ...]] = [
@@ -147,7 +147,7 @@ def tables(found: dict[str, Any]) -> tuple[list[tuple[str, ...]], list[tuple[str
     ]
     names = ("bit_mean", "flip_rate", "conditional_entropy")
     columns = [found[name] or [None] * found["bits"] for name in names]
-    by_bit: list[tuple[str, ...]] = [("bit", "mean", "flip rate", "entropy given the one before")]
+    by_bit: list[tuple[str, ...]] = [("bit", "mean", "flip rate", "conditional entropy")]
     for bit, values in enumerate(zip(*columns, strict=True)):
         by_bit.append((str(bit), *map(_cell, values)))
     return overall, by_bit
@@ -162,7 +162,7 @@ def _mean_bit(tokens: NDArray[np.int64], bit: int) -> float:
 
 
 def _distances(flips: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
-    """How many of the numbers have 0, 1, ... bits set: int64 (bits + 1,)."""
+    """Histogram of the number of set bits: int64 (bits + 1,)."""
     return np.bincount(np.bitwise_count(flips), minlength=bits + 1)
 
 
@@ -174,10 +174,10 @@ def _mean_distance(histogram: NDArray[np.int64]) -> float | None:
 def _largest_correlation(
     ids: NDArray[np.integer], counts: NDArray[np.integer], bits: int
 ) -> tuple[float | None, list[int] | None]:
-    """The largest |Pearson correlation| of two bits, and the two.
+    """The largest |Pearson correlation| of two bits, and these bits.
 
-    Over ids and their counts, as there are fewer of them than tokens; in sums instead of means,
-    as these are whole numbers and equal bits then give exactly 1.
+    Over distinct ids and their counts, which are fewer than tokens; in sums instead of means, as
+    these are integers, so that equal bits give exactly 1.
     """
     ones = (ids[:, None] >> np.arange(bits) & 1).astype(np.float64)
     total, sums = counts.sum(), counts @ ones
@@ -195,7 +195,7 @@ def _largest_correlation(
 
 
 def _conditional_entropy(before: NDArray[np.int64], after: NDArray[np.int64], bit: int) -> float:
-    """Entropy of one bit, given the same bit of the token before it."""
+    """Entropy of one bit, given the same bit of the previous token."""
     pairs = 2 * (before >> bit & 1) + (after >> bit & 1)
     joint = np.bincount(pairs, minlength=4).reshape(2, 2)
     return float(sum(row.sum() * entropy(row) for row in joint if row.any()) / len(pairs))

@@ -1,4 +1,4 @@
-"""The statistics of tokens as a picture."""
+"""Plots of the statistics of tokens."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from audiotok_jax.evaluate.stats import SEED
 from audiotok_jax.files import replacing
 
-MAX_POINTS = 300  # of a rank-frequency curve, so that an SVG stays small
+MAX_POINTS = 300  # of a rank-frequency curve, for small SVG files
 
 
 def draw(path: Path, streams: Sequence[NDArray[Any]], found: dict[str, Any]) -> None:
-    """Writes four panels: bit means, flip rates, how frequent ids are, how far neighbours differ.
+    """Writes four panels: bit means, flip rates, frequencies of ids, distances of neighbours.
 
     Args:
         path: of the picture, .png or .svg; nothing half-written remains on failure.
         streams: integers (T,) each.
-        found: what `statistics` says about them.
+        found: their `statistics`.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
     """
     figure = Figure(figsize=(12, 8), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -54,7 +54,7 @@ def draw(path: Path, streams: Sequence[NDArray[Any]], found: dict[str, Any]) -> 
     distances.set_xticks(range(0, found["bits"] + 1, 2))
     distances.set_title("Hamming distance of neighbours")
     distances.legend()
-    # With these two the same tokens give the same SVG.
+    # For reproducible SVG files.
     metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
     with matplotlib.rc_context({"svg.hashsalt": "audiotok"}), replacing(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:].lower(), metadata=metadata)

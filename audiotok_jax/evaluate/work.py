@@ -1,21 +1,19 @@
-"""The work of an evaluation process: one clip through codecs and metrics."""
+"""The work of an evaluation process: codecs and metrics applied to one clip."""
 
 from __future__ import annotations
 
 import math
-import os
 import signal
-import threading
 import time
 from collections.abc import Sequence
 from functools import cache
-from multiprocessing import parent_process
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax import audio
+from audiotok_jax import signals
+from audiotok_jax.data.recordings import Recording
 from audiotok_jax.evaluate import codecs
 from audiotok_jax.evaluate.align import align
 from audiotok_jax.evaluate.codecs.interface import at_rate
@@ -24,18 +22,18 @@ from audiotok_jax.evaluate.metrics import RATE, Metric, Original, Readings, meas
 
 
 class Work(NamedTuple):
-    """One clip, and what is to be measured on it.
+    """One clip and the rows to measure on it.
 
     Attributes:
-        path: of the clip.
-        keys: of the rows: of one clip, one language and one transcript.
-        transcript: what is said; "" where that is not known.
+        recording: the clip.
+        keys: of the rows, all with the same clip, language and transcript.
+        transcript: of the speech; "" if unknown.
         recogniser: see `Original`.
-        heard: what readings of the clip depend on.
-        readings: what recognisers have heard in it before.
+        heard: key of the readings of the clip.
+        readings: earlier output of recognisers for the clip.
     """
 
-    path: str
+    recording: Recording
     keys: tuple[Key, ...]
     transcript: str
     recogniser: str | None
@@ -44,14 +42,14 @@ class Work(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What became of it.
+    """The results of a `Work`.
 
     Attributes:
-        rows: those that there are.
-        errors: a line for each codec that has no row, or one for the clip.
-        seconds: of the clip.
-        heard: that of the work.
-        readings: what recognisers hear in the clip.
+        rows: the measured rows.
+        errors: a line for each codec without a row, or one for the clip.
+        seconds: length of the clip.
+        heard: key of the readings.
+        readings: output of recognisers for the clip.
     """
 
     rows: dict[Key, Row]
@@ -62,26 +60,26 @@ class Done(NamedTuple):
 
 
 def start() -> None:
-    """Prepares a worker process: it ends, silently, when its parent does or on Ctrl-C."""
+    """Prepares a worker process, which ends silently with its parent or on Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    signals.follow_parent()
 
 
 def evaluate(work: Work, metrics: Sequence[Metric]) -> Done:
-    """Takes one clip through codecs, and measures what comes out.
+    """Encodes and decodes one clip with each codec and measures the result.
 
     Args:
         work: the clip and its rows.
-        metrics: such as are available here.
+        metrics: available ones.
 
     Returns:
         Rows with `seconds` (of the clip), `kbps_payload` and `kbps_file` (coded bits, and those of
         the whole file, over the duration), `delay_samples` and `length_difference` (of the decoded
-        wave at 16 kHz, see `align`), what `measure` gives, and `encode_seconds` and
-        `decode_seconds` of a codec that has run before.
+        wave at 16 kHz, see `align`), the values of `measure`, and `encode_seconds` and
+        `decode_seconds` of a codec that is warmed up.
     """
     try:
-        wave, _ = audio.read(work.path, RATE)
+        wave = work.recording.load(RATE)
     except (ValueError, OSError) as error:
         return Done({}, [str(error)], 0.0, work.heard, work.readings)
     original = Original(
@@ -96,9 +94,9 @@ def evaluate(work: Work, metrics: Sequence[Metric]) -> Done:
     for key in work.keys:
         try:
             rows[key] = _row(_codec(key.codec, key.version), original, metrics)
-        except Exception as error:  # whatever a library raises: the others go on
+        except Exception as error:  # of any library; other codecs continue
             reason = str(error) or type(error).__name__
-            errors.append(f"{work.path}: {key.codec}: {reason}")
+            errors.append(f"{work.recording.path}: {key.codec}: {reason}")
     return Done(rows, errors, len(wave) / RATE, work.heard, original.readings)
 
 
@@ -129,7 +127,7 @@ def _row(codec: codecs.Codec, original: Original, metrics: Sequence[Metric]) -> 
 
 @cache
 def _codec(spec: str, version: str) -> codecs.Codec:
-    """Makes a codec, and lets it load and compile what it needs before a time is taken."""
+    """Makes a codec and runs it once, so that loading and compilation are not timed."""
     codec = codecs.parse(spec)
     if codec.version != version:
         raise ValueError(f"is {codec.version} now, not {version}; run again")
@@ -139,10 +137,3 @@ def _codec(spec: str, version: str) -> codecs.Codec:
 
 def _hum() -> NDArray[np.float32]:
     return (0.1 * np.sin(np.arange(RATE) * (2 * np.pi * 200 / RATE))).astype(np.float32)
-
-
-def _follow_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

@@ -14,7 +14,7 @@ from audiotok_jax.evaluate.metrics import Metric
 from audiotok_jax.evaluate.work import Done, Work
 
 _ENVIRONMENT = {
-    # A process keeps to one core: then N of them on N cores do not get into each other's way.
+    # One thread per process, so that N processes on N cores do not compete.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -27,21 +27,21 @@ _ENVIRONMENT = {
 def measure(
     works: Sequence[Work], metrics: Sequence[Metric], jobs: int
 ) -> Generator[Done, None, None]:
-    """Measures clips side by side.
+    """Measures clips in parallel.
 
     Args:
         works: the clips, at least one.
-        metrics: such as are available here.
+        metrics: available ones.
         jobs: number of processes.
 
     Yields:
-        What became of each of `works`, as they end.
+        The result of each of `works`, as they finish.
 
     Raises:
         OSError: a process died.
     """
     jobs = min(jobs, len(works))
-    spawn = multiprocessing.get_context("spawn")  # the threads of JAX do not survive a fork
+    spawn = multiprocessing.get_context("spawn")  # JAX is not fork-safe
     with _environment(), ProcessPoolExecutor(jobs, spawn, initializer=work.start) as pool:
         try:
             for future in as_completed([pool.submit(work.evaluate, one, metrics) for one in works]):
@@ -51,7 +51,7 @@ def measure(
                 "a process died, maybe for want of memory; what was measured is kept, and the same "
                 "command goes on from there (with fewer --jobs, if it was the memory)"
             ) from None
-        except BaseException:  # Ctrl-C, a full disk: nobody waits for the clips at work
+        except BaseException:  # such as Ctrl-C or a full disk: abandon the clips in progress
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
@@ -59,7 +59,7 @@ def measure(
 
 @contextmanager
 def _environment() -> Iterator[None]:
-    """Gives processes that are started now `_ENVIRONMENT`, save what is set already."""
+    """Sets `_ENVIRONMENT` for processes started in the block, except for variables already set."""
     added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(added)
     try:

@@ -1,1 +1,5 @@
-"""The listening page: clips, their tokens and what the tokens give, to be opened in a browser."""
+"""The listening page: clips, their tokens and decoded speech, for a browser."""
+
+from audiotok_jax import extras
+
+extras.need("page", "jinja2", "matplotlib", "PIL", "pyloudnorm")

@@ -1,4 +1,4 @@
-"""The low anchor of MUSHRA: what is left of the original below 3.5 kHz."""
+"""The low anchor of MUSHRA: the original, low-pass filtered at 3.5 kHz."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _TAPS, _BETA = 4.0, 5.65  # over the width of the transition; 60 dB, as `signal.
 
 
 def anchor(wave: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-    """Filters speech as ITU-R BS.1534-3, 5.1, wants it: flat to 3.5 kHz, little above 4 kHz.
+    """Filters speech as specified in ITU-R BS.1534-3, 5.1: flat to 3.5 kHz, little above 4 kHz.
 
     Args:
         wave: float32 (S,), S >= 1.
-        rate: in Hz; below 8000 there is nothing to be cut off.
+        rate: in Hz; below 8000 there is nothing to remove.
 
     Returns:
         float32 (S,), not delayed.

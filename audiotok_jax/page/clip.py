@@ -1,4 +1,4 @@
-"""One clip of the page: its files and what the page says about it."""
+"""One clip of the page: its files and its data."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from audiotok_jax.page.tensor import printed
 from audiotok_jax.tokenizer import AudioTokenizer
 
 PCM_BITS = 16
-"""Per sample of the original that the tokens are compared with."""
+"""Bits per sample of the original in the compression ratio."""
 
 LONGEST_MEASURED = 60.0
-"""In seconds: the metrics are made for sentences, and take long on more."""
+"""Longest clip that is measured, in seconds: metrics are slow for longer ones."""
 
 
 class Model(NamedTuple):
-    """A column of the page: the name that it gets, and what does the work."""
+    """A column of the page: its name and its tokenizer."""
 
     name: str
     tokenizer: AudioTokenizer
@@ -40,15 +40,15 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What one column makes of a clip.
+    """The result of one column for a clip.
 
     Attributes:
         stem: of its files: .flac, .flac.js (see `_script`) and .png; of a model also .atok and
             .tokens.js.
-        num_tokens: of the clip; None where the codec has none of ours.
+        num_tokens: number of tokens; None for other codecs.
         bitrate: in bits per second, over the length of the clip.
         compression: size of the original as samples of `PCM_BITS` over the coded bits.
-        values: of the metrics, by name; none where the clip is too long to be measured.
+        values: of the metrics, by name; empty if the clip is too long to be measured.
     """
 
     stem: str
@@ -63,10 +63,10 @@ class PageClip:
     """A clip of the page.
 
     Attributes:
-        name: as the page shows it.
-        stem: of the files of the original, as those of a `Reconstruction`.
-        anchor: name of the script that holds its anchor.
-        seconds: its length.
+        name: shown on the page.
+        stem: of the files of the original, as in `Reconstruction`.
+        anchor: name of the script with its anchor.
+        seconds: length of the clip.
         sample_rate: of the original, in Hz.
         reconstructions: one for each column.
         levels: of the original, the reconstructions and the anchor.
@@ -82,10 +82,10 @@ class PageClip:
 
 
 class ClipMaker:
-    """Takes clips through the columns, each in memory at its turn, and writes their files.
+    """Encodes and decodes clips for all columns, one clip in memory at a time, and writes files.
 
-    Speech is written as mono FLAC of 16 bits, the original at its own rate: every browser plays
-    it, its header tells the length, and it is half as large as WAV.
+    Speech is written as mono FLAC with 16 bits, the original at its own rate: every browser plays
+    it, its header has the length, and it is half as large as WAV.
     """
 
     def __init__(
@@ -99,9 +99,9 @@ class ClipMaker:
         """Checks the models.
 
         Args:
-            folder: that the files are written to.
+            folder: for the files.
             models: the first columns, at least one.
-            codecs: the other columns; they get the speech at the sample rate of the models.
+            codecs: the other columns; their input is at the sample rate of the models.
             measured: the metrics of the page.
             reading: how sources are read.
 
@@ -127,15 +127,15 @@ class ClipMaker:
                 )
 
     def make(self, source: Path, name: str) -> PageClip:
-        """Takes one clip through all columns; if that fails, no file of it remains.
+        """Encodes and decodes one clip for all columns; if that fails, none of its files remains.
 
         Args:
             source: audio file; "-" is standard input.
-            name: as the page shows it.
+            name: shown on the page.
 
         Raises:
-            ValueError: the source cannot be read, or a codec does not take it.
-            OSError: the disk does not give or take it.
+            ValueError: the source cannot be read, or a codec does not support it.
+            OSError: it cannot be read or written.
         """
         stem = file_name(self._made + 1, Path(name).stem)
         try:
@@ -178,13 +178,13 @@ class ClipMaker:
             self._show(base, decoded, loudest)
             self._sound(f"{base}.flac", decoded, self._rate, clip)
         self._sound(low, anchor(wave, self._rate), self._rate, clip)
-        (self._folder / low).unlink()  # only tests play it, from the script
+        (self._folder / low).unlink()  # listening tests play it from the script
         return clip
 
     def _tokens(
         self, base: str, tokenizer: AudioTokenizer, wave: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], int, int]:
-        """Writes the tokens; returns what they give, their bits and their number."""
+        """Writes the tokens; returns decoded speech, number of bits and number of tokens."""
         tokens = tokenizer.encode(wave, self._rate)
         _script(self._folder / f"{base}.tokens.js", printed(tokens))
         found = interchange.of_model(tokens, len(wave), tokenizer)
@@ -195,12 +195,12 @@ class ClipMaker:
     def _coded(
         self, codec: Codec, wave: NDArray[np.float32], name: str
     ) -> tuple[NDArray[np.float32], int]:
-        """Returns what another codec gives, in time with the original, and its bits."""
+        """Returns the speech of another codec, aligned with the original, and its bits."""
         try:
             data = codec.encode(wave, self._rate)
             decoded = at_rate(codec.decode(data), codec.sample_rate, self._rate)
             return align(wave, decoded, self._rate).decoded, codec.payload_bits(data)
-        except Exception as error:  # whatever a library raises: the other clips go on
+        except Exception as error:  # of any library; other clips continue
             raise ValueError(
                 f"{name}: {codec.name}: {str(error) or type(error).__name__}"
             ) from error
@@ -210,7 +210,7 @@ class ClipMaker:
         spectrogram.draw(self._folder / f"{base}.png", levels, loudest)
 
     def _sound(self, name: str, wave: NDArray[np.float32], rate: int, clip: PageClip) -> None:
-        """Writes a sound twice, as FLAC and as a script that holds the FLAC, and measures it."""
+        """Writes a sound as FLAC and as a script with the FLAC, and measures its level."""
         path = self._folder / name
         audio.write(path, wave, rate)
         _script(self._folder / f"{name}.js", base64.b64encode(path.read_bytes()).decode())
@@ -218,19 +218,19 @@ class ClipMaker:
 
 
 def _script(path: Path, value: str) -> None:
-    """Writes a script that gives a text to the page that loads it.
+    """Writes a script that passes a text to the page that loads it.
 
-    A page on the file system may read nothing else that lies beside it, not even the samples of
-    an audio file that it plays.
+    A page opened from the disk may not read other files, not even the samples of an audio file
+    that it plays.
     """
     path.write_text(f"document.currentScript.value = {json.dumps(value)};\n")
 
 
 def file_name(number: int, name: str) -> str:
-    """A name for a file, safe in any file system and URL, that tells what it is for.
+    """A descriptive file name that is valid on any file system and in URLs.
 
     Returns:
-        The number and, joined by -, the runs of ASCII letters, digits and _ in `name`.
+        The number and the runs of ASCII letters, digits and _ in `name`, joined by -.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return "-".join([f"{number:02}", *re.findall(r"\w+", plain)])[:60].rstrip("-")

@@ -1,4 +1,4 @@
-"""How loud sounds are (ITU-R BS.1770-4), and gains that make them equally loud."""
+"""Loudness of sounds (ITU-R BS.1770-4), and gains that equalise it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 
 class Level(NamedTuple):
-    """Of one sound.
+    """Level of one sound.
 
     Attributes:
-        lufs: its integrated loudness; None where there is none: of silence, and of less than the
-            0.4 s that it is measured in.
-        peak: of its samples, in dB of full scale.
+        lufs: integrated loudness; None for silence and for less than the 0.4 s of a block.
+        peak: of the samples, in dBFS.
     """
 
     lufs: float | None
@@ -24,7 +23,7 @@ class Level(NamedTuple):
 
 
 def level(wave: NDArray[np.float32], rate: int) -> Level:
-    """Measures a wave, float32 (S,), of `rate` Hz, S >= 1."""
+    """Measures a wave, float32 (S,), S >= 1, at `rate` Hz."""
     meter = pyloudnorm.Meter(rate)
     long_enough = len(wave) >= meter.block_size * rate
     lufs = float(meter.integrated_loudness(wave)) if long_enough else -np.inf
@@ -33,9 +32,9 @@ def level(wave: NDArray[np.float32], rate: int) -> Level:
 
 
 def gains(levels: Sequence[Level]) -> list[float]:
-    """Gains in dB that make all sounds as loud as the first one, or less where one would clip.
+    """Gains in dB that make all sounds as loud as the first one, or all softer to avoid clipping.
 
-    What has no loudness is left as it is, and so is everything where the first one has none.
+    Sounds without a loudness are not changed; if the first one has none, no sound is changed.
     """
     wanted = levels[0].lufs
     raw = [0.0 if wanted is None or it.lufs is None else wanted - it.lufs for it in levels]

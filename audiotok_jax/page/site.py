@@ -27,12 +27,12 @@ _CLIPS, _DATA, _SCALE = "clips", "data.js", "scale.png"
 
 
 def is_page(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds what `write` writes and nothing else, so that it may be replaced."""
+    """Whether a folder holds exactly the files of `write`, so that it may be replaced."""
     return set(os.listdir(folder)) == {*_PAGES, _CLIPS, _DATA, _SCALE, *os.listdir(_ASSETS)}
 
 
 def clips_folder(folder: Path) -> Path:
-    """Makes the folder in a page's folder that the files of its clips are written to."""
+    """Makes the folder for the files of clips in the folder of a page."""
     path = folder / _CLIPS
     path.mkdir()
     return path
@@ -47,7 +47,7 @@ def write(
     measured: Sequence[Metric],
     clips: Sequence[PageClip],
 ) -> None:
-    """Writes all but the files of the clips.
+    """Writes everything but the files of the clips.
 
     Args:
         folder: of the page.
@@ -59,7 +59,7 @@ def write(
         clips: as `ClipMaker.make` gives them.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: it cannot be written.
     """
     environment = Environment(
         loader=PackageLoader("audiotok_jax.page"),
@@ -94,11 +94,11 @@ def write(
 
 
 def _data(names: list[str], models: Sequence[Model], clips: Sequence[PageClip]) -> dict[str, Any]:
-    """What the scripts are to know: `columns`, their names; `clips`; `id`, a hash of all that.
+    """Data for the scripts: `columns`, their names; `clips`; `id`, a hash of the data.
 
-    Each clip has its `sounds`, one for each column, and its `anchor`: a `url` of a script and a
-    `gain` in dB. Where a sound was made from our tokens, `tokens` is their script, and `rate` how
-    many there are in a second.
+    Each clip has `sounds`, one for each column, and an `anchor`, each with the `url` of a script
+    and a `gain` in dB. For sounds of our models, `tokens` is the script with the tokens, and `rate`
+    the number of tokens per second.
     """
     found = []
     for clip in clips:
@@ -119,7 +119,7 @@ def _data(names: list[str], models: Sequence[Model], clips: Sequence[PageClip]) 
 
 
 def _write(path: Path, text: str) -> None:
-    # Names that are no UTF-8 are not worth an error.
+    # Names that are not valid UTF-8 must not cause an error.
     path.write_text(text, encoding="utf-8", errors="replace")
 
 
@@ -129,7 +129,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def readable(value: float | None) -> str:
-    """A measured value for people to read."""
+    """A measured value, formatted for readers."""
     if value is None:
         return "–"
     if math.isinf(value):

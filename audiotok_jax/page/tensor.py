@@ -1,15 +1,15 @@
-"""Tokens as PyTorch prints a whole tensor."""
+"""Tokens in the format in which PyTorch prints a tensor."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-_LINE = 80  # characters, as torch.set_printoptions has it
+_LINE = 80  # characters, the default of torch.set_printoptions
 
 
 def printed(tokens: NDArray[np.uint16]) -> str:
-    """What `print(tensor)` shows of the tokens as an int64 tensor of shape (1, T), nothing elided.
+    """The output of `print(tensor)` for tokens as an int64 tensor (1, T), without elision.
 
     Args:
         tokens: integers (T,), T >= 1, none below 0.

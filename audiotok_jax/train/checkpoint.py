@@ -1,4 +1,4 @@
-"""Saves of a run with Orbax; the only module that imports it."""
+"""Checkpoints of a run with Orbax; the only module that imports it."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ import jax
 from orbax.checkpoint import multihost
 from orbax.checkpoint import v1 as ocp
 
-from audiotok_jax import jsonfile
-from audiotok_jax.files import replacing
+from audiotok_jax import files, jsonfile
 from audiotok_jax.train.state import State
 
 SUMS = "sums.json"
-"""In the folder of a save: size and CRC-32 of each of its other files, which Orbax lacks."""
+"""File in the folder of a save with size and CRC-32 of its other files, which Orbax lacks."""
 
 _NEEDED = ("state/_METADATA", "state/manifest.ocdbt")
-_PIECE = 1 << 20  # bytes that are read at once
+_PIECE = 1 << 20  # bytes read at once
 
 
 class Checkpoints:
-    """The last few saves in a folder, and the best one; each complete or absent.
+    """The most recent saves in a folder, and the best one; each complete or absent.
 
     They are written in the background. All processes take part, on one file system.
 
     Raises:
         ValueError: the last save, or the score of another one, is damaged; the message names the
-            file and what to go on from.
+            file and the save to continue from.
     """
 
     def __init__(self, folder: Path, keep: int):
         self._folder = folder.resolve()
-        # Before Orbax looks at them, which tells of damage in many lines.
+        # Before Orbax reads them, which reports damage in many lines.
         for step in self._steps():
             last = step == self._steps()[0]
             save = self._folder / str(step)
@@ -56,21 +55,21 @@ class Checkpoints:
 
     @property
     def latest(self) -> int | None:
-        """Step of the last save, waited for if it is under way."""
+        """Step of the last save; waits for one in progress."""
         self._checkpointer.wait()
         self._seal()
         latest = self._checkpointer.latest
         return None if latest is None else latest.step
 
     def save(self, step: int, state: State, score: float | None = None) -> None:
-        """Starts a save, unless that step is saved.
+        """Starts a save, unless that step is already saved.
 
         Args:
             score: of the averaged parameters, the larger the better.
         """
         if step == self.latest:
             return
-        # By force: Orbax passes over a save that follows another closely.
+        # Forced, as Orbax skips a save soon after another one.
         self._checkpointer.save_checkpointables_async(
             step,
             {"state": state._asdict()},
@@ -80,7 +79,7 @@ class Checkpoints:
         self._unsealed.append(self._folder / str(step))
 
     def restore(self, state: State) -> State:
-        """The last save, placed as `state` is, whatever devices it was saved from.
+        """The last save, with the shardings of `state`, whatever devices it was saved from.
 
         Args:
             state: arrays, or their shapes with shardings.
@@ -96,14 +95,14 @@ class Checkpoints:
         if step is None:
             raise ValueError(f"{self._folder}: holds no save")
         parts = {"state": jax.tree.map(abstract, state._asdict())}
-        told, sys.unraisablehook = sys.unraisablehook, _silent
+        hook, sys.unraisablehook = sys.unraisablehook, _silent
         try:
             found = self._checkpointer.load_checkpointables(step, parts)["state"]
-        except Exception:  # of a save that has no `SUMS`; it may be of any kind
+        except Exception:  # of any kind, for a damaged save without `SUMS`
             logging.getLogger("asyncio").disabled = True
             self._refuse(step, f"{self._folder / str(step)}: damaged")
             raise
-        sys.unraisablehook = told
+        sys.unraisablehook = hook
         return State(**found)
 
     def close(self) -> None:
@@ -112,21 +111,20 @@ class Checkpoints:
         self._seal()
 
     def _seal(self) -> None:
-        """Adds `SUMS` to the saves that were made since."""
+        """Adds `SUMS` to new saves."""
         done, self._unsealed = self._unsealed, []
         for save in done:
-            if jax.process_index() == 0 and save.is_dir():  # maybe it is not kept any more
+            if jax.process_index() == 0 and save.is_dir():  # it may have been removed
                 sums = {str(path.relative_to(save)): _sum(path) for path in _files(save)}
-                with replacing(save / SUMS) as temporary:
-                    temporary.write_text(json.dumps(sums) + "\n", encoding="utf-8")
+                files.write(save / SUMS, json.dumps(sums) + "\n")
 
     def _steps(self) -> list[int]:
-        """Those of all saves, the last one first."""
+        """Steps of all saves, the last one first."""
         found = self._folder.iterdir() if self._folder.is_dir() else ()
         return sorted((int(one.name) for one in found if one.name.isdecimal()), reverse=True)
 
     def _refuse(self, step: int, damage: str | None) -> None:
-        """Raises ValueError if there is damage, and says which save to use."""
+        """Raises ValueError if there is damage, and names the save to use."""
         if damage is None:
             return
         if step != self._steps()[0]:
@@ -143,7 +141,7 @@ class Checkpoints:
 
 
 def _damage(save: Path) -> str | None:
-    """What is wrong with the files of a save; of one without `SUMS`, whether they are there."""
+    """The damage of the files of a save, or None; without `SUMS`, only missing files."""
     for name in _NEEDED:
         if not (save / name).is_file():
             return f"{save / name}: missing"
@@ -162,7 +160,7 @@ def _damage(save: Path) -> str | None:
 
 
 def _damage_of_score(save: Path) -> str | None:
-    """What is wrong with the score of a save; Orbax reads those of all saves when it starts."""
+    """The damage of the score of a save, or None; Orbax reads all scores when it starts."""
     path = save / "metrics" / "metrics"
     try:
         if path.exists() and not isinstance(jsonfile.load(path).get("score"), int | float):
@@ -186,18 +184,18 @@ def _sum(path: Path) -> list[int]:
 
 
 def _silent(found: Any) -> None:
-    """Tells of no tracebacks from a reading that fails.
+    """Suppresses tracebacks after a failed restore, which is reported in one line.
 
-    Threads of TensorStore answer to Orbax's event loop when it is closed, and what is left of its
-    coroutines is collected later: both have no more to say than the one line that is told.
+    Threads of TensorStore call the event loop of Orbax after it is closed, and remaining coroutines
+    are collected later.
     """
 
 
 def barrier(name: str, minutes: float = 30.0) -> None:
-    """Waits until all processes have come here; `name` must not occur twice in a session.
+    """Waits until all processes have reached it; `name` must be unique in a session.
 
-    By the coordination service: a first exchange between devices of CPUs would time out after
-    half a minute, and one process may compile for longer than another.
+    By the coordination service: a first collective between CPU devices would time out after half a
+    minute, and processes may differ by more in compilation time.
     """
     wait = multihost.get_barrier_sync_fn()
     if wait is not None:

@@ -1,7 +1,7 @@
-"""What a training run is told.
+"""Settings of a training run.
 
-`TrainConfig` holds everything. Its part `recipe` is what the compiled step depends on; `session`
-and `mesh` may change from one session of a run to the next.
+`TrainConfig` holds everything. The compiled step depends on its part `recipe`; `session` and `mesh`
+may change between sessions of a run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from audiotok_jax.train.losses.teacher import TeacherLoss
 from audiotok_jax.train.losses.timbre import TimbreLoss
 from audiotok_jax.train.schedule import Schedule
 
-# Beyond these, steps, seeds and shapes do not fit into the integers that hold them.
+# Bounds within which steps, seeds and shapes fit into their integer types.
 _BOUNDS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
     "steps": (-math.inf, 2**31 - 1),
@@ -42,41 +42,41 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What a step does; hashable, as it is a static argument of the compiled step.
+    """Settings of the training step; hashable, as it is a static argument of the compiled step.
 
     Attributes:
-        stage: 1 trains everything without a discriminator; 2 keeps encoder and quantizer as
-            they are, so that tokens stay valid, and tunes the decoder against discriminators.
+        stage: 1 trains everything without a discriminator; 2 freezes encoder and quantizer, so that
+            tokens stay valid, and tunes the decoder against discriminators.
         steps: length of the run.
         batch_size: crops per step, over all devices and processes.
-        accumulate: parts of a batch that are computed one after another, to save memory; the
-            result is that of the whole batch.
+        accumulate: parts of a batch that are computed sequentially, to save memory; the result is
+            that of the whole batch.
         seconds: length of a crop.
         seed: of parameters, data and noise.
         learning_rate: if a number, the peak of a linear warm-up over `warmup` steps and a cosine
-            decay to 2 % at the last step; points are taken as they are. None stands for 1e-3 in
-            stage 1 and 2e-4 in stage 2.
+            decay to 2 % at the last step; points are used as they are. None is 1e-3 in stage 1 and
+            2e-4 in stage 2.
         warmup: steps, at most half of the run.
         weight_decay: of AdamW.
-        clip: largest norm of a gradient; longer ones are scaled down.
-        ema: decay of the moving average of the parameters, which is what a run delivers.
+        clip: largest norm of a gradient; larger ones are scaled down.
+        ema: decay of the moving average of the parameters, which is the result of a run.
         precision: of the factors of the large matrix products, float32 or bfloat16; sums are
             float32 either way, so that no loss scale is needed. A CPU without bfloat16 units is
             faster in float32.
         losses: between decoded speech and its reference, each with its weight.
         pitch_weight: of the cross entropy of the predicted fundamental frequency.
-        entropy_weight, balance_weight: of the regularizer of stage 1, which keeps all tokens in
-            use.
-        flip_near, flip_anywhere: probability that a bit is flipped on its way to the decoder: of
-            a latent at zero, falling to nothing away from it, and of every latent on top.
+        entropy_weight, balance_weight: of the regularizer of stage 1, which makes all tokens
+            equally likely.
+        flip_near, flip_anywhere: probability that a bit is flipped before the decoder: for a latent
+            at zero, decreasing with its distance from zero, and in addition for every latent.
         adversarial_weight, matching_weight: of the losses of stage 2.
         discriminator_rate: learning rate of the discriminators, in multiples of the decoder's.
         discriminator_every: steps between two updates of the discriminators.
-        discriminator_seconds: length of the part of a crop that the discriminators get, drawn for
-            each step.
+        discriminator_seconds: length of the input of the discriminators, a random part of each
+            crop.
         discriminator_windows: length of the spectral window of each discriminator, in samples.
-        patience: consecutive steps with a gradient that is not finite, which are skipped, after
-            which the run gives up.
+        patience: consecutive steps with a non-finite gradient after which the run stops; such
+            steps are skipped.
     """
 
     stage: int = 1
@@ -144,17 +144,17 @@ class Recipe:
 
     @property
     def active_losses(self) -> tuple[Loss, ...]:
-        """Those that are computed: all but those of the constant weight 0."""
+        """Losses that are computed: all but those with the constant weight 0."""
         return tuple(loss for loss in self.losses if loss.weight != 0)
 
 
 @dataclasses.dataclass(frozen=True)
 class MeshConfig:
-    """How the devices of all processes are arranged; see `parallel.make_mesh`.
+    """Arrangement of the devices of all processes; see `parallel.make_mesh`.
 
     Attributes:
-        fsdp: devices over which parameters, averages and moments are cut, beside the batch.
-        model: devices over which the MLPs of the blocks are cut.
+        fsdp: devices over which parameters, averages and moments are sharded, besides the batch.
+        model: devices over which the MLPs of the blocks are sharded.
     """
 
     fsdp: int = 1
@@ -167,20 +167,20 @@ class MeshConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """What one session does beside training; a resumed run may be told otherwise.
+    """Settings of one session, which a resumed run may change.
 
     Attributes:
         minutes: wall-clock limit; the session ends with a save and can be resumed.
         save_minutes: time between saves.
-        save_steps: steps between saves; None leaves it to the time.
-        keep: saves that are kept, beside the best one by evaluation.
+        save_steps: steps between saves; None saves by time only.
+        keep: number of saves to keep, besides the best one by evaluation.
         workers: processes that read audio, in each training process; 0 reads in threads.
-        eval_data: folder or table of audio to evaluate on; None leaves evaluation out.
+        eval_data: folder or table of audio to evaluate on; None disables evaluation.
         eval_steps: steps between evaluations, each followed by a save.
-        eval_clips: clips of `eval_data` that are taken, spread evenly over it.
+        eval_clips: number of clips of `eval_data`, spread evenly over it.
         tensorboard: whether to write TensorBoard files into the run's folder.
         wandb: project of Weights & Biases to report to; None reports nowhere.
-        profile: first step and end of a range to trace; None traces nothing.
+        profile: first step and end of a range to trace; None disables tracing.
     """
 
     minutes: float | None = None
@@ -209,23 +209,23 @@ class Session:
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """A run.
+    """Settings of a run.
 
     Attributes:
-        data: where the audio is; see `data.sources`.
-        targets: a folder or table that holds the same clips without noise, under the same names
-            but for their suffixes: what is decoded is to sound like them, and is to be understood
-            as `data` is; they are changed alike, but get no noise. None makes the audio its own
+        data: locations of the audio; see `data.sources`.
+        targets: a folder or table with the same clips without noise, under the same names except
+            for suffixes, as targets of the decoder; losses of intelligibility still refer to
+            `data`. They get the same augmentations except for noise. None makes the audio its own
             target.
         out: folder of the run.
-        resume: go on from the last save in `out`.
-        init: released weights to start from, a name or a folder.
-        codec: the codec to be trained.
-        weights: of the corpora, by name; a corpus that is not named has its hours ** 0.7.
-        speaker_power: within a corpus, a speaker is drawn in proportion to this power of the hours
-            that there are of them, 0 to 1: 0 draws all alike, 1 every second. Speech of nobody
-            known has its share of the corpus's hours.
-        augment: changes of the audio.
+        resume: whether to continue from the last save in `out`.
+        init: model to start from, a name or a folder.
+        codec: the codec to train.
+        weights: of the corpora, by name; the default is hours ** 0.7.
+        speaker_power: within a corpus, speakers are drawn in proportion to this power of their
+            hours, from 0 (all equally often) to 1 (every second equally often). Speech of unknown
+            speakers gets its share of the hours of the corpus.
+        augment: augmentations of the audio.
     """
 
     data: tuple[str, ...] = ()

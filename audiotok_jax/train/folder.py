@@ -1,8 +1,8 @@
 """Records in the folder of a run.
 
-`config.json` holds the settings and the data that every session shares; `sessions.jsonl` a line
-per session: its first step, and with which commit, versions and devices it ran; `skipped.jsonl`
-the audio that was left out, and why, by process.
+`config.json` holds the settings and the data shared by all sessions; `sessions.jsonl` one line per
+session with its first step, commit, versions and devices; `skipped.jsonl` the audio that was left
+out, with reasons, by process.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any
 
 import jax
 
-from audiotok_jax import jsonfile
+from audiotok_jax import files, jsonfile
 from audiotok_jax.data.clips import Skipped
 from audiotok_jax.data.sources import Clips
-from audiotok_jax.files import replacing
 from audiotok_jax.provenance import provenance
 from audiotok_jax.train.config import TrainConfig
 
@@ -26,7 +25,7 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "num
 
 
 def check(out: Path, config: TrainConfig, clips: Clips) -> None:
-    """Raises ValueError if a new run finds an old one, or a resumed one not its own."""
+    """Raises ValueError if the folder holds another run, or none to resume."""
     path = out / "config.json"
     if not path.exists():
         if config.resume:
@@ -40,7 +39,7 @@ def check(out: Path, config: TrainConfig, clips: Clips) -> None:
         raise ValueError(f"{path}: not the settings of a run: {error}") from None
     before, now = _flat(before), _flat(_record(config, clips))
     changed = sorted({name for name, _ in before.items() ^ now.items()})
-    # Losses are chosen by a recipe; all other names are those of a version.
+    # Losses vary with the recipe; all other names are fixed by the version.
     names = [name for name in changed if not name.startswith("recipe.losses.")]
     if unknown := [name for name in names if (name in before) != (name in now)]:
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
@@ -56,8 +55,7 @@ def check(out: Path, config: TrainConfig, clips: Clips) -> None:
 def claim(out: Path, config: TrainConfig, clips: Clips) -> None:
     """Makes the folder and writes `config.json`."""
     out.mkdir(parents=True, exist_ok=True)
-    with replacing(out / "config.json") as temporary:
-        temporary.write_text(json.dumps(_record(config, clips), indent=1) + "\n")
+    files.write(out / "config.json", json.dumps(_record(config, clips), indent=1) + "\n")
 
 
 def add_session(out: Path, config: TrainConfig, first_step: int) -> None:
@@ -74,7 +72,7 @@ def add_session(out: Path, config: TrainConfig, first_step: int) -> None:
 
 
 def list_skipped(out: Path, skipped: Iterable[Skipped]) -> None:
-    """Adds to `skipped.jsonl` what it does not hold yet, a line for each piece of audio.
+    """Adds new entries to `skipped.jsonl`, a line for each clip.
 
     Process n > 0 has a file of its own, `skipped.n.jsonl`.
     """
@@ -82,8 +80,7 @@ def list_skipped(out: Path, skipped: Iterable[Skipped]) -> None:
     path = out / (f"skipped.{number}.jsonl" if number else "skipped.jsonl")
     lines = path.read_text().splitlines() if path.exists() else []
     lines += [json.dumps(one._asdict()) for one in skipped]
-    with replacing(path) as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in dict.fromkeys(lines)))
+    files.write(path, "".join(f"{line}\n" for line in dict.fromkeys(lines)))
 
 
 def card(config: TrainConfig, clips: Clips, steps: int) -> dict[str, Any]:
@@ -104,7 +101,7 @@ def card(config: TrainConfig, clips: Clips, steps: int) -> dict[str, Any]:
 
 
 def _record(config: TrainConfig, clips: Clips) -> dict[str, Any]:
-    """Settings as JSON gives them back: tuples are lists."""
+    """Settings after a round trip through JSON, with lists instead of tuples."""
     settings = config.kept() | {"fingerprint": clips.fingerprint}
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain

@@ -1,8 +1,8 @@
-"""A training run, from its start or its last save to its end.
+"""The training loop, from the start or the last save to the end of a session.
 
-All processes of a run take the same steps. A signal or a time limit may reach only one of them:
-its request travels with its rows of the batch, the step returns the highest request, one step
-late, and so all processes save and stop at the same step.
+All processes of a run take the same steps. A signal or a time limit may reach only one of them: its
+request is part of its rows of the batch, and the step returns the highest request. Results are read
+one step late, so that all processes save and stop at the same step.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from audiotok_jax import parallel, pretrained
 from audiotok_jax.codec import model
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.data import pipeline, sources
+from audiotok_jax.products import matmul_flops
 from audiotok_jax.settings import pinned
 from audiotok_jax.train import discriminators, folder, placement, trackers
 from audiotok_jax.train import step as training
@@ -32,26 +33,25 @@ from audiotok_jax.train.evaluation import Evaluation
 from audiotok_jax.train.metrics import Metrics
 from audiotok_jax.train.objectives.objective import Networks
 from audiotok_jax.train.state import Batch, State, crop_samples
-from audiotok_jax.train.throughput import matmul_flops
 
 GO_ON, SAVE, STOP = range(3)
-"""What a process may request; all processes act on the highest request."""
+"""Requests of a process; all processes act on the highest one."""
 
 
 @pinned("default")
 def train(config: TrainConfig) -> Path:
     """Trains until the last step, the limit of the session, SIGTERM, SIGINT or SIGHUP, and saves.
 
-    The run's folder gets what `train.folder` and `train.metrics` say, `checkpoints/` and,
-    whenever the session ends, `model/`: the averaged weights, ready for `from_pretrained`.
+    The folder of the run gets the files of `train.folder` and the trackers, `checkpoints/` and, at
+    the end of each session, `model/`: the averaged weights, ready for `from_pretrained`.
 
     Returns:
         The folder of the weights.
 
     Raises:
         ValueError: settings, data, weights, devices or an earlier run in the folder do not fit.
-        FloatingPointError: the gradient was not finite too many steps in a row; the message
-            names the step, and the saves before it are kept.
+        FloatingPointError: too many consecutive gradients were not finite; the message names the
+            step, and the saves before it are kept.
     """
     codec, recipe, session = config.codec, config.recipe, config.session
     if not config.data:
@@ -61,7 +61,7 @@ def train(config: TrainConfig) -> Path:
     trackers.check(session)
     mesh = parallel.make_mesh(jax.devices(), config.mesh.fsdp, config.mesh.model)
     rows = _rows_of_this_process(recipe, mesh)
-    released = _released(config)
+    given = _given(config)
     networks = {
         loss.name: loss.open(codec, recipe.seconds, recipe.precision)
         for loss in recipe.active_losses
@@ -88,14 +88,14 @@ def train(config: TrainConfig) -> Path:
         folder.claim(out, config, clips)
     barrier("the folder is there")
     checkpoints = Checkpoints(out / "checkpoints", session.keep)
-    state = _start(released, codec, recipe, mesh, checkpoints)
+    state = _start(given, codec, recipe, mesh, checkpoints)
     networks = parallel.replicate(networks, mesh)
     traced = trace_step(state, codec, recipe, mesh, networks)
     update = traced.lower().compile()
-    # All products lie in the part that every device runs on rows of its own.
+    # All products are in the part that each device runs on its own rows.
     flops = matmul_flops(traced.jaxpr) * mesh.shape["data"] * mesh.shape["fsdp"]
     first = int(state.step)
-    # A batch is a function of its step: nothing else is needed to go on.
+    # A batch is a function of its step, so the loader has no other state.
     data.set_state({"step": first})
     with (
         closing(checkpoints),
@@ -112,7 +112,7 @@ def train(config: TrainConfig) -> Path:
             requests = np.full(len(rows), stop_request, np.int32)
             local = Batch(drawn.audio, drawn.speech, drawn.target, rows, requests)
             batch = parallel.from_processes(local, mesh)
-            # The step waits for no copy between host and devices.
+            # No implicit transfer between host and devices in the step.
             with metrics.step(step), jax.transfer_guard("disallow"):
                 state, results = update(state, batch, networks)
             # One step late, so that the device never waits for the host.
@@ -126,14 +126,14 @@ def train(config: TrainConfig) -> Path:
                 agreed, pending = max(agreed, metrics.write(pending)), None
                 score = None
                 if evaluation and evaluated:
-                    score = metrics.evaluate(done, evaluation, averaged(state, mesh))
+                    score = metrics.evaluate(done, evaluation, averaged(state, codec, mesh))
                 checkpoints.save(done, state, score)
             if agreed == STOP:
                 break
         metrics.write(pending)
         done = int(state.step)
         checkpoints.save(done, state)
-    params = averaged(state, mesh)
+    params = averaged(state, codec, mesh)
     if jax.process_index() == 0:
         pretrained.save(out / "model", params, codec, folder.card(config, clips, done))
         print(f"stopped at step {done} of {recipe.steps}; weights in {out / 'model'}", flush=True)
@@ -148,7 +148,7 @@ def trace_step(
     mesh: Mesh,
     networks: Networks | None = None,
 ) -> jax.stages.Traced:
-    """The step, to be compiled: of a state, which it consumes, a global `Batch` and the networks.
+    """The traced step: a function of a state (donated), a global `Batch` and the networks.
 
     Args:
         state: arrays, or their shapes with shardings.
@@ -176,10 +176,10 @@ def trace_step(
     return update.trace(state, batch, codec, recipe, mesh, networks)
 
 
-def averaged(state: State, mesh: Mesh) -> model.Params:
-    """The averaged parameters as NumPy arrays; all processes must call this."""
+def averaged(state: State, codec: CodecConfig, mesh: Mesh) -> model.Params:
+    """The averaged parameters, released, as NumPy arrays; all processes must call this."""
     gather = jax.jit(lambda tree: tree, out_shardings=parallel.replicated(mesh))
-    return jax.tree.map(np.asarray, gather(state.ema))
+    return model.release(jax.tree.map(np.asarray, gather(state.ema)), codec)
 
 
 class _Clock:
@@ -194,7 +194,7 @@ class _Clock:
         limit = self._session.minutes
         if limit is not None and now - self._started > 60 * limit:
             return STOP
-        # One clock is enough: otherwise each process would request its own saves.
+        # Only the clock of the first process requests saves.
         if jax.process_index() == 0 and now - self._saved > 60 * self._session.save_minutes:
             self._saved = now
             return SAVE
@@ -215,7 +215,7 @@ def _check_stage_2(config: TrainConfig) -> None:
         raise ValueError("stage 2 tunes a trained model: name its weights with --init")
 
 
-def _released(config: TrainConfig) -> model.Params | None:
+def _given(config: TrainConfig) -> model.Params | None:
     if config.init is None:
         return None
     released = pretrained.load(config.init)
@@ -226,27 +226,27 @@ def _released(config: TrainConfig) -> model.Params | None:
             f"{config.init}: these weights are of another codec than the run's; it would be "
             f"theirs with {options}"
         )
-    return released.params
+    return model.restore(released.params, config.codec)
 
 
 def _start(
-    released: model.Params | None,
+    given: model.Params | None,
     codec: CodecConfig,
     recipe: Recipe,
     mesh: Mesh,
     checkpoints: Checkpoints,
 ) -> State:
-    """State of the last save, or of step 0, on its devices."""
+    """State of the last save, or of step 0 with the given parameters, on the devices."""
 
     def create(params: model.Params | None) -> State:
         if params is None:
             params = model.init(jax.random.key(recipe.seed), codec)
         return training.create(params, codec, recipe)
 
-    shapes = jax.eval_shape(create, released)
+    shapes = jax.eval_shape(create, given)
     shardings = placement.infer_sharding(shapes, mesh)
     if checkpoints.latest is None:
-        state: State = jax.jit(create, out_shardings=shardings)(released)
+        state: State = jax.jit(create, out_shardings=shardings)(given)
         return state
     return checkpoints.restore(
         jax.tree.map(
@@ -271,7 +271,7 @@ def _rows_of_this_process(recipe: Recipe, mesh: Mesh) -> np.ndarray:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """The signals SIGTERM, SIGINT and SIGHUP received so far: a list that grows.
+    """Yields a list of the signals SIGTERM, SIGINT and SIGHUP received so far.
 
     A signal that is ignored, as under `nohup`, stays ignored.
     """

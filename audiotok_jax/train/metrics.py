@@ -26,10 +26,10 @@ from audiotok_jax.train.trackers.console import LINE_STEPS
 
 
 class Metrics:
-    """The numbers of every step, to the trackers; a context manager.
+    """Passes the metrics of every step to the trackers; a context manager.
 
-    All processes call everything; the first one prints and writes, but each lists the audio that
-    it left out.
+    All processes call all methods; only the first one prints and writes, but each lists the audio
+    that it left out.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class Metrics:
         data: Loader,
         flops: float,
     ):
-        """Takes what there is to tell; nothing is told before the block is entered.
+        """Stores the arguments; output begins on entering the block.
 
         Args:
-            out: folder of the run, which is there.
+            out: folder of the run, which exists.
             first_step: of the session.
             config: of the run.
-            clips: that it is trained on.
-            data: that reads them.
-            flops: of a step over all devices, see `throughput.matmul_flops`.
+            clips: training data.
+            data: loader of the clips.
+            flops: of a step over all devices, see `products.matmul_flops`.
         """
         self._out = out
         self._first_step = first_step
@@ -62,7 +62,7 @@ class Metrics:
         self._profile: Profile | None = None
 
     def __enter__(self) -> Metrics:
-        """Begins the session: says what it is, and opens the trackers."""
+        """Records and prints the start of the session, and opens the trackers."""
         config, codec, recipe = self._config, self._config.codec, self._config.recipe
         peak = peak_flops(recipe.precision)
         seconds = recipe.batch_size * crop_samples(codec, recipe) / codec.sample_rate
@@ -86,20 +86,20 @@ class Metrics:
             print(f"left out {self._listed} clips while reading: see skipped.jsonl", flush=True)
 
     def step(self, step: int) -> AbstractContextManager[None]:
-        """Surrounds what dispatches a step, for traces."""
+        """A context for the dispatch of a step, for traces."""
         return nullcontext() if self._profile is None else self._profile.step(step)
 
     def write(self, pending: tuple[int, Mapping[str, Any]] | None) -> int:
         """Waits for one step's results and writes them.
 
         Args:
-            pending: step and what `step.update` returned beside the state; None is passed over.
+            pending: step and its results from `step.update`; None is ignored.
 
         Returns:
             The highest request of all processes, see `train.loop`.
 
         Raises:
-            FloatingPointError: too many gradients in a row were not finite.
+            FloatingPointError: too many consecutive gradients were not finite.
         """
         if pending is None:
             return 0
@@ -125,7 +125,7 @@ class Metrics:
         return stop_request
 
     def evaluate(self, done: int, evaluation: Evaluation, params: Params) -> float:
-        """Evaluates parameters and reports what was found.
+        """Evaluates parameters and passes the results to the trackers.
 
         Args:
             done: steps so far.
@@ -133,7 +133,7 @@ class Metrics:
             params: NumPy arrays, the same in all processes.
 
         Returns:
-            The score, the same in all processes; the larger, the better.
+            The score, the same in all processes; larger is better.
         """
         found = evaluation.run(params)
         for tracker in self._trackers:
@@ -143,7 +143,7 @@ class Metrics:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy numbers as Python's; of floats the shortest decimals that mean the same float32."""
+    """NumPy values as Python numbers; floats in their shortest decimal form as float32."""
     if value.ndim:
         return [_plain(one) for one in value]
     return float(str(value)) if np.issubdtype(value.dtype, np.floating) else int(value)

@@ -11,16 +11,16 @@ import optax
 from audiotok_jax.train.config import Recipe
 from audiotok_jax.train.schedule import value_at
 
-# By stage: the peak learning rate unless a recipe names one, and the decay rates of Adam's moments.
+# By stage: the default peak learning rate, and the decay rates of the moments of Adam.
 PEAK_RATE = {1: 1e-3, 2: 2e-4}
 BETAS = {1: (0.9, 0.98), 2: (0.8, 0.99)}
 EPSILON = 1e-6
-"""Of AdamW. Gradients are about 1e-4; with less, rounding errors would move parameters as far as
-gradients do, and each number of devices rounds differently."""
+"""Of AdamW. Gradients are about 1e-4; with a smaller value, rounding errors, which depend on the
+number of devices, would change parameters as much as gradients do."""
 
 
 def learning_rate(recipe: Recipe) -> optax.Schedule:
-    """Function of a step; see `Recipe.learning_rate`."""
+    """The learning rate as a function of the step; see `Recipe.learning_rate`."""
     if isinstance(recipe.learning_rate, tuple):
         points = recipe.learning_rate
         return lambda step: value_at(points, step)
@@ -49,7 +49,7 @@ def _adamw(recipe: Recipe, rate: optax.Schedule) -> optax.GradientTransformation
     )
 
     def promoting(*args: Any) -> Any:
-        with jax.numpy_dtype_promotion("standard"):  # Optax takes floats to integer powers
+        with jax.numpy_dtype_promotion("standard"):  # Optax raises floats to integer powers
             return update(*args)
 
     return optax.GradientTransformation(init, promoting)

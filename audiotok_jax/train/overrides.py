@@ -19,17 +19,17 @@ Config = TypeVar("Config")
 
 
 def load(path: Path) -> TrainConfig:
-    """What the function `config()` of a Python file returns.
+    """The config that the function `config()` of a Python file returns.
 
     Raises:
         OSError: there is no such file.
         ValueError: it has no such function, or fails; the message names the line.
     """
-    path.stat()  # raises, and shorter than running it would
+    path.stat()  # raises a shorter error than running it would
     try:
         make = runpy.run_path(str(path)).get("config")
         made = make() if callable(make) else None
-    except Exception as error:  # whatever a file may do
+    except Exception as error:  # of any kind
         raise ValueError(_failure(path, error)) from error
     if not callable(make):
         raise ValueError(f"{path}: has no function config()")
@@ -39,12 +39,12 @@ def load(path: Path) -> TrainConfig:
 
 
 def parse(config: Any, settings: Iterable[str]) -> dict[str, Any]:
-    """Reads settings as the options `--set` give them.
+    """Parses settings of the option `--set`.
 
     Args:
-        config: an instance of a dataclass, possibly of others and of tuples of named ones.
-        settings: NAME=VALUE each, NAME with a dot for each part on the way. VALUE is a Python
-            literal, otherwise text. The last one of a name counts.
+        config: an instance of a dataclass, possibly nested, with tuples of named dataclasses.
+        settings: NAME=VALUE each, NAME with dots for nested parts. VALUE is a Python literal,
+            otherwise text. The last value of a name counts.
 
     Returns:
         Values by their dotted names, of the types of the annotations.
@@ -65,11 +65,10 @@ def parse(config: Any, settings: Iterable[str]) -> dict[str, Any]:
 
 
 def changed(config: Config, values: Mapping[str, Any]) -> Config:
-    """A copy of a dataclass with other values, by dotted names, all set at once.
+    """A copy of a dataclass with changed values, by dotted names, all set at once.
 
     Raises:
-        ValueError: a part finds that its values do not fit together, or a tuple has no part of
-            that name.
+        ValueError: values of a part do not fit together, or a tuple has no part of that name.
     """
     own: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = {}
@@ -90,12 +89,12 @@ def changed(config: Config, values: Mapping[str, Any]) -> Config:
 
 
 def lines(config: Any) -> list[str]:
-    """A dataclass as settings, such that `parse` reads the same values from them."""
+    """A dataclass as settings from which `parse` reads the same values."""
     return [f"{name}={value!r}" for name, value, _ in _leaves(config)]
 
 
 def _leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted names, values and annotations of all fields that hold no dataclasses themselves."""
+    """Dotted names, values and annotations of all fields that are not dataclasses."""
     hints = typing.get_type_hints(type(config))
     for field in dataclasses.fields(config):
         name, value = prefix + field.name, getattr(config, field.name)
@@ -138,7 +137,7 @@ def _read(name: str, text: str, hint: Any) -> Any:
 
 
 def _failure(path: Path, error: Exception) -> str:
-    """The error of a file, and the line of the file that it comes from."""
+    """The error of a file, and the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [frame.lineno for frame in frames if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else places[-1] if places else None

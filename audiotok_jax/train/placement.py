@@ -1,4 +1,4 @@
-"""Shardings of a training state: arrays are replicated, or cut over some axes of the mesh."""
+"""Shardings of a training state: arrays are replicated or sharded over axes of the mesh."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-# The MLP of a block is cut across its hidden units, as in Megatron-LM (Shoeybi et al. 2019):
-# the first layer by columns, the second by rows, so that one sum per block joins the parts.
-# The moments of the optimizer lie at paths that end like those of the parameters.
+# The MLP of a block is sharded over its hidden units, as in Megatron-LM (Shoeybi et al. 2019): the
+# first layer by columns, the second by rows, so that one sum per block suffices. Paths of optimizer
+# moments end like those of the parameters.
 TENSOR_RULES = (
-    (re.compile(r"block_\d+/mlp_in/(kernel|bias)$"), -1),
-    (re.compile(r"block_\d+/mlp_out/kernel$"), 0),
+    (re.compile(r"block(_|s/)\d+/mlp_in/(kernel|bias)$"), -1),
+    (re.compile(r"block(_|s/)\d+/mlp_out/kernel$"), 0),
 )
-# An array of fewer elements is cheaper to keep whole than to gather.
+# Smaller arrays are cheaper to replicate than to gather.
 FSDP_SIZE = 1 << 14
 
 
@@ -26,8 +26,8 @@ def infer_sharding(state: Any, mesh: Mesh, fsdp_size: int = FSDP_SIZE) -> Any:
     Args:
         state: a tree of arrays or of their shapes.
         mesh: of `parallel.make_mesh`.
-        fsdp_size: arrays with at least so many elements are cut over the axis "fsdp", along the
-            longest axis that it divides (ZeRO-3, Rajbhandari et al. 2020).
+        fsdp_size: arrays with at least this many elements are sharded over the axis "fsdp", along
+            the longest axis that it divides (ZeRO-3, Rajbhandari et al. 2020).
 
     Returns:
         A tree of `NamedSharding` of the same structure.

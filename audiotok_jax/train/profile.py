@@ -13,11 +13,11 @@ class Profile:
     """Traces a range of steps on this process."""
 
     def __init__(self, folder: Path, steps: tuple[int, int]):
-        """Waits for the first of the steps.
+        """Stores the arguments; the trace starts at the first of the steps.
 
         Args:
-            folder: gets the trace.
-            steps: the first one and the end.
+            folder: for the trace.
+            steps: first step and end.
         """
         self._folder = folder
         self._first, self._end = steps
@@ -25,7 +25,7 @@ class Profile:
 
     @contextmanager
     def step(self, step: int) -> Iterator[None]:
-        """Surrounds what dispatches a step."""
+        """A context for the dispatch of a step."""
         if not self._on and self._first <= step < self._end:
             jax.profiler.start_trace(str(self._folder))
             self._on = True
@@ -33,12 +33,12 @@ class Profile:
             yield
 
     def ended(self, step: int) -> None:
-        """To be told that the devices are done with a step."""
+        """Must be called when the devices have finished a step."""
         if step >= self._end - 1:
             self.close()
 
     def close(self) -> None:
-        """Writes the trace, if there is one under way."""
+        """Writes the trace, if one is in progress."""
         if self._on:
             self._on = False
             jax.profiler.stop_trace()

@@ -1,4 +1,4 @@
-"""What a training step takes and returns: the state of a run and a batch."""
+"""Input and output of a training step: the state of a run and a batch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jax import Array
+from jaxtyping import Int32
 
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
@@ -13,22 +14,22 @@ from audiotok_jax.train.config import Recipe
 
 
 class State(NamedTuple):
-    """All that changes from step to step, except for the data iterator.
+    """The state of a run, except for the data iterator.
 
-    Random numbers are functions of the recipe's seed and `step`, so that no key is kept.
+    Random numbers are functions of the seed of the recipe and `step`, so that no key is stored.
 
     Attributes:
-        step: int32, batches seen.
-        skipped, skipped_in_a_row: int32, batches that were skipped because their gradient was not
-            finite: all of them, and those since the last good one.
+        step: batches seen.
+        skipped, skipped_in_a_row: batches skipped because their gradient was not finite: all of
+            them, and those since the last good one.
         params, ema: parameters, and their moving average.
         optimizer: moments of all parameters in stage 1, of the decoder's in stage 2.
         discriminator, discriminator_optimizer: of all discriminators; empty in stage 1.
     """
 
-    step: Array
-    skipped: Array
-    skipped_in_a_row: Array
+    step: Int32[Array, ""]
+    skipped: Int32[Array, ""]
+    skipped_in_a_row: Int32[Array, ""]
     params: Params
     ema: Params
     optimizer: Any
@@ -40,12 +41,11 @@ class Batch(NamedTuple):
     """Input of a step: arrays, or their shapes.
 
     Attributes:
-        noisy: float32 (B, T * hop_length), crops as the encoder gets them.
+        noisy: float32 (B, T * hop_length), input of the encoder.
         recording: float32 (B, T * hop_length), `noisy` without added noise.
-        target: float32 (B, T * hop_length), what the decoder is to produce.
-        row: int32 (B,), number of a crop in the batch; random numbers are drawn by it.
-        stop_request: int32 (B,), request of the process that holds the row to all processes; see
-            `train.loop`.
+        target: float32 (B, T * hop_length), desired output of the decoder.
+        row: int32 (B,), index of the crop in the global batch, for random numbers.
+        stop_request: int32 (B,), request of the process of the row; see `train.loop`.
     """
 
     noisy: Any

@@ -1,8 +1,8 @@
-"""The step that advances a run.
+"""The training step.
 
 Every loss is a mean over examples, or a function of such means (`Objective.statistics`), so that
 the gradient of a batch is the mean of the gradients of its parts: gradient accumulation, sharding
-by `jax.jit` and the twin by `jax.pmap` all give the step of the whole batch.
+with `jax.jit` and the equivalent with `jax.pmap` all give the step of the whole batch.
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ def update(
     """One step; to be jitted with `codec`, `recipe` and `mesh` static and `state` donated.
 
     Args:
-        mesh: each of its devices computes the gradient of its own rows, so that nothing but
-            gradients is exchanged (XLA by itself would gather the frames of every Fourier
-            transform); None where there is one device.
-        networks: that the recipe's losses need, on all devices.
+        mesh: each device computes the gradient of its own rows, so that only gradients are
+            exchanged (by itself, XLA would gather the frames of every Fourier transform); None for
+            one device.
+        networks: of the losses of the recipe, on all devices.
 
     Returns:
-        The next state, and of this step: the scalars `loss` and its parts, `gradient_norm`,
+        The next state, and results of this step: the scalars `loss` and its terms, `gradient_norm`,
         `learning_rate`, `skipped` (so far), `skipped_in_a_row`, `stop_request` (the highest) and
-        `bits` (float32 (bits,), how often each bit is 1).
+        `bits` (float32 (bits,), frequency of 1 for each bit).
     """
     inputs = GradInputs(state.step, state.params, state.discriminator, networks or {})
     if mesh is None:
@@ -95,7 +95,7 @@ def gradient(
     """Gradient of a batch, in `recipe.accumulate` parts.
 
     Args:
-        average: mean of a tree of arrays over all that have other rows of the batch.
+        average: mean of a tree of arrays over all devices with other rows of the batch.
     """
     objective = objectives.of(codec, recipe)
     if recipe.accumulate == 1:
@@ -124,7 +124,7 @@ def apply(
     trained = objectives.of(codec, recipe).trained(state.params)
     updates, moments = optimizer.of_codec(recipe).update(grads, state.optimizer, trained)
     params = state.params | optax.apply_updates(trained, updates)
-    # Early on, the average follows closely: otherwise it would keep random weights.
+    # Early on, the average follows closely, as it would otherwise retain random weights.
     step = state.step.astype(jnp.float32)
     decay = jnp.minimum(recipe.ema, (1 + step) / (10 + step))
     ema = jax.tree.map(lambda old, new: old + (1 - decay) * (new - old), state.ema, params)
@@ -166,5 +166,5 @@ def _update_discriminator(state: State, grads: Any, recipe: Recipe) -> tuple[Any
 
 
 def _split(batch: Batch, count: int) -> Batch:
-    """Arrays (B, ...) to (count, B / count, ...), such that each device keeps its rows."""
+    """Reshapes arrays (B, ...) to (count, B / count, ...) so that each device keeps its rows."""
     return jax.tree.map(lambda x: jnp.swapaxes(x.reshape(-1, count, *x.shape[1:]), 0, 1), batch)

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from pyrnnoise import rnnoise
 
 from audiotok_jax import audio
-from audiotok_jax.data.clips import SAMPLE_RATE, Clip
-from audiotok_jax.data.sources import find_clips
+from audiotok_jax.data.clips import SAMPLE_RATE
+from audiotok_jax.data.recordings import Recording
+from audiotok_jax.data.sources import listing
 
 LEVEL = 0.1
 DELAY = 960
@@ -61,29 +62,32 @@ def _suppress(wave: Wave) -> Wave:
     return soxr.resample(quiet, rnnoise.SAMPLE_RATE, SAMPLE_RATE)[: len(wave)]
 
 
-def write(clip: Clip, out: Path, passes: int, kept: float) -> None:
+def write(name: str, recording: Recording, out: Path, passes: int, kept: float) -> None:
     """Cleans one recording into the folder `out`; see `clean`."""
-    wave, _ = audio.read(clip.path, SAMPLE_RATE)
-    path = (out / clip.name).with_suffix(".flac")
+    path = (out / name).with_suffix(".flac")
     path.parent.mkdir(parents=True, exist_ok=True)
-    audio.write(path, clean(wave, passes, kept), SAMPLE_RATE)
+    audio.write(path, clean(recording.load(SAMPLE_RATE), passes, kept), SAMPLE_RATE)
 
 
 def main() -> None:
     """Reads the arguments and cleans with all cores."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("data", nargs="+", help="folders or tables of recordings")
+    parser.add_argument("data", nargs="+", help="folders, tables, tars or rows of recordings")
     parser.add_argument("--out", required=True, type=Path, help="folder of the results")
     parser.add_argument("--passes", type=int, default=1, help="times that noise is taken out")
     parser.add_argument("--kept", type=float, default=0.15, help="share of the recording mixed in")
     args = parser.parse_args()
-    clips = find_clips(args.data)
+    found = [listing(location, SAMPLE_RATE) for location in args.data]
+    for path, reason in (one for listed in found for one in listed.skipped):
+        print(f"left out: {path}: {reason}")
+    names = [clip.name for listed in found for clip in listed.clips]
+    recordings = [recording for listed in found for recording in listed.recordings]
     job = functools.partial(write, out=args.out, passes=args.passes, kept=args.kept)
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
-        for _ in pool.map(job, clips, chunksize=16):
+        for _ in pool.map(job, names, recordings, chunksize=16):
             pass
-    print(f"{len(clips)} files in {args.out}")
+    print(f"{len(names)} files in {args.out}")
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ def smooth(logs: Array, bins: int) -> Array:
     """Means over an odd number of neighbouring bins; the outermost ones are repeated."""
     edges = [(0, 0)] * (logs.ndim - 1) + [(bins // 2,) * 2]
     padded = jnp.pad(logs, edges, mode="edge")
-    shifted = [padded[..., i : i + logs.shape[-1]] for i in range(bins)]
-    return sum(shifted) / bins
+    shifted = (padded[..., i : i + logs.shape[-1]] for i in range(bins))
+    return sum(shifted, jnp.zeros(())) / bins
 
 
 def voiced(controls: Controls) -> Array:
@@ -103,7 +103,8 @@ def main() -> None:
             scores[clip.set, name].append([values[metric.name] for metric in usable])
     print(f"model {model_id}, {len(found)} clips: {', '.join(m.label for m in usable)}")
     for (folder, name), rows in scores.items():
-        print(f"{folder:24s} {name:22s}", *(f"{mean:6.3f}" for mean in np.mean(rows, axis=0)))
+        means = np.mean(np.array(rows, float), axis=0)
+        print(f"{folder:24s} {name:22s}", *(f"{mean:6.3f}" for mean in means))
 
 
 if __name__ == "__main__":

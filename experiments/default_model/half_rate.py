@@ -24,7 +24,7 @@ Weights = NDArray[np.float32]
 def halve(name: str, weight: Weights, subframes: int) -> Weights:
     """A parameter of the new model from that of the old one with the same name."""
     if name == "encoder/from_features/kernel":
-        return _twice(weight, subframes, axis=0) / 2
+        return _twice(weight, subframes, axis=0) / np.float32(2)
     if name.startswith("decoder/to_filters/"):
         return _twice(weight, subframes, axis=-1)
     if name.endswith("depthwise/kernel"):

@@ -32,8 +32,8 @@ from audiotok_jax.train.losses.stoi import StoiLoss
 RATE = 16000
 SECONDS = 3
 STEPS = 200
-LOSSES = MelLoss(), StftLoss(0.5), StoiLoss(2.0)
-"""What filters are fitted by."""
+LOSSES = (1.0, MelLoss()), (0.5, StftLoss()), (2.0, StoiLoss())
+"""What filters are fitted by, and weights."""
 JUDGES = {"per": 1, "wer": 1, "speaker_similarity": 3, "pesq_wb": 2, "stoi": 3}
 """Metrics of `audiotok_jax.evaluate`, and decimals."""
 
@@ -62,14 +62,15 @@ def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[st
     (found, pitch), _ = model.prepare(params, config, tokens)
     filters = found.harmonic, found.noise
     original, periodic = (
-        jnp.pad(x, ((0, 0), (config.control_halo,) * 2), mode="edge")
+        jnp.pad(x, ((0, 0), config.control_halo), mode="edge")
         for x in pitch_tracker.track(wave[None], config)
     )
     optimizer = optax.adam(0.05)
 
     def distance(filters: Filters) -> Array:
         decoded = play(filters, original, config)
-        return sum(loss.weight * loss(decoded, wave[None], RATE)[0] for loss in LOSSES)
+        terms = (weight * loss(decoded, wave[None], RATE)[0] for weight, loss in LOSSES)
+        return sum(terms, jnp.zeros(()))
 
     def step(carry: tuple, _: None) -> tuple[tuple, None]:
         filters, state = carry

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             sum(map(len, coded)) - count * blocks.OVERHEAD
         ),
     }
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"coder": name, "bytes": size, "bits_per_token": 8 * size / total}
         for name, size in sizes.items()
     ]

@@ -116,7 +116,7 @@ def fit(
         return optax.apply_updates(params, change), state, value
 
     rng = np.random.default_rng(step)
-    recent = []
+    recent: list[Array] = []
     for _ in range(steps):
         params, state, value = update(params, state, rng.choice(places, BATCH))
         recent = [*recent[-99:], value]

@@ -1,6 +1,7 @@
 """Whether the integer encoder gives the same tokens in every way, and how fast each way is.
 
     python experiments/integer/equality.py [--tokens 1000000] [--speech ../shared/speech/eval]
+        [--model MODEL]
 
 prints a Markdown table of tokens that differ from those of the NumPy reference, and one of speed
 beside the float encoder of the same size and beside its own products of matrices alone. It runs on
@@ -10,6 +11,7 @@ any backend: a GPU or TPU is one more table.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import itertools
 import statistics
@@ -25,15 +27,16 @@ import soundfile
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from audiotok_jax.codec.encoder import Encoder
-from audiotok_jax.codec.integer import encoder, from_float, reference
-from audiotok_jax.codec.integer.config import IntegerConfig
+from audiotok_jax import pretrained
+from audiotok_jax.codec import encoders, stream
+from audiotok_jax.codec.integer import encoder, from_float, reference, tables
 from audiotok_jax.codec.integer.params import Params
-from audiotok_jax.config import CodecConfig
+from audiotok_jax.config import CodecConfig, preset
 
+LIVE = preset("live-80hz")
 FRAMES, BATCH = 3000, 32
 KINDS = ("speech", "noise", "silence", "square", "random")
-PRODUCTS = ("float32", "bfloat16", "int8")
+PRODUCTS: tuple[encoder.Product, ...] = ("float32", "bfloat16", "int8")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -44,24 +47,40 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--frames", type=int, default=FRAMES, help=f"of a clip; default: {FRAMES}")
     parser.add_argument("--speech", type=Path, help="folder of 16 kHz audio; default: a buzz")
-    parser.add_argument("--dim", type=int, default=64, help="width that is compared; default: 64")
+    parser.add_argument(
+        "--model", help="name or folder; default: weights drawn anew every 32 clips"
+    )
+    parser.add_argument("--dim", type=int, default=64, help="width of what is drawn; default: 64")
     parser.add_argument(
         "--speed-dim", type=int, default=384, help="width that is timed; default: 384; 0: none"
     )
     args = parser.parse_args(argv)
     jax.config.update("jax_num_cpu_devices", 8)  # of a CPU alone
     print(f"JAX {jax.__version__}, {jax.device_count()} x {jax.devices()[0].device_kind}\n")
-    if args.tokens:
-        compare(IntegerConfig(dim=args.dim), args.tokens, args.frames, args.speech)
+    if args.tokens and args.model:
+        found = pretrained.load(args.model)
+        print(f"model {found.model_id}")
+        weights = found.params["encoder"]
+        compare(found.config, lambda seed: weights, args.tokens, args.frames, args.speech)
+    elif args.tokens:
+        config = dataclasses.replace(LIVE, encoder_dim=args.dim, encoder_look_ahead=5)
+        draws = functools.partial(draw, config)
+        compare(config, draws, args.tokens, args.frames, args.speech)
     if args.speed_dim:
-        measure(args.speed_dim)
+        measure(dataclasses.replace(LIVE, encoder_dim=args.speed_dim))
 
 
 # --- equality ---
 
 
-def compare(config: IntegerConfig, tokens: int, frames: int, speech: Path | None) -> None:
-    """Prints differences, over as many clips as hold so many tokens, new weights every 32."""
+def compare(
+    config: CodecConfig,
+    weights: Callable[[int], Params],
+    tokens: int,
+    frames: int,
+    speech: Path | None,
+) -> None:
+    """Prints differences, over as many clips as hold so many tokens, the next weights every 32."""
     ways = make_ways(config, frames)
     wrong, seconds = dict.fromkeys(ways, 0), dict.fromkeys(ways, 0.0)
     devices = jax.device_count()
@@ -72,7 +91,7 @@ def compare(config: IntegerConfig, tokens: int, frames: int, speech: Path | None
             break
         count = min(batch, -(-(tokens - done) // frames))
         waves = np.stack(list(itertools.islice(clips, batch)))  # one shape for all
-        params = draw(config, seed)
+        params = weights(seed)
         start = time.perf_counter()
         true = np.stack([reference.encode(params, config, wave) for wave in waves[:count]])
         print(
@@ -84,7 +103,8 @@ def compare(config: IntegerConfig, tokens: int, frames: int, speech: Path | None
             start = time.perf_counter()
             wrong[name] += int(np.sum(way(params, waves)[:count] != true))
             seconds[name] += time.perf_counter() - start
-    print(f"{done:,} tokens ({len(seen):,} different ones), width {config.dim}, against NumPy\n")
+    width = config.encoder_dim
+    print(f"{done:,} tokens ({len(seen):,} different ones), width {width}, against NumPy\n")
     print("| way | tokens that differ | seconds, with compiling |\n|---|---|---|")
     for name in ways:
         print(f"| {name} | {wrong[name]:,} | {seconds[name]:.0f} |")
@@ -93,7 +113,7 @@ def compare(config: IntegerConfig, tokens: int, frames: int, speech: Path | None
 Way = Callable[[Params, np.ndarray], np.ndarray]
 
 
-def make_ways(config: IntegerConfig, frames: int) -> dict[str, Way]:
+def make_ways(config: CodecConfig, frames: int) -> dict[str, Way]:
     """How to encode int16 (BATCH, samples) to uint16 (BATCH, frames), by name."""
 
     def fresh() -> Any:  # compiled anew, as settings differ
@@ -132,16 +152,16 @@ def make_ways(config: IntegerConfig, frames: int) -> dict[str, Way]:
     return ways
 
 
-def whole(run: Any, config: IntegerConfig, params: Params, waves: np.ndarray) -> np.ndarray:
+def whole(run: Any, config: CodecConfig, params: Params, waves: np.ndarray) -> np.ndarray:
     """All clips at once."""
-    return np.asarray(run(params, np.pad(waves, ((0, 0), config.halo))))
+    return np.asarray(run(params, np.pad(waves, ((0, 0), config.encoder_halo))))
 
 
 def windowed(
-    run: Any, config: IntegerConfig, length: int, batch: int, params: Params, waves: np.ndarray
+    run: Any, config: CodecConfig, length: int, batch: int, params: Params, waves: np.ndarray
 ) -> np.ndarray:
     """By windows of one shape; the last ones reach past the end of the clips."""
-    hop, (left, right) = config.hop_length, config.halo
+    hop, (left, right) = config.hop_length, config.encoder_halo
     frames = waves.shape[1] // hop
     padded = np.pad(waves, ((0, 0), (left, right + length * hop)))
     size = left + length * hop + right
@@ -157,24 +177,27 @@ def windowed(
     return found[:, :frames]
 
 
-def streamed(config: IntegerConfig, params: Params, waves: np.ndarray) -> np.ndarray:
+def streamed(config: CodecConfig, params: Params, waves: np.ndarray) -> np.ndarray:
     """All clips in one batch of streams."""
     hop = config.hop_length
     frames = waves.shape[1] // hop
-    ends = (config.lead, (frames + config.delay) * hop - config.lead - waves.shape[1])
+    ends = (
+        stream.lead(config),
+        (frames + stream.encoder_delay(config)) * hop - stream.lead(config) - waves.shape[1],
+    )
     fed = np.pad(waves, ((0, 0), ends))
     state, found = start(params, config, len(waves)), []
     for at in range(0, fed.shape[1], hop):
         state, tokens = step(params, config, state, fed[:, at : at + hop])
         found.append(tokens)
-    return np.concatenate(found, axis=1)[:, config.delay :]
+    return np.concatenate(found, axis=1)[:, stream.encoder_delay(config) :]
 
 
 start = jax.jit(encoder.init_state, static_argnums=(1, 2))
 step = jax.jit(encoder.encode_step, static_argnums=1, donate_argnums=2)
 
 
-def plain(config: IntegerConfig, params: Params, waves: np.ndarray) -> jax.Array:
+def plain(config: CodecConfig, params: Params, waves: np.ndarray) -> jax.Array:
     """Without `jax.jit`."""
     return encoder.encode_window(params, config, jnp.asarray(waves))
 
@@ -202,7 +225,7 @@ def unoptimised(run: Any) -> Any:
     return call
 
 
-def draw(config: IntegerConfig, seed: int) -> Params:
+def draw(config: CodecConfig, seed: int) -> Params:
     """Weights as at the start of training, larger, and with biases."""
     params = jax.jit(from_float.init, static_argnums=1)(jax.random.key(seed), config)
     rng = np.random.default_rng(seed)
@@ -210,12 +233,12 @@ def draw(config: IntegerConfig, seed: int) -> Params:
     def other(leaf: Any) -> np.ndarray:
         scale = 2.0 if leaf.ndim == 2 else 1.0
         noise = 0.03 * rng.normal(size=leaf.shape) if leaf.ndim == 1 else 0.0
-        return np.float32(scale * np.asarray(leaf) + noise)
+        return np.asarray(scale * np.asarray(leaf) + noise, np.float32)
 
     return from_float.to_integer(jax.tree.map(other, params), config)
 
 
-def sounds(config: IntegerConfig, frames: int, speech: Path | None) -> Iterator[np.ndarray]:
+def sounds(config: CodecConfig, frames: int, speech: Path | None) -> Iterator[np.ndarray]:
     """Clips of all kinds in turn, for ever."""
     rng = np.random.default_rng(0)
     samples = frames * config.hop_length
@@ -235,9 +258,9 @@ def sounds(config: IntegerConfig, frames: int, speech: Path | None) -> Iterator[
             phase = 2 * np.pi * np.cumsum(pitch) / 16000
             voice = sum(np.cos(k * phase) / k for k in range(1, 12))
             swell = np.maximum(0, np.sin(2 * np.pi * rng.uniform(0.5, 5) * t)) ** 2
-            yield encoder.to_int16(0.2 * voice * swell + 0.01 * rng.normal(size=samples))
+            yield rounded(0.2 * voice * swell + 0.01 * rng.normal(size=samples))
         elif kind == "noise":
-            yield encoder.to_int16(10 ** rng.uniform(-4.5, -0.5) * rng.normal(size=samples))
+            yield rounded(10 ** rng.uniform(-4.5, -0.5) * rng.normal(size=samples))
         elif kind == "silence":
             yield np.zeros(samples, np.int16)
         elif kind == "square":
@@ -249,22 +272,26 @@ def sounds(config: IntegerConfig, frames: int, speech: Path | None) -> Iterator[
             yield rng.integers(-(2**15), 2**15, samples).astype(np.int16)
 
 
+def rounded(wave: Any) -> np.ndarray:
+    """Float samples as int16."""
+    return np.asarray(encoder.to_int16(jnp.asarray(wave, jnp.float32)))
+
+
 # --- speed ---
 
 
-def measure(dim: int, frames: int = 256, batch: int = 8, rounds: int = 5) -> None:
+def measure(config: CodecConfig, frames: int = 256, batch: int = 8, rounds: int = 5) -> None:
     """Prints tokens a second of windows in batches, taken in turns, the median of each."""
-    config = IntegerConfig(dim=dim)
     params = jax.device_put(draw(config, 0))
-    left, right = config.halo
+    left, right = config.encoder_halo
     wave = next(sounds(config, frames * batch + 16, None))
     rows = np.stack([wave[i * frames * 200 :][: left + frames * 200 + right] for i in range(batch)])
-    codec = CodecConfig(encoder_dim=dim, encoder_depth=len(config.left), short_n_fft=400)
-    network = Encoder(codec)
+    usual_encoder = encoders.of(dataclasses.replace(config, encoder="float"))
     floats = jnp.asarray(rows / np.float32(32768))
-    weights = jax.jit(network.init)(jax.random.key(0), floats[:1])
+    run_float = jax.jit(functools.partial(usual_encoder.encode, dtype=jnp.float32))
+    usual_weights = jax.jit(usual_encoder.init)(jax.random.key(0))
     runs: dict[str, Callable[[], Any]] = {
-        "float encoder": functools.partial(jax.jit(network.apply), weights, floats)
+        "float encoder": functools.partial(run_float, usual_weights, floats)
     }
     for product in PRODUCTS:
         encode = jax.jit(functools.partial(encoder.encode_window, config=config, product=product))
@@ -278,7 +305,7 @@ def measure(dim: int, frames: int = 256, batch: int = 8, rounds: int = 5) -> Non
             if round_:  # the first one compiles
                 times[name].append(time.perf_counter() - begin)
     usual = statistics.median(times["float encoder"])
-    print(f"\nWidth {dim}, {batch} windows of {frames} tokens\n")
+    print(f"\nWidth {config.encoder_dim}, {batch} windows of {frames} tokens\n")
     print("| what | tokens/s | x float encoder |\n|---|---|---|")
     for name, taken in times.items():
         median = statistics.median(taken)
@@ -286,19 +313,20 @@ def measure(dim: int, frames: int = 256, batch: int = 8, rounds: int = 5) -> Non
 
 
 def products(
-    config: IntegerConfig, frames: int, batch: int, product: encoder.Product
+    config: CodecConfig, frames: int, batch: int, product: encoder.Product
 ) -> Callable[[], Any]:
     """All products of matrices of an encoder, of operands that are there already."""
-    subframes = config.hop_length // config.subframe_length
-    bins = 2 * (config.window // 2 + 1)
-    count, wide = batch * frames, config.expansion * config.dim
+    subframes = config.subframes
+    bins = 2 * (config.n_fft // 2 + 1)
+    dim, count = config.encoder_dim, batch * frames
+    wide = config.expansion * dim
     shapes = [
         (count * subframes, config.subframe_length, bins),
         (count * subframes, 2 * config.subframe_length, bins),
-        (count * subframes, len(config.heard), config.pitch_bins),
-        (count, config.features, config.dim),
-        *[(count, config.dim, wide), (count, wide, config.dim)] * len(config.left),
-        (count, config.dim, config.bits),
+        (count * subframes, len(tables.harmonic_bins(config)), config.pitch_bins),
+        (count, tables.features(config), dim),
+        *[(count, dim, wide), (count, wide, dim)] * config.encoder_depth,
+        (count, dim, config.bits),
     ]
     kind = jnp.dtype(product)
     pairs = [(jnp.ones((m, k), kind), jnp.ones((k, n), kind)) for m, k, n in shapes]

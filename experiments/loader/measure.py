@@ -46,7 +46,7 @@ def speed(clips: Clips, seconds: float, **options: Any) -> dict[str, float]:
         heard += next(data).audio.size / RATE
     passed, used = time.monotonic() - began, time.process_time() - used
     data.close()
-    found = {"audio_seconds_per_second": round(heard / passed)}
+    found: dict[str, float] = {"audio_seconds_per_second": round(heard / passed)}
     if not options.get("workers"):  # the time of other processes is not seen here
         found["audio_seconds_per_cpu_second"] = round(heard / used)
     return found

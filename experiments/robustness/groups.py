@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="Markdown file to write")
     args = parser.parse_args()
     waves = {c.name: audio.read(c.path, RATE)[0] for c in clips.find([args.speech])[0]}
-    known = {
+    known: dict[Callable[[Wave], float], dict[str, float]] = {
         measured: {name: measured(wave) for name, wave in waves.items()}
         for measured in (pitch, level)
     }

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from audiotok_jax.tokens import signs
+
 BOS = 0
 """Id that starts a clip; token t has the id t + 1."""
 
@@ -93,4 +95,4 @@ class LanguageModel(nn.Module):
 
 def to_signs(ids: Array, bits: int) -> Array:
     """Bits of the tokens as 1 and -1: int32 (...) to float32 (..., bits)."""
-    return 2.0 * ((jnp.maximum(ids - 1, 0)[..., None] >> jnp.arange(bits)) & 1) - 1
+    return signs(jnp.maximum(ids - 1, 0), bits)

@@ -75,13 +75,19 @@ class Opened(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+def chromium() -> str:
+    """The path of Chromium."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = driver.chromium.launch(executable_path=chromium, args=OPTIONS)
         yield browser
         browser.close()
 

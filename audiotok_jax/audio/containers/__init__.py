@@ -1,7 +1,7 @@
-"""Parsers of audio containers, which compare what is announced with what is in the file.
+"""Parsers of audio containers, which compare the header of a file with its content.
 
-Each reader takes a source and the places between which a recording may lie, and gives it as a
-`Part`, or None if it is of another format. Decoders see no byte before this.
+Each parser takes a source and the byte range in which a recording may lie, and returns a `Part`, or
+None if the format is another one. They run before any decoder sees the file.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from audiotok_jax.audio.source import Source
 
 FORMATS = "WAV, RF64, W64, AIFF, AU, CAF, NIST, FLAC, Ogg, MP3, M4A, WebM, AAC, AMR, WMA"
 
-# Frames come last: only many of them make sure.
+# Formats without a magic number come last: only several frames in a row identify them.
 _READERS = (wav, w64, aiff, au, caf, nist, flac, ogg, mp4, matroska, asf, amr, adts, mpeg)
 
 
 def parts(source: Source) -> list[Part]:
-    """The recordings in a file, one behind the other; none if it is of no format known here.
+    """The recordings in a file, in order; empty if the format is unknown.
 
-    What lies between and behind them is tags, padding, or a last part with a fault that says how
-    much there is of it.
+    Tags and padding between them are skipped. Any other bytes after the last recording become a
+    part with a fault that says how many there are.
     """
     found: list[Part] = []
     place = 0

@@ -11,11 +11,11 @@ from audiotok_jax.audio.source import Source
 _PLAIN = (b"NONE", b"sowt", b"twos", b"fl32", b"FL32", b"fl64", b"FL64", b"ulaw", b"ULAW", b"alaw",
           b"ALAW", b"in24", b"in32", b"raw ")  # fmt: skip
 _EIGHT = (b"ulaw", b"ULAW", b"alaw", b"ALAW")
-_SOX = range(0x7EFF_0000, 0x7F00_0200)  # what sox announces to a pipe
+_SOX = range(0x7EFF_0000, 0x7F00_0200)  # sizes that sox writes to a pipe
 
 
 def aiff(source: Source, start: int, end: int) -> Part | None:
-    """Reads the chunks of a file; None if it is none."""
+    """Parses an AIFF or AIFF-C file; None for other formats."""
     if not _begins(source, start):
         return None
     form = source.at(start + 8, 4)
@@ -27,7 +27,7 @@ def aiff(source: Source, start: int, end: int) -> Part | None:
         kind, length = source.at(place, 4), source.number(place + 4, 4, "big")
         if not all(32 <= byte < 127 for byte in kind) or (body and kind in (b"COMM", b"SSND")):
             break
-        if body and place + 8 + length > end:  # what follows the samples is no chunk, or a cut one
+        if body and place + 8 + length > end:  # not a chunk, or a truncated one
             break
         if kind == b"COMM":
             common = source.at(place + 8, min(length, 1 << 10))

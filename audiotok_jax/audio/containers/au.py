@@ -1,4 +1,4 @@
-"""AU, the format of Sun and NeXT, in both orders of bytes."""
+"""AU, the format of Sun and NeXT, in both byte orders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ORDERS: dict[bytes, Literal["little", "big"]] = {b".snd": "big", b"dns.": "litt
 
 
 def au(source: Source, start: int, end: int) -> Part | None:
-    """Reads the header of a file; None if it is none."""
+    """Parses the header of an AU file; None for other formats."""
     order = _ORDERS.get(source.at(start, 4))
     if order is None:
         return None

@@ -1,4 +1,4 @@
-"""Containers of boxes in boxes: MP4 (M4A, MOV, 3GP), Matroska (WebM) and ASF (WMA)."""
+"""Nested containers: MP4 (M4A, MOV, 3GP), Matroska (WebM) and ASF (WMA)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from audiotok_jax.audio.source import Source
 
 _ISO = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"sidx")
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
-# What may stand in a segment, or in a cluster, of a length that is not known.
+# Elements of a segment or a cluster, by which one of unknown length is followed.
 _IN_SEGMENT = frozenset(
     bytes.fromhex(name)
     for name in (
@@ -20,7 +20,7 @@ _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
 def mp4(source: Source, start: int, end: int) -> Part | None:
-    """Walks over the boxes of a file; None if it is none."""
+    """Walks over the boxes of an MP4 file; None for other formats."""
     if source.at(start + 4, 4) not in _ISO:
         return None
     place = start
@@ -54,7 +54,7 @@ def mp4(source: Source, start: int, end: int) -> Part | None:
 
 
 def matroska(source: Source, start: int, end: int) -> Part | None:
-    """Walks over the elements of a file; None if it is none."""
+    """Walks over the elements of a Matroska file; None for other formats."""
     if source.at(start, 4) != _EBML:
         return None
     place = start
@@ -63,7 +63,7 @@ def matroska(source: Source, start: int, end: int) -> Part | None:
         kind, size, body = _element(source, place)
         if kind not in (_SEGMENT if place > start else _EBML, *_IN_SEGMENT):
             break
-        if size is None:  # as a stream has it: what is in it comes next
+        if size is None:  # unknown, as in a live stream: its children follow
             place = body
             continue
         if body + size > end:
@@ -77,7 +77,7 @@ def matroska(source: Source, start: int, end: int) -> Part | None:
 
 
 def asf(source: Source, start: int, end: int) -> Part | None:
-    """Compares the size that a file announces; None if it is none."""
+    """Compares the size in an ASF header with the file; None for other formats."""
     if source.at(start, 16) != _ASF:
         return None
     place = start + 30
@@ -89,7 +89,7 @@ def asf(source: Source, start: int, end: int) -> Part | None:
         if size < 24:
             break
         if source.at(place, 16) == _ASF_FILE and source.number(place + 88, 4) & 1:
-            stop = source.find(_ASF, limit, end)  # a broadcast, whose length was not known
+            stop = source.find(_ASF, limit, end)  # a broadcast, of unknown length
             stop = end if stop < 0 else stop
         elif source.at(place, 16) == _ASF_FILE:
             announced = source.number(place + 40, 8)
@@ -102,7 +102,7 @@ def asf(source: Source, start: int, end: int) -> Part | None:
 
 
 def _element(source: Source, place: int) -> tuple[bytes, int | None, int]:
-    """The id of an element, its size (None: not known), and the place behind both."""
+    """The id of an element, its size (None if unknown), and the offset of its content."""
     first = source.at(place, 1)
     length = 9 - first[0].bit_length() if first else 9
     if length > 4:

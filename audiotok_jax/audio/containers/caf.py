@@ -11,7 +11,7 @@ _PLAIN = (b"lpcm", b"ulaw", b"alaw")
 
 
 def caf(source: Source, start: int, end: int) -> Part | None:
-    """Reads the chunks of a file; None if it is none."""
+    """Parses a CAF file; None for other formats."""
     if source.at(start, 4) != b"caff":
         return None
     place = start + 8

@@ -1,4 +1,4 @@
-"""FLAC, which does not say where it ends, but how many samples it has."""
+"""FLAC, whose header has the number of samples, but not the size in bytes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from audiotok_jax.audio.containers.part import Part
 from audiotok_jax.audio.source import Source
 
 _STREAMINFO = b"\0\0\0\x22"
-_KEPT = 4  # zeros at the end: the last frame may end with some
+_KEPT = 4  # zeros kept at the end, as they may belong to the last frame
 _HEADER = 16  # bytes, the longest header of a frame
 
 
 def flac(source: Source, start: int, end: int) -> Part | None:
-    """Reads the metadata of a stream; None if it is none."""
+    """Parses the metadata of a FLAC stream; None for other formats."""
     if source.at(start, 4) != b"fLaC":
         return None
     place = start + 4
@@ -33,7 +33,7 @@ def flac(source: Source, start: int, end: int) -> Part | None:
     info = bytearray(source.at(start + 8, 34))
     frames = int.from_bytes(info[13:18], "big") & 0xF_FFFF_FFFF
     certain = frames > 0 and _ends_with(source, place, bare, bytes(info), frames)
-    # Without a number of samples libsndfile reads to the end, whatever the header says.
+    # With the number of samples set to 0, unknown, libsndfile reads to the end of the stream.
     info[13] &= 0xF0
     info[14:18] = bytes(4)
     head = b"fLaC" + source.at(start + 4, 4) + bytes(info)
@@ -47,9 +47,9 @@ def _begins(source: Source, place: int) -> bool:
 
 
 def _ends_with(source: Source, start: int, end: int, info: bytes, frames: int) -> bool:
-    """Whether the last frame that the header announces lies at the end, as far as its head tells.
+    """Whether the last frame that the header announces is at the end, judged by its frame number.
 
-    False for frames of different lengths, which have other numbers.
+    False for variable block sizes, whose frames are numbered differently.
     """
     least, most = (int.from_bytes(info[at : at + 2], "big") for at in (0, 2))
     if least != most or not least:
@@ -72,7 +72,7 @@ def _has_frame(data: bytes, number: bytes) -> bool:
 
 
 def _coded(number: int) -> bytes:
-    """As UTF-8 would write it, if it went on to 36 bits."""
+    """A frame number in the UTF-8-like code of FLAC, up to 36 bits."""
     if number < 0x80:
         return bytes([number])
     count = 2

@@ -1,4 +1,4 @@
-"""Streams of frames without a header before them: ADTS (AAC) and AMR."""
+"""Streams of frames without a file header: ADTS (AAC) and AMR."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SURE = 2
 
 
 def adts(source: Source, start: int, end: int) -> Part | None:
-    """Walks over the frames of AAC; None if there are none."""
+    """Walks over ADTS frames; None if there are none."""
     place, count = start, 0
     fault = ""
     while place < end and (size := _adts_size(source.at(place, 7))):
@@ -29,7 +29,7 @@ def adts(source: Source, start: int, end: int) -> Part | None:
 
 
 def amr(source: Source, start: int, end: int) -> Part | None:
-    """Walks over the frames of AMR; None if there are none."""
+    """Walks over AMR frames; None for other formats."""
     magic = next((name for name in _AMR if source.at(start, len(name)) == name), None)
     if magic is None:
         return None
@@ -38,7 +38,7 @@ def amr(source: Source, start: int, end: int) -> Part | None:
     fault = ""
     while place < end:
         head = source.at(place, 1)[0]
-        if head & 0x83 or not head:  # no frame: another file, padding, or something else
+        if head & 0x83 or not head:  # not a frame: another file, padding, or other data
             break
         size = 1 + sizes[head >> 3 & 15]
         if place + size > end:
@@ -50,7 +50,7 @@ def amr(source: Source, start: int, end: int) -> Part | None:
 
 
 def _adts_size(head: bytes) -> int:
-    """Bytes of a frame, 0 if there is none."""
+    """Size of an ADTS frame in bytes; 0 if this is not one."""
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
         return 0
     size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5

@@ -1,4 +1,4 @@
-"""NIST SPHERE, the format of older corpora of speech."""
+"""NIST SPHERE, the format of older speech corpora."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from audiotok_jax.audio.source import Source
 
 
 def nist(source: Source, start: int, end: int) -> Part | None:
-    """Reads the header of a file; None if it is none."""
+    """Parses the header of a SPHERE file; None for other formats."""
     if source.at(start, 8) != b"NIST_1A\n":
         return None
     try:

@@ -1,4 +1,4 @@
-"""Ogg: pages of one stream or several, which may follow one another."""
+"""Ogg: pages of one or several streams, multiplexed or chained."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _HEAD = 27
 _FIRST, _LAST, _CONTINUED = 2, 4, 1
 _SOUNDS = (b"OpusHead", b"\x01vorbis", b"\x7fFLAC", b"Speex   ")
 _FULL_BAND = 48_000
-_LONGEST = 65_535  # samples of a packet, of any codec
+_LONGEST = 65_535  # samples in a packet of any codec
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 @dataclass
 class _Stream:
-    """What is known of one stream: its last page, and whether it was announced as the last."""
+    """State of one stream: the number of its last page, and whether that was marked as the last."""
 
     sequence: int
     ended: bool
@@ -29,7 +29,7 @@ class _Stream:
 
 
 def ogg(source: Source, start: int, end: int) -> Part | None:
-    """Walks over the pages of the streams that run side by side; None if there are none."""
+    """Walks over the pages of one link of a chain; None for other formats."""
     if source.at(start, 4) != b"OggS":
         return None
     streams: dict[bytes, _Stream] = {}
@@ -84,9 +84,10 @@ def ogg(source: Source, start: int, end: int) -> Part | None:
 
 
 def checksum(page: bytes) -> int:
-    """That of a page, whose own field for it counts as zeros.
+    """CRC-32 of a page with its checksum field set to zero.
 
-    It is the CRC-32 of zlib with all bits in the other order, begun and ended with zeros.
+    The polynomial is that of zlib, but with bits in the opposite order, and initial and final value
+    are zero.
     """
     data = page[:22] + bytes(4) + page[26:]
     found = zlib.crc32(data.translate(_REVERSED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
@@ -94,7 +95,7 @@ def checksum(page: bytes) -> int:
 
 
 def _full_band(page: bytes, body: int) -> bytes:
-    """The first page of Opus; a rate of 0 means that none is known, and libsndfile takes 8 kHz."""
+    """The first page of Opus, its rate set to 48 kHz if it is 0 (libsndfile would take 8 kHz)."""
     field = slice(body + 12, body + 16)
     if page[field] != bytes(4):
         return page

@@ -1,4 +1,4 @@
-"""One recording in a file, as its container announces it."""
+"""One recording in a file, as described by its container."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from audiotok_jax.audio.source import Piece
 
 @dataclass(frozen=True)
 class Part:
-    """A recording: most files hold one, joined files several.
+    """A recording: most files hold one, concatenated files several.
 
     Attributes:
-        format: a name, as "WAV".
-        demuxer: the one of ffmpeg that reads it.
-        stop: the place of the first byte in the file behind it.
-        pieces: what a decoder is to be given.
-        fault: how what came differs from what was announced; "" if it does not.
-        frames: samples of each channel that are there for certain, or that the header announces;
-            None if only decoding tells.
-        certain: whether `frames` was compared with the bytes that are there.
-        endless: whether libsndfile must be kept from guessing a length: from a pipe it does not.
-        native: whether libsndfile knows the format.
-        intact: whether its header is right as it is.
-        padded: whether zeros that follow are left out.
+        format: a name, such as "WAV".
+        demuxer: name of ffmpeg's demuxer for the format.
+        stop: offset of the first byte after it.
+        pieces: the bytes for a decoder.
+        fault: how the content differs from the header; "" if it does not.
+        frames: samples per channel, by the header or by the size; None if only decoding tells.
+        certain: whether `frames` was compared with the number of bytes in the file.
+        endless: whether it must be decoded through a pipe, as libsndfile guesses the length of a
+            file that does not have it.
+        native: whether libsndfile reads the format.
+        intact: whether the header is correct as it is.
+        padded: whether zeros after it were left out.
     """
 
     format: str
@@ -40,5 +40,5 @@ class Part:
 
 
 def cut_short(announced: int, there: int, what: str = "bytes of samples") -> str:
-    """The fault of a file that ends too early."""
+    """The fault of a truncated file."""
     return f"cut short: its header announces {announced} {what}, it has {there}"

@@ -1,4 +1,4 @@
-"""WAV, RF64, BW64 and W64: chunks, one of which holds the samples."""
+"""WAV, RF64, BW64 and W64."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _NAMES = (  # of chunks that hold no samples, four letters each
 )
 _METADATA = frozenset(_NAMES[at : at + 4] for at in range(0, len(_NAMES), 5))
 _OTHERS = (*_MAGIC, b"OggS", b"fLaC", b"FORM", b"caff", b".snd", b"dns.", b"NIST", b"#!AM")
-"""What begins another file and looks like the name of a chunk."""
+"""Magic numbers of other files that look like the name of a chunk."""
 _ONCE = (b"fmt ", b"data")
-"""Chunks that a file has once: behind its samples they are those of another one."""
+"""Chunks that a file has once; after its samples, they belong to another file."""
 
 _MPEG = (0x50, 0x55)
-_SLACK = 0x1100  # bytes by which headers and whole frames make placeholders smaller
+_SLACK = 0x1100  # bytes by which placeholders vary with the sizes of header and frames
 _BIG = 2**32 - _SLACK
 
 # The first four bytes of chunks of W64 are those of WAV; the rest says that they are meant.
@@ -32,12 +32,12 @@ _W64_CHUNK = _W64_WAVE[4:]
 
 
 def is_placeholder(size: int) -> bool:
-    """Whether a size of 32 bits stands for one not known: what programs write to a pipe."""
+    """Whether a 32-bit size means "unknown", as programs write it to a pipe."""
     return abs(size - 2**31) <= _SLACK or size >= _BIG
 
 
 def wav(source: Source, start: int, end: int) -> Part | None:
-    """Reads the chunks of a WAV, RF64 or BW64 file; None if it is none."""
+    """Parses a WAV, RF64 or BW64 file; None for other formats."""
     if not _begins(source, start):
         return None
     name = "WAV" if source.at(start, 3) == b"RIF" else "RF64"
@@ -54,7 +54,7 @@ def wav(source: Source, start: int, end: int) -> Part | None:
         if kind == b"data":
             found = _with_data(source, end, name, order, fmt, fact, body, size, long_size)
             if regular and start == 0 and found.native and not found.fault and found.intact:
-                # As it is, so that what libsndfile makes of its header stays the same.
+                # Unchanged, so that libsndfile reads the original header.
                 found = replace(found, pieces=(range(start, found.stop),))
             return found
         if kind == b"ds64":
@@ -70,7 +70,7 @@ def wav(source: Source, start: int, end: int) -> Part | None:
 
 
 def w64(source: Source, start: int, end: int) -> Part | None:
-    """Reads the chunks of a Sony Wave64 file; None if it is none."""
+    """Parses a Sony Wave64 file; None for other formats."""
     if source.at(start, 16) != _W64_RIFF or source.at(start + 24, 16) != _W64_WAVE:
         return None
     fmt = fact = b""
@@ -121,7 +121,7 @@ def _with_data(
     else:
         unknown = is_placeholder(size)
     fault = ""
-    if size == 0:  # nothing, or what a recorder did not come to write
+    if size == 0:  # empty, or never filled in by the recorder
         after = _after_metadata(source, body, end)
         rest = source.after_zeros(after, end) if after > body else after
         unknown = rest < end and not _begins(source, rest)
@@ -156,7 +156,7 @@ def _rebuilt(
     body: int,
     stop: int,
 ) -> Part:
-    """Puts a header that is right before the samples in the places `body` to `stop`."""
+    """A part with a correct header, followed by the samples from `body` to `stop`."""
     size = stop - body
     channels, block = (int.from_bytes(fmt[at : at + 2], order) for at in (2, 12))
     mark = "<" if order == "little" else ">"
@@ -192,7 +192,7 @@ def _is_name(kind: bytes) -> bool:
 
 
 def _next_chunk(source: Source, body: int, size: int, end: int) -> int:
-    """Behind a chunk: one of odd length has a byte more, if its writer thought of it."""
+    """Offset after a chunk and its padding byte, which some writers omit after odd lengths."""
     after = body + size
     if size % 2 and (after + 1 >= end or not _is_name(source.at(after, 4))):
         after += 1
@@ -200,7 +200,7 @@ def _next_chunk(source: Source, body: int, size: int, end: int) -> int:
 
 
 def _after_metadata(source: Source, place: int, end: int) -> int:
-    """The place behind the chunks that follow the samples."""
+    """Offset after the metadata chunks that follow the samples."""
     while place + 8 <= end and _is_name(kind := source.at(place, 4)):
         if kind in _OTHERS or kind in _ONCE:
             break

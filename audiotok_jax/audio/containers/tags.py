@@ -1,4 +1,4 @@
-"""Tags and padding around audio, which hold no sound."""
+"""Tags and padding before and after audio."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _APE = 32  # header or footer
 
 
 def after(source: Source, start: int, end: int) -> int:
-    """The place behind all tags and zeros that begin at `start`."""
+    """Offset after all tags and zeros that begin at `start`."""
     while True:
         place = source.after_zeros(start, end)
         head = source.at(place, _APE)
         if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 0x80:
-            # The size is in four times seven bits.
+            # The size is stored in four bytes of seven bits each.
             size = sum(byte << 7 * at for at, byte in enumerate(head[9:5:-1]))
             place += 10 + size + (10 if head[5] & 0x10 else 0)
         elif head[:4] == b"TAG+":
@@ -33,7 +33,7 @@ def after(source: Source, start: int, end: int) -> int:
 
 
 def before(source: Source, start: int, end: int) -> int:
-    """Where the tags begin with which the bytes `start` to `end` end."""
+    """Offset at which the tags at the end of the bytes `start` to `end` begin."""
     while True:
         place = end
         if source.at(end - _ID3V1, 3) == b"TAG":

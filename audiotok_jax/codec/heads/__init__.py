@@ -1,7 +1,7 @@
 """Heads of the decoder, one file each: they turn the output of its network into samples.
 
-Decoding has two phases. `prepare` runs in parallel over windows and gives, with its result, an
-increment of the carry; `render` needs the carry, the sum of the increments of all windows before.
+Decoding has two phases. `prepare` runs in parallel over windows and gives, with its result, the
+increments of the carry; `render` needs the carry, the sum of the increments of all frames before.
 Callers sum carries leaf by leaf and pass parts from one phase to the other; only the head knows
 what they contain. Another head is a file here, a line in `of`, and a field of `CodecConfig` that
 selects it.
@@ -18,13 +18,15 @@ from audiotok_jax.config import CodecConfig
 
 
 class Head(Protocol):
-    """Pure functions of trees of arrays, (B, ...) each; `halo` is `config.control_halo`."""
+    """Pure functions of trees of arrays, (B, ...) each; (left, right) is `config.control_halo`."""
 
     def controls(self, x: Array, dtype: Any) -> Any:
         """Applies the last layers of the decoder, from within its Flax module.
 
+        What they make of a frame depends on this frame alone: a tree of (B, frames, ...).
+
         Args:
-            x: float32 (B, T + 2 * halo, decoder_dim).
+            x: float32 (B, left + T + right, decoder_dim).
             dtype: of the factors of the large matrix products.
         """
 
@@ -32,7 +34,11 @@ class Head(Protocol):
         """The carry at the start of clips: a tuple of zeros, NumPy arrays (batch,)."""
 
     def prepare(self, controls: Any) -> tuple[Any, Any]:
-        """First phase of decoding a window: input of `render`, and the increment of the carry."""
+        """First phase of decoding a window.
+
+        Returns:
+            Input of `render`, and the increment of the carry by each frame, of arrays (B, T).
+        """
 
     def render(self, parts: Any, carry: Any) -> Array:
         """Second phase: float32 (B, T * hop_length)."""
@@ -41,7 +47,7 @@ class Head(Protocol):
         """Renders in training, where the original is at hand.
 
         Args:
-            controls: of T + 2 * halo frames.
+            controls: of left + T + right frames.
             speech: float32 (B, T * hop_length), the original.
             keys: (B,), of random numbers.
 

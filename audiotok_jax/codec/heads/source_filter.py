@@ -20,7 +20,8 @@ from jax import Array
 
 from audiotok_jax.codec import pitch_tracker
 from audiotok_jax.codec.blocks import Dense
-from audiotok_jax.codec.source import harmonics, noise, phase_advances, phase_steps
+from audiotok_jax.codec.heads.noise import noise
+from audiotok_jax.codec.source import harmonics, phase_advances, phase_steps
 from audiotok_jax.codec.spectral import frame, hann, minimum_phase, overlap_add
 from audiotok_jax.config import CodecConfig
 
@@ -32,7 +33,8 @@ class Controls(NamedTuple):
     """Synthesis parameters of T frames, predicted by the network.
 
     Attributes:
-        pitch: float32 (B, T, pitch_bins), logits of the fundamental frequency.
+        pitch: float32 (B, T, pitch_bins), logits of the fundamental frequency of the frame
+            `pitch_lead` frames later.
         harmonic: float32 (B, T, subframes, filter_bins), log-magnitude of the harmonics' filter.
         noise: float32 (B, T, subframes, filter_bins), log-magnitude of the noise's filter.
     """
@@ -43,11 +45,11 @@ class Controls(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Input of `render`, of T + 2 * control_halo frames.
+    """Input of `render`.
 
     Attributes:
-        controls: of the synthesizer; their `pitch` is not used.
-        pitch: int32 (B, T + 2 * control_halo), indices of fundamental frequencies.
+        controls: of T + sum(control_halo) frames; their `pitch` is not used.
+        pitch: int32 (B, T + 2 * pitch_halo), indices of fundamental frequencies.
     """
 
     controls: Controls
@@ -55,7 +57,7 @@ class Parts(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """State at the start of a window, or its increment over a window; sums are exact.
+    """State at the start of a window, or its increments by frames; sums are exact.
 
     Attributes:
         phase: uint32 (B,), of the fundamental at the first sample, a fraction of a cycle that
@@ -89,26 +91,27 @@ class SourceFilter:
         return Carry(np.zeros(batch, np.uint32), np.zeros(batch, np.int32))
 
     def prepare(self, controls: Controls) -> tuple[Parts, Carry]:
-        """Chooses the pitch, and sums what the window adds to the phase and the frame index."""
+        """Chooses the pitch, and tells what each frame adds to the phase and the frame index."""
+        c = self.config
+        frames = controls.pitch.shape[1] - sum(c.control_halo)
         pitch = jnp.argmax(controls.pitch, axis=-1).astype(jnp.int32)
-        gained = phase_advances(self._inner_steps(pitch), self.config)
-        halo = self.config.synthesis_halo
-        phase = jnp.sum(gained[:, halo : gained.shape[1] - halo], axis=1, dtype=jnp.uint32)
-        frames = pitch.shape[1] - 2 * self.config.control_halo
-        carry = Carry(phase, jnp.full(len(pitch), frames, jnp.int32))
-        return Parts(controls, pitch), carry
+        pitch = pitch[:, : frames + 2 * c.pitch_halo]
+        gained = phase_advances(self._inner_steps(pitch), c)
+        halo = c.synthesis_halo
+        phase = gained[:, halo : gained.shape[1] - halo]
+        return Parts(controls, pitch), Carry(phase, jnp.ones(phase.shape, jnp.int32))
 
     def render(self, parts: Parts, carry: Carry) -> Array:
         """Filters the two sources and adds them: float32 (B, T * hop_length)."""
         c = self.config
         controls, pitch = parts
         halo, sub = c.synthesis_halo, c.subframe_length
-        frames = pitch.shape[1] - 2 * c.control_halo
+        frames = pitch.shape[1] - 2 * c.pitch_halo
         steps = self._inner_steps(pitch)
         before = jnp.sum(phase_advances(steps, c)[:, :halo], axis=1, dtype=jnp.uint32)
         # Filter i acts on the window centred on the start of subframe i: one before the first
         # subframe and one after the last one reach into the samples returned.
-        skip = c.control_halo * c.subframes - 1
+        skip = c.control_halo[0] * c.subframes - 1
         count = frames * c.subframes + 3
         first = halo * c.subframes - 3
         window = np.sqrt(hann(c.filter_length))[None, None]
@@ -140,11 +143,12 @@ class SourceFilter:
         frame weighted by how periodic it is. The noise source starts anywhere.
         """
         pitch, periodic = pitch_tracker.track(speech, self.config)
-        halo = self.config.control_halo
+        halo = self.config.pitch_halo
         parts = Parts(controls, jnp.pad(pitch, ((0, 0), (halo, halo)), mode="edge"))
         first = jax.vmap(lambda key: jax.random.randint(key, (), 0, 1 << 20))(keys)
         wave = self.render(parts, Carry(jnp.zeros(len(pitch), jnp.uint32), first))
-        return wave, {"pitch": _pitch_loss(controls.pitch[:, halo:-halo], pitch, periodic)}
+        logits = controls.pitch[:, halo : halo + pitch.shape[1]]
+        return wave, {"pitch": _pitch_loss(logits, pitch, periodic)}
 
     def _inner_steps(self, pitch: Array) -> Array:
         # From synthesis_halo frames before the middle to as many after it, and the frame that the

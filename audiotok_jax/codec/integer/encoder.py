@@ -16,8 +16,9 @@ import numpy as np
 from jax import Array, lax
 
 from audiotok_jax.codec.integer import tables
-from audiotok_jax.codec.integer.config import IntegerConfig
 from audiotok_jax.codec.integer.params import Block, Linear, Params
+from audiotok_jax.codec.spectral import aligned
+from audiotok_jax.config import CodecConfig
 
 Product = Literal["float32", "bfloat16", "int8"]
 """Type of the factors of products."""
@@ -26,9 +27,9 @@ WIDEST = 1040
 """Inputs of an exact sum: 127 * 127 * 1040 < 2**24."""
 
 
-def to_int16(wave: np.ndarray) -> np.ndarray:
-    """Samples from -1 to 1 rounded to int16; what is louder is clipped."""
-    return np.clip(np.rint(np.asarray(wave, np.float32) * 32768), -32768, 32767).astype(np.int16)
+def to_int16(wave: Array) -> Array:
+    """Samples from -1 to 1, float32, rounded to int16; what is louder is clipped."""
+    return jnp.clip(jnp.round(wave * 32768), -32768, 32767).astype(jnp.int16)
 
 
 def default_product() -> Product:
@@ -37,7 +38,7 @@ def default_product() -> Product:
 
 
 def encode(
-    params: Params, config: IntegerConfig, wave: Array, product: Product | None = None
+    params: Params, config: CodecConfig, wave: Array, product: Product | None = None
 ) -> Array:
     """Tokens of whole clips, which count as zero outside of their samples.
 
@@ -48,18 +49,18 @@ def encode(
     Returns:
         uint16 (B, config.frames(samples)).
     """
-    left, right = config.halo
+    left, right = config.encoder_halo
     rest = -wave.shape[1] % config.hop_length
     return encode_window(params, config, jnp.pad(wave, ((0, 0), (left, right + rest))), product)
 
 
 def encode_window(
-    params: Params, config: IntegerConfig, wave: Array, product: Product | None = None
+    params: Params, config: CodecConfig, wave: Array, product: Product | None = None
 ) -> Array:
     """Tokens of a window given with its halo.
 
     Args:
-        wave: int16 (B, left + T * hop_length + right), `config.halo` being (left, right).
+        wave: int16 (B, left + T * hop_length + right), `config.encoder_halo` being (left, right).
         product: by default `default_product()`.
 
     Returns:
@@ -68,7 +69,7 @@ def encode_window(
     dot = _Dot(product or default_product())
     x = _front(params, config, wave, dot)
     for i, block in enumerate(params.blocks):
-        x = _residual(x, block, config.left[i], dot)
+        x = _residual(x, block, config.encoder_taps[i][0], dot)
     return _tokens(x, params.head, dot)
 
 
@@ -85,7 +86,7 @@ class State(NamedTuple):
 
 
 def init_state(
-    params: Params, config: IntegerConfig, batch: int, product: Product | None = None
+    params: Params, config: CodecConfig, batch: int, product: Product | None = None
 ) -> State:
     """The state of streams before their first sample, after endless silence.
 
@@ -95,7 +96,7 @@ def init_state(
     samples = jnp.zeros((1, 2 * config.margin + config.hop_length), jnp.int16)
     x = _front(params, config, samples, dot)
     frames = []
-    for block, left, right in zip(params.blocks, config.left, config.right, strict=True):
+    for block, (left, right) in zip(params.blocks, config.encoder_taps, strict=True):
         past = jnp.repeat(x, left + 1 + right, axis=1)
         frames.append(past[:, 1:])
         x = _residual(past, block, left, dot)
@@ -105,15 +106,14 @@ def init_state(
 
 def encode_step(
     params: Params,
-    config: IntegerConfig,
+    config: CodecConfig,
     state: State,
     samples: Array,
     product: Product | None = None,
 ) -> tuple[State, Array]:
     """Tokens of a stream as its samples come, equal to those of `encode`.
 
-    A stream begins with `config.lead` zeros. The first `config.delay` tokens are of silence before
-    its first frame; at its end, zeros bring out the last ones.
+    The first ones are of silence before its first frame, see `codec.stream`.
 
     Args:
         samples: int16 (B, k * hop_length), the next ones.
@@ -126,7 +126,9 @@ def encode_step(
     heard = jnp.concatenate([state.samples, samples], axis=1)
     x = _front(params, config, heard, dot)
     frames = []
-    for block, left, past in zip(params.blocks, config.left, state.frames, strict=True):
+    for block, (left, _), past in zip(
+        params.blocks, config.encoder_taps, state.frames, strict=True
+    ):
         x = jnp.concatenate([past.astype(jnp.int32), x], axis=1)
         frames.append(x[:, x.shape[1] - past.shape[1] :].astype(jnp.int16))
         x = _residual(x, block, left, dot)
@@ -159,21 +161,21 @@ class _Dot:
         return sum(parts[1:], parts[0])
 
 
-def _front(params: Params, config: IntegerConfig, wave: Array, dot: _Dot) -> Array:
+def _front(params: Params, config: CodecConfig, wave: Array, dot: _Dot) -> Array:
     x = _norm(_linear(features(config, wave, dot.product), params.front, dot), 10)
     return _clip(x, 32767)
 
 
 def _tokens(x: Array, head: Linear, dot: _Dot) -> Array:
-    signs = dot(_clip(_norm(x, 4), 127), head.kernel) + head.bias > 0
-    weights = np.int32(1) << np.arange(signs.shape[-1], dtype=np.int32)
+    signs = dot(_clip(_norm(x, 4), 127), head.kernel) + aligned(head.bias, x) > 0
+    weights = aligned(1 << np.arange(signs.shape[-1], dtype=np.int32), x)
     return jnp.sum(jnp.where(signs, weights, 0), axis=-1, dtype=jnp.int32).astype(jnp.uint16)
 
 
 # --- front end ---
 
 
-def features(config: IntegerConfig, wave: Array, product: Product | None = None) -> Array:
+def features(config: CodecConfig, wave: Array, product: Product | None = None) -> Array:
     """What the network is given: logarithms of power and periodicity, of each subframe.
 
     Args:
@@ -181,22 +183,22 @@ def features(config: IntegerConfig, wave: Array, product: Product | None = None)
         product: by default `default_product()`.
 
     Returns:
-        int32 (B, T, config.features) within +-127.
+        int32 (B, T, tables.features(config)) within +-127.
     """
     dot = _Dot(product or default_product())
     parts = []
     of_blocks = _blocks(wave, config, dot)
-    for i, span in enumerate(config.spans):
+    for i, span in enumerate(tables.spans(config)):
         log = _log_power(*_spectrum(*of_blocks, span, config))
         parts.append(_clip(((3 * log + 64) >> 7) - tables.middle(span, config), 127))
         if i == 0:
             parts.append(_periodicity(log, config, dot))
     both = jnp.concatenate(parts, axis=-1)
     subframes = config.hop_length // config.subframe_length
-    return both.reshape(len(both), both.shape[1] // subframes, config.features)
+    return both.reshape(len(both), both.shape[1] // subframes, tables.features(config))
 
 
-def _blocks(wave: Array, config: IntegerConfig, dot: _Dot) -> tuple[Array, Array]:
+def _blocks(wave: Array, config: CodecConfig, dot: _Dot) -> tuple[Array, Array]:
     x = jnp.minimum(wave.astype(jnp.int32), 32639)
     length = config.subframe_length
     high, low = tables.split(x.reshape(len(x), x.shape[1] // length, length))
@@ -206,22 +208,24 @@ def _blocks(wave: Array, config: IntegerConfig, dot: _Dot) -> tuple[Array, Array
         jnp.concatenate([high, low], axis=-1), jnp.concatenate([turn_low, turn_high], axis=0)
     )
     both = (coarse << 4) + ((fine + 8) >> 4)
-    bins = config.window // 2 + 1
+    bins = config.n_fft // 2 + 1
     return both[..., :bins], both[..., bins:]
 
 
-def _spectrum(re: Array, im: Array, span: int, config: IntegerConfig) -> tuple[Array, Array]:
-    outer, stride = (config.spans[0] - span) // 2, config.spans[0] // span
+def _spectrum(re: Array, im: Array, span: int, config: CodecConfig) -> tuple[Array, Array]:
+    longest = tables.spans(config)[0]
+    outer, stride = (longest - span) // 2, longest // span
     re, im = (x[:, outer : x.shape[1] - outer, ::stride] for x in (re, im))
     bins = re.shape[-1]
     parts = 2
     while parts <= span:
         step, rest = span // parts, re.shape[1] - span // parts
         cos, sin = (_table(sign, jnp.int32) for sign in tables.signs(bins, parts))
+        cos, sin = aligned(cos, re), aligned(sin, re)
         turned_re = cos * re[:, step:] + sin * im[:, step:]
         turned_im = cos * im[:, step:] - sin * re[:, step:]
         if parts == 8:
-            eighth = np.arange(bins) % 2 == 1
+            eighth = aligned(np.arange(bins) % 2 == 1, re)
             turned_re = jnp.where(eighth, _by_root_half(turned_re), turned_re)
             turned_im = jnp.where(eighth, _by_root_half(turned_im), turned_im)
         re, im = re[:, :rest] + turned_re, im[:, :rest] + turned_im
@@ -252,8 +256,9 @@ def _log_power(re: Array, im: Array) -> Array:
     return ((length - 1 + 2 * cut) << 8) + (part >> 7)
 
 
-def _periodicity(log: Array, config: IntegerConfig, dot: _Dot) -> Array:
-    log = log[..., config.heard.start : config.heard.stop]
+def _periodicity(log: Array, config: CodecConfig, dot: _Dot) -> Array:
+    bins = tables.harmonic_bins(config)
+    log = log[..., bins.start : bins.stop]
     loudest = jnp.maximum(jnp.max(log, axis=-1, keepdims=True), 2**13)
     below = jnp.minimum((loudest - log) >> 4, tables.DECAY - 1)
     magnitude = _look_up(_table(tables.falling()), below)
@@ -270,16 +275,16 @@ def _periodicity(log: Array, config: IntegerConfig, dot: _Dot) -> Array:
 def _residual(x: Array, block: Block, left: int, dot: _Dot) -> Array:
     taps = block.taps
     length = x.shape[1] - len(taps) + 1
-    h = jnp.broadcast_to(block.bias, (*x.shape[:1], length, x.shape[2]))
+    h = aligned(block.bias, x)
     for i in range(len(taps)):
-        h = h + x[:, i : i + length] * taps[i]
-    h = _linear(_clip(_norm(h, 4), 127), block.up, dot)
+        h = h + x[:, i : i + length] * aligned(taps[i], x)
+    h = _linear(_clip(_norm(h, 4), 127), block.mlp_in, dot)
     h = _look_up(block.gelu, jnp.clip(h, -512, 511) + 512)
-    return _clip(x[:, left : left + length] + _linear(h, block.down, dot), 32767)
+    return _clip(x[:, left : left + length] + _linear(h, block.mlp_out, dot), 32767)
 
 
 def _linear(x: Array, layer: Linear, dot: _Dot) -> Array:
-    return _shift_right(dot(x, layer.kernel) + layer.bias, layer.shift)
+    return _shift_right(dot(x, layer.kernel) + aligned(layer.bias, x), aligned(layer.shift, x))
 
 
 def _norm(x: Array, bits: int) -> Array:

@@ -8,7 +8,7 @@ by the largest of each output, of the activation by a number that is learnt.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import jax
@@ -16,9 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from audiotok_jax.codec.integer import encoder
-from audiotok_jax.codec.integer.config import IntegerConfig
+from audiotok_jax.codec.blocks import matmul
+from audiotok_jax.codec.integer import encoder, tables
 from audiotok_jax.codec.integer.params import GELU, Block, Linear, Params, check_ranges
+from audiotok_jax.codec.spectral import aligned
+from audiotok_jax.config import CodecConfig
 
 FloatParams = dict[str, Any]
 
@@ -29,11 +31,12 @@ blocks."""
 _AFTER = 5  # the same of the activation, less a learnt number
 _FINEST = 16  # bits after the point of weights
 _ZERO = 100  # is stored as 0, as no activation lies below -0.17
+_GELU_OF_ONE = 0.8413
 
 
-def init(rng: Array, config: IntegerConfig) -> FloatParams:
+def init(rng: Array, config: CodecConfig) -> FloatParams:
     """Fresh parameters, a tree of float32 arrays."""
-    wide = config.expansion * config.dim
+    wide = config.expansion * config.encoder_dim
 
     def linear(key: Array, inputs: int, outputs: int) -> FloatParams:
         kernel = 0.02 * jax.random.truncated_normal(key, -2, 2, (inputs, outputs), jnp.float32)
@@ -41,70 +44,79 @@ def init(rng: Array, config: IntegerConfig) -> FloatParams:
 
     def block(key: Array, taps: int) -> FloatParams:
         keys = jax.random.split(key, 3)
-        drawn = jax.random.truncated_normal(keys[0], -2, 2, (taps, config.dim), jnp.float32)
+        drawn = jax.random.truncated_normal(keys[0], -2, 2, (taps, config.encoder_dim), jnp.float32)
         return {
             "taps": 0.2 * drawn,
-            "bias": jnp.zeros(config.dim, jnp.float32),
-            "up": linear(keys[1], config.dim, wide),
+            "bias": jnp.zeros(config.encoder_dim, jnp.float32),
+            "mlp_in": linear(keys[1], config.encoder_dim, wide),
             "coarser": jnp.zeros((), jnp.float32),
-            "down": linear(keys[2], wide, config.dim),
-            "scale": jnp.full(config.dim, 1 / len(config.left), jnp.float32),
+            "mlp_out": linear(keys[2], wide, config.encoder_dim),
+            "scale": jnp.full(config.encoder_dim, 1 / config.encoder_depth, jnp.float32),
         }
 
-    keys = jax.random.split(rng, 2 + len(config.left))
-    sizes = [left + 1 + right for left, right in zip(config.left, config.right, strict=True)]
+    keys = jax.random.split(rng, 2 + config.encoder_depth)
     return {
-        "front": linear(keys[0], config.features, config.dim),
-        "blocks": [block(key, taps) for key, taps in zip(keys[2:], sizes, strict=True)],
-        "head": linear(keys[1], config.dim, config.bits),
+        "front": linear(keys[0], tables.features(config), config.encoder_dim),
+        "blocks": [block(key, config.kernel_size) for key in keys[2:]],
+        "head": linear(keys[1], config.encoder_dim, config.bits),
     }
-
-
-def _matmul(x: Array, kernel: Array) -> Array:
-    return jnp.matmul(x, kernel, precision="highest")
 
 
 def apply(
     params: FloatParams,
     wave: Array,
-    config: IntegerConfig,
-    matmul: Callable[[Array, Array], Array] = _matmul,
+    config: CodecConfig,
+    dtype: Any = jnp.float32,
 ) -> Array:
     """Latents of a window given with its halo; a bit is 1 where its latent is positive.
 
     Args:
-        wave: float32 (B, left + T * hop_length + right), `config.halo` being (left, right).
-        matmul: of float32 (..., inputs) and (inputs, outputs). Its factors have 8 bits, so
-            bfloat16 ones with float32 sums give the same, but for the gradients.
+        wave: float32 (B, left + T * hop_length + right), `config.encoder_halo` being (left, right).
+        dtype: of the factors of products, float32 or bfloat16. They have 8 bits, so that both
+            give the same, but for the gradients.
 
     Returns:
         float32 (B, T, bits).
     """
-    samples = jnp.clip(jnp.round(jax.lax.stop_gradient(wave) * 32768), -32768, 32767)
-    found = encoder.features(config, samples.astype(jnp.int16))
+    found = encoder.features(config, encoder.to_int16(jax.lax.stop_gradient(wave)))
 
     def product(x: Array, layer: FloatParams, before: int | Array, after: int | None) -> Array:
         kernel, bias, bits = _of_linear(layer, before, after)
-        kernel = _passed(layer["kernel"], jnp.ldexp(kernel, -bits))
-        return matmul(x, kernel) + _passed(layer["bias"], jnp.ldexp(bias, -bits - before))
+        kernel = _passed(layer["kernel"], _shifted(kernel, -bits[None]))
+        bias = _passed(layer["bias"], _shifted(bias, -bits - before))
+        return matmul(x, kernel, dtype) + aligned(bias, x)
 
-    x = product(jnp.ldexp(found.astype(jnp.float32), -FEATURE), params["front"], FEATURE, None)
+    x = product(_shifted(found.astype(jnp.float32), -FEATURE), params["front"], FEATURE, None)
     x = _fake(_norm(x), RESIDUAL, 32767)
-    for block, left in zip(params["blocks"], config.left, strict=True):
+    most = config.kernel_size - 1
+
+    def residual(x: Array, scanned: tuple[FloatParams, Array]) -> tuple[Array, None]:
+        block, left = scanned
         taps, bias, bits = _of_taps(block)
-        taps = _passed(block["taps"], jnp.ldexp(taps, -bits))
-        bias = _passed(block["bias"], jnp.ldexp(bias, -bits - RESIDUAL))
-        length = x.shape[1] - len(taps) + 1
-        h = bias + sum(x[:, i : i + length] * taps[i] for i in range(len(taps)))
-        h = product(_fake(_norm(h), NORM, 127), block["up"], NORM, BEFORE)
+        taps = _passed(block["taps"], _shifted(taps, -bits))
+        bias = _passed(block["bias"], _shifted(bias, -bits - RESIDUAL))
+        around = jnp.pad(x, ((0, 0), (most, most), (0, 0)))
+        seen = jax.lax.dynamic_slice_in_dim(around, most - left, x.shape[1] + most, axis=1)
+        h = aligned(bias, x) + sum(
+            seen[:, i : i + x.shape[1]] * aligned(taps[i], x) for i in range(len(taps))
+        )
+        h = product(_fake(_norm(h), NORM, 127), block["mlp_in"], NORM, BEFORE)
         h = jax.nn.gelu(_fake(h, BEFORE, GELU // 2 - 1, -GELU // 2))
         h = _fake(h, _after(block), _ZERO + 127, _ZERO - 127, block["coarser"])
         h = product(h, _down(block), _after(block), RESIDUAL)
-        x = _fake(x[:, left : left + length] + h, RESIDUAL, 32767)
+        return _fake(x + h, RESIDUAL, 32767), None
+
+    # As a loop, XLA compiles one block, and does not work out each input again for each tap. So
+    # all frames go through all blocks; those whose neighbours are missing are cut off at the end.
+    if params["blocks"]:
+        blocks = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params["blocks"])
+        left, right = zip(*config.encoder_taps, strict=True)
+        x, _ = jax.lax.scan(residual, x, (blocks, jnp.asarray(left, jnp.int32)))
+        x = x[:, sum(left) : x.shape[1] - sum(right)]
     return product(_fake(_norm(x), NORM, 127), params["head"], NORM, None)
 
 
-def to_integer(params: FloatParams, config: IntegerConfig) -> Params:
+def to_integer(params: FloatParams, config: CodecConfig) -> Params:
     """The integer model of trained parameters, NumPy arrays; it gives the tokens of `apply`.
 
     Raises:
@@ -128,11 +140,55 @@ def _block(block: FloatParams) -> Block:
     taps, bias, _ = _of_taps(block)
     after = _after(block)
     places = jnp.arange(-GELU // 2, GELU // 2, dtype=jnp.float32)
-    table = jax.nn.gelu(jnp.ldexp(places, -BEFORE))
-    table = jnp.clip(_round(jnp.ldexp(table, after)), _ZERO - 127, _ZERO + 127) - _ZERO
-    up, down = _linear(block["up"], NORM, BEFORE), _linear(_down(block), after, RESIDUAL)
-    down = down._replace(bias=down.bias + _ZERO * down.kernel.sum(axis=0, dtype=jnp.int32))
-    return Block(taps.astype(jnp.int32), bias.astype(jnp.int32), up, table.astype(jnp.int8), down)
+    table = jax.nn.gelu(_shifted(places, -BEFORE))
+    table = jnp.clip(_round(_shifted(table, after)), _ZERO - 127, _ZERO + 127) - _ZERO
+    mlp_in, mlp_out = _linear(block["mlp_in"], NORM, BEFORE), _linear(_down(block), after, RESIDUAL)
+    mlp_out = mlp_out._replace(
+        bias=mlp_out.bias + _ZERO * mlp_out.kernel.sum(axis=0, dtype=jnp.int32)
+    )
+    table = table.astype(jnp.int8)
+    return Block(taps.astype(jnp.int32), bias.astype(jnp.int32), mlp_in, table, mlp_out)
+
+
+def from_integer(params: Params, config: CodecConfig) -> FloatParams:
+    """Parameters of which `to_integer` makes this model, to train it further; NumPy arrays.
+
+    Raises:
+        ValueError: there are none: the model was not made by `to_integer`.
+    """
+    finest = params.front.shift + (_FINEST - np.max(params.front.shift))
+    made = {
+        "front": _to_float(params.front, finest, FEATURE),
+        "blocks": [_block_to_float(block) for block in params.blocks],
+        "head": _to_float(params.head, params.head.shift, NORM),
+    }
+    again = jax.tree.leaves(to_integer(made, config))
+    if not all(map(np.array_equal, again, jax.tree.leaves(params))):
+        raise ValueError("these integer weights have no float weights that round to them")
+    return made
+
+
+def _block_to_float(block: Block) -> FloatParams:
+    # The activation of 1 tells its scale.
+    one = int(block.gelu[GELU // 2 + (1 << BEFORE)]) + _ZERO
+    after = round(math.log2(one / _GELU_OF_ONE))
+    out = block.mlp_out
+    out = out._replace(bias=out.bias - _ZERO * np.sum(out.kernel, axis=0, dtype=np.int32))
+    return {
+        "taps": np.ldexp(np.float32(block.taps), -_FINEST),
+        "bias": np.ldexp(np.float32(block.bias), -_FINEST - RESIDUAL),
+        "mlp_in": _to_float(block.mlp_in, block.mlp_in.shift + BEFORE - NORM, NORM),
+        "coarser": np.float32(_AFTER - after),
+        "mlp_out": _to_float(out, out.shift + RESIDUAL - after, after),
+        "scale": np.ones(len(out.bias), np.float32),
+    }
+
+
+def _to_float(layer: Linear, bits: np.ndarray, before: int) -> FloatParams:
+    return {
+        "kernel": np.ldexp(np.float32(layer.kernel), -bits),
+        "bias": np.ldexp(np.float32(layer.bias), -bits - before),
+    }
 
 
 def _linear(layer: FloatParams, before: int | Array, after: int | None) -> Linear:
@@ -154,8 +210,8 @@ def _of_linear(
     largest = jnp.max(jnp.abs(kernel), axis=0)
     least = 0 if after is None else jnp.maximum(after - before, 0)  # no shift to the left
     bits = jnp.clip(7 - jnp.frexp(largest)[1], least, _FINEST)
-    kernel = jnp.clip(_round(jnp.ldexp(kernel, bits)), -127, 127)
-    return kernel, _round(jnp.ldexp(bias, bits + before)), bits
+    kernel = jnp.clip(_round(_shifted(kernel, bits[None])), -127, 127)
+    return kernel, _round(_shifted(bias, bits + before)), bits
 
 
 def _of_taps(block: FloatParams) -> tuple[Array, Array, Array]:
@@ -163,13 +219,13 @@ def _of_taps(block: FloatParams) -> tuple[Array, Array, Array]:
     reach = jnp.sum(jnp.abs(block["taps"]), axis=0) * 2 ** (15 - RESIDUAL) + jnp.abs(block["bias"])
     largest = 1.02 * jnp.max(reach)  # as they are rounded
     bits = jnp.clip(30 - RESIDUAL - jnp.frexp(largest)[1], 0, _FINEST)
-    bias = _round(jnp.ldexp(block["bias"], bits + RESIDUAL))
-    return _round(jnp.ldexp(block["taps"], bits)), bias, bits
+    bias = _round(_shifted(block["bias"], bits + RESIDUAL))
+    return _round(_shifted(block["taps"], bits)), bias, bits
 
 
 def _down(block: FloatParams) -> FloatParams:
-    scale, layer = block["scale"], block["down"]
-    return {"kernel": layer["kernel"] * scale, "bias": layer["bias"] * scale}
+    scale, layer = block["scale"], block["mlp_out"]
+    return {"kernel": layer["kernel"] * scale[None], "bias": layer["bias"] * scale}
 
 
 def _after(block: FloatParams) -> Array:
@@ -194,7 +250,7 @@ def _fake(
         coarser: what is learnt of the step, its logarithm. Its gradient weighs what is rounded
             against what is clipped (Jain et al. 2019, Trained Quantization Thresholds).
     """
-    step = jnp.ldexp(jnp.float32(1), -bits)
+    step = _shifted(jnp.float32(1), -bits)
     if coarser is not None:
         step = step * jnp.exp2(coarser - jax.lax.stop_gradient(coarser))
     x = x / step
@@ -208,3 +264,9 @@ def _passed(x: Array, rounded: Array) -> Array:
 
 def _round(x: Array) -> Array:
     return jnp.floor(x + 0.5)  # as a shift does
+
+
+def _shifted(x: Array, bits: int | Array) -> Array:
+    """Multiplies by 2**bits, bits in -126..127, without the powers that `jnp.ldexp` computes."""
+    exponent = (jnp.asarray(bits, jnp.int32) + 127) << 23
+    return x * jax.lax.bitcast_convert_type(exponent, jnp.float32)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from audiotok_jax.codec.integer import tables
-from audiotok_jax.codec.integer.config import IntegerConfig
+from audiotok_jax.codec.leaves import by_name
+from audiotok_jax.config import CodecConfig
 
 LARGEST_SHIFT = 24
 GELU = 1024  # entries of its table
@@ -32,18 +35,18 @@ class Block(NamedTuple):
     """Parameters of one block.
 
     Attributes:
-        taps: int32 (left + 1 + right, dim), of the depthwise convolution.
+        taps: int32 (kernel_size, dim), of the depthwise convolution.
         bias: int32 (dim,), of the same.
-        up: dim to expansion * dim.
+        mlp_in: dim to expansion * dim.
         gelu: int8 (GELU,), what the activation makes of -GELU / 2 and so on; within +-127.
-        down: expansion * dim to dim, in units of the residual.
+        mlp_out: expansion * dim to dim, in units of the residual.
     """
 
     taps: Any
     bias: Any
-    up: Linear
+    mlp_in: Linear
     gelu: Any
-    down: Linear
+    mlp_out: Linear
 
 
 class Params(NamedTuple):
@@ -60,51 +63,89 @@ class Params(NamedTuple):
     head: Linear
 
 
-def check_ranges(params: Params, config: IntegerConfig) -> None:
+def shapes(config: CodecConfig) -> Params:
+    """The parameters of a codec, with a `jax.ShapeDtypeStruct` in place of each array."""
+    dim, wide = config.encoder_dim, config.expansion * config.encoder_dim
+
+    def linear(inputs: int, outputs: int) -> Linear:
+        row = jax.ShapeDtypeStruct((outputs,), np.int32)
+        return Linear(jax.ShapeDtypeStruct((inputs, outputs), np.int8), row, row)
+
+    block = Block(
+        taps=jax.ShapeDtypeStruct((config.kernel_size, dim), np.int32),
+        bias=jax.ShapeDtypeStruct((dim,), np.int32),
+        mlp_in=linear(dim, wide),
+        gelu=jax.ShapeDtypeStruct((GELU,), np.int8),
+        mlp_out=linear(wide, dim),
+    )
+    front = linear(tables.features(config), dim)
+    return Params(front, (block,) * config.encoder_depth, linear(dim, config.bits))
+
+
+def from_names(tree: Mapping[str, Any]) -> Params:
+    """The parameters in nested dicts of arrays by their names; those of blocks are "0", "1"..."""
+    blocks = [tree["blocks"][str(i)] for i in range(len(tree["blocks"]))]
+
+    def linear(layer: Mapping[str, Any]) -> Linear:
+        return Linear(**layer)
+
+    return Params(
+        front=linear(tree["front"]),
+        blocks=tuple(
+            Block(**{**b, "mlp_in": linear(b["mlp_in"]), "mlp_out": linear(b["mlp_out"])})
+            for b in blocks
+        ),
+        head=linear(tree["head"]),
+    )
+
+
+def check_ranges(params: Params, config: CodecConfig) -> None:
     """Refuses a model whose tokens could depend on the machine; no audio is tried.
 
     Every bound is a sum of absolute values of weights times the largest input, so no order of
     summation can leave it. What the reference states of its other intermediates follows from
-    their last operation, or from the bounds of `IntegerConfig`.
+    their last operation, or from the bounds of `CodecConfig`.
 
     Raises:
         ValueError: arrays have other shapes or types than the config says, a weight does not fit
             its bits, or a sum could leave 32 bits.
     """
-    if len(params.blocks) != len(config.left):
-        raise ValueError(f"params hold {len(params.blocks)} blocks, the config {len(config.left)}")
-    wide = config.expansion * config.dim
-    _check_linear("front", params.front, (config.features, config.dim), _NORMED)
-    for i, (block, left, right) in enumerate(
-        zip(params.blocks, config.left, config.right, strict=True)
-    ):
-        name = f"blocks[{i}]"
-        _check_array(f"{name}.taps", block.taps, np.int32, (left + 1 + right, config.dim))
-        _check_array(f"{name}.bias", block.bias, np.int32, (config.dim,))
+    _check_arrays(params, config)
+    _check_linear("front", params.front, _NORMED)
+    for i, block in enumerate(params.blocks):
+        name = f"blocks/{i}"
         sums = 32767 * _total(block.taps) + np.abs(np.asarray(block.bias, np.int64))
-        _check_bound(f"{name}.taps", sums, _NORMED)
-        _check_linear(f"{name}.up", block.up, (config.dim, wide), 2**31)
-        _check_array(f"{name}.gelu", block.gelu, np.int8, (GELU,))
-        _check_bound(f"{name}.gelu", np.abs(np.asarray(block.gelu, np.int64)), 128)
+        _check_bound(f"{name}/taps", sums, _NORMED)
+        _check_linear(f"{name}/mlp_in", block.mlp_in, 2**31)
+        _check_bound(f"{name}/gelu", np.abs(np.asarray(block.gelu, np.int64)), 128)
         # The residual is added to what the shift leaves.
-        _check_linear(f"{name}.down", block.down, (wide, config.dim), 2**31 - 2**15)
-    _check_linear("head", params.head, (config.dim, config.bits), 2**31)
+        _check_linear(f"{name}/mlp_out", block.mlp_out, 2**31 - 2**15)
+    _check_linear("head", params.head, 2**31)
     _check_front_end(config)
 
 
-def _check_linear(name: str, layer: Linear, shape: tuple[int, int], limit: int) -> None:
-    _check_array(f"{name}.kernel", layer.kernel, np.int8, shape)
-    _check_array(f"{name}.bias", layer.bias, np.int32, shape[1:])
-    _check_array(f"{name}.shift", layer.shift, np.int32, shape[1:])
+def _check_arrays(params: Params, config: CodecConfig) -> None:
+    found, wanted = by_name(params), by_name(shapes(config))
+    if found.keys() != wanted.keys():
+        raise ValueError(
+            f"params hold {len(params.blocks)} blocks, the config {config.encoder_depth}"
+        )
+    for name, array in found.items():
+        dtype, shape = wanted[name].dtype, wanted[name].shape
+        if array.dtype != dtype or array.shape != shape:
+            raise ValueError(f"{name} must be {dtype} {shape}, not {array.dtype} {array.shape}")
+
+
+def _check_linear(name: str, layer: Linear, limit: int) -> None:
     shift = np.asarray(layer.shift, np.int64)
     if shift.min() < 0 or shift.max() > LARGEST_SHIFT:
-        raise ValueError(f"{name}.shift must lie in 0..{LARGEST_SHIFT}")
-    _check_bound(f"{name}.kernel", np.abs(np.asarray(layer.kernel, np.int64)), 128)
+        raise ValueError(f"{name}/shift must lie in 0..{LARGEST_SHIFT}")
+    _check_bound(f"{name}/kernel", np.abs(np.asarray(layer.kernel, np.int64)), 128)
     sums = 127 * _total(layer.kernel) + np.abs(np.asarray(layer.bias, np.int64))
     _check_bound(name, sums + ((1 << shift) >> 1), limit)
 
 
-def _check_front_end(config: IntegerConfig) -> None:
+def _check_front_end(config: CodecConfig) -> None:
     high, low = tables.split(tables.twiddles(config))
     coarse, fine = 128 * _total(high), 128 * (_total(high) + _total(low))
     _check_bound("products of samples and twiddles", np.maximum(coarse, fine), 2**24)
@@ -117,13 +158,6 @@ def _check_front_end(config: IntegerConfig) -> None:
 def _total(weights: Any) -> np.ndarray:
     """Sums of absolute values over inputs, int64, which nothing here can leave."""
     return np.abs(np.asarray(weights, np.int64)).sum(axis=0)
-
-
-def _check_array(name: str, array: Any, dtype: Any, shape: tuple[int, ...]) -> None:
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(
-            f"{name} must be {np.dtype(dtype)} {shape}, not {array.dtype} {array.shape}"
-        )
 
 
 def _check_bound(name: str, largest: Any, limit: int) -> None:

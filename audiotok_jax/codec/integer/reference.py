@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax.codec.integer import tables
-from audiotok_jax.codec.integer.config import IntegerConfig
 from audiotok_jax.codec.integer.params import Block, Linear, Params
+from audiotok_jax.config import CodecConfig
 
 Ints = NDArray[np.int64]
 
 
-def encode(params: Params, config: IntegerConfig, wave: NDArray[np.int16]) -> NDArray[np.uint16]:
+def encode(params: Params, config: CodecConfig, wave: NDArray[np.int16]) -> NDArray[np.uint16]:
     """Tokens of a clip, which counts as zero outside of its samples.
 
     Args:
@@ -28,12 +28,12 @@ def encode(params: Params, config: IntegerConfig, wave: NDArray[np.int16]) -> ND
     Returns:
         uint16 (config.frames(samples),).
     """
-    left, right = config.halo
+    left, right = config.encoder_halo
     rest = -len(wave) % config.hop_length
     x = features(np.pad(wave, (left, right + rest)).astype(np.int64), config)
     x = clip(norm(linear(x, params.front), 10), 32767)
     for i, block in enumerate(params.blocks):
-        x = residual(x, block, config.left[i])
+        x = residual(x, block, config.encoder_taps[i][0])
     signs = clip(norm(x, 4), 127) @ integers(params.head.kernel) + params.head.bias > 0
     return (signs << np.arange(config.bits)).sum(axis=1).astype(np.uint16)
 
@@ -41,20 +41,20 @@ def encode(params: Params, config: IntegerConfig, wave: NDArray[np.int16]) -> ND
 # --- front end ---
 
 
-def features(wave: Ints, config: IntegerConfig) -> Ints:
+def features(wave: Ints, config: CodecConfig) -> Ints:
     """(margin + T * hop_length + margin,) samples -> (T, features) within +-127."""
     parts = []
     of_blocks = blocks(wave, config)
-    for i, span in enumerate(config.spans):
+    for i, span in enumerate(tables.spans(config)):
         log = log_power(*spectrum(*of_blocks, span, config))
         # 1 / 12 octave of magnitude, half a decibel, to a step.
         parts.append(clip(((3 * log + 64) >> 7) - tables.middle(span, config), 127))
         if i == 0:
             parts.append(periodicity(log, config))
-    return np.concatenate(parts, axis=1).reshape(-1, config.features)
+    return np.concatenate(parts, axis=1).reshape(-1, tables.features(config))
 
 
-def blocks(wave: Ints, config: IntegerConfig) -> tuple[Ints, Ints]:
+def blocks(wave: Ints, config: CodecConfig) -> tuple[Ints, Ints]:
     """Fourier transform of each block of a subframe's length, real and imaginary part.
 
     (N * subframe_length,) -> (N, window // 2 + 1), at the frequencies of the longest window.
@@ -64,15 +64,16 @@ def blocks(wave: Ints, config: IntegerConfig) -> tuple[Ints, Ints]:
     coarse = high @ turn_high  # within 2**22
     fine = high @ turn_low + low @ turn_high  # within 2**23; low @ turn_low is less than is kept
     both = (coarse << 4) + ((fine + 8) >> 4)  # within 2**25.7
-    return both[:, : config.window // 2 + 1], both[:, config.window // 2 + 1 :]
+    return both[:, : config.n_fft // 2 + 1], both[:, config.n_fft // 2 + 1 :]
 
 
-def spectrum(re: Ints, im: Ints, span: int, config: IntegerConfig) -> tuple[Ints, Ints]:
+def spectrum(re: Ints, im: Ints, span: int, config: CodecConfig) -> tuple[Ints, Ints]:
     """Fourier transform, four times, of `span` neighbouring blocks under a Hann window.
 
-    (N, window // 2 + 1) -> (N - config.spans[0] + 1, span * subframe_length // 2 + 1)
+    (N, window // 2 + 1) -> (N - longest + 1, span * subframe_length // 2 + 1)
     """
-    outer, stride = (config.spans[0] - span) // 2, config.spans[0] // span
+    longest = tables.spans(config)[0]
+    outer, stride = (longest - span) // 2, longest // span
     re, im = (part[outer : len(part) - outer, ::stride] for part in (re, im))
     parts = 2
     while parts <= span:  # adds to blocks those `step` later, turned by bin / parts
@@ -112,12 +113,13 @@ def log_power(re: Ints, im: Ints) -> Ints:
     return ((length - 1 + 2 * cut) << 8) + (part >> 7)
 
 
-def periodicity(log: Ints, config: IntegerConfig) -> Ints:
+def periodicity(log: Ints, config: CodecConfig) -> Ints:
     """Whether a frame repeats at each of the periods: (N, bins) -> (N, pitch_bins) within +-127.
 
     The inverse Fourier transform of the magnitudes, over their sum.
     """
-    log = log[:, config.heard.start : config.heard.stop]
+    bins = tables.harmonic_bins(config)
+    log = log[:, bins.start : bins.stop]
     loudest = np.maximum(log.max(axis=1, keepdims=True), 2**13)  # that of 70 dB below full scale
     below = np.minimum((loudest - log) >> 4, tables.DECAY - 1)  # 0 to DECAY - 1
     magnitude = integers(tables.falling())[below]  # 0 to 127
@@ -136,9 +138,9 @@ def residual(x: Ints, block: Block, left: int) -> Ints:
     taps = integers(block.taps)
     length = len(x) - len(taps) + 1
     h = sum(taps[i] * x[i : i + length] for i in range(len(taps))) + block.bias  # within 2**30
-    h = linear(clip(norm(h, 4), 127), block.up)
+    h = linear(clip(norm(h, 4), 127), block.mlp_in)
     active = integers(block.gelu)[np.clip(h, -512, 511) + 512]  # within 127
-    return clip(x[left : left + length] + linear(active, block.down), 32767)
+    return clip(x[left : left + length] + linear(active, block.mlp_out), 32767)
 
 
 def linear(x: Ints, layer: Linear) -> Ints:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax.codec.integer.config import SAMPLE_RATE, IntegerConfig
+from audiotok_jax.config import CodecConfig
 
 Array = NDArray[np.integer]
 
@@ -24,6 +24,29 @@ DECAY = 256
 """Entries of `falling`."""
 
 
+# Above this there is little that tells one fundamental from another.
+_HIGHEST_HARMONIC_HZ = 2500.0
+
+
+def spans(config: CodecConfig) -> tuple[int, ...]:
+    """Subframes that each analysis window spans, the longest first: 8, 4 or 2."""
+    return tuple(window // config.subframe_length for window in config.windows)
+
+
+def harmonic_bins(config: CodecConfig) -> range:
+    """Bins of the longest window that periodicity is measured from.
+
+    The mean of a frame, spread by the window over two bins, is no part of the voice.
+    """
+    return range(2, math.ceil(_HIGHEST_HARMONIC_HZ * config.n_fft / config.sample_rate))
+
+
+def features(config: CodecConfig) -> int:
+    """Numbers that the network is given of a frame."""
+    bins = sum(window // 2 + 1 for window in config.windows)
+    return (bins + config.pitch_bins) * config.subframes
+
+
 def split(values: Any) -> tuple[Any, Any]:
     """Planes of integers up to 127.5 * 256: values = 256 * high + low, low in -128..127."""
     high = (values + 128) >> 8
@@ -31,15 +54,15 @@ def split(values: Any) -> tuple[Any, Any]:
 
 
 @functools.cache
-def twiddles(config: IntegerConfig) -> Array:
+def twiddles(config: CodecConfig) -> Array:
     """Cosines and negative sines of a block of samples, int32 (subframe_length, 2 * bins).
 
     At the frequencies of the longest window, window // 2 + 1 bins.
     """
-    bins = np.arange(config.window // 2 + 1)
+    bins = np.arange(config.n_fft // 2 + 1)
     # Whole turns are left out as integers.
-    turns = np.arange(config.subframe_length)[:, None] * bins % config.window
-    angles = 2 * np.pi * turns / config.window
+    turns = np.arange(config.subframe_length)[:, None] * bins % config.n_fft
+    angles = 2 * np.pi * turns / config.n_fft
     return _rounded(AMPLITUDE * np.concatenate([np.cos(angles), -np.sin(angles)], axis=1))
 
 
@@ -50,17 +73,17 @@ def signs(bins: int, parts: int) -> tuple[Array, Array]:
     return cos[eighths], cos[(eighths - 2) % 8]
 
 
-def middle(span: int, config: IntegerConfig) -> int:
+def middle(span: int, config: CodecConfig) -> int:
     """What is taken off 12 * log2(magnitude), so that a square wave of full scale makes 127."""
     return round(12 * math.log2(2**28 * span * config.subframe_length / 800)) - 127
 
 
 @functools.cache
-def combs(config: IntegerConfig) -> Array:
-    """Cosines of the bins `config.heard` at each lag, int32 (heard, pitch_bins) within +-126."""
+def combs(config: CodecConfig) -> Array:
+    """Cosines of the `harmonic_bins` at each lag, int32 (bins, pitch_bins) within +-126."""
     steps = np.arange(config.pitch_bins) * config.pitch_cents / 1200
-    lags = SAMPLE_RATE / (config.pitch_min * 2.0**steps)
-    angles = 2 * np.pi * np.array(config.heard)[:, None] * lags / config.window
+    lags = config.sample_rate / (config.pitch_min * 2.0**steps)
+    angles = 2 * np.pi * np.array(harmonic_bins(config))[:, None] * lags / config.n_fft
     return _rounded(126 * np.cos(angles))  # no tie at one half
 
 

@@ -1,7 +1,7 @@
-"""Quantizers, one file each: latents to tokens, and tokens to the codes that are decoded.
+"""Quantizers, one file each: latents to tokens, and tokens to codes for the decoder.
 
-Only the quantizer knows how a latent becomes a token. Another one is a file here, a line in `of`,
-and a field of `CodecConfig` that selects it.
+Only the quantizer knows how a latent becomes a token. A new one is a file here, a line in `of`, and
+a field of `CodecConfig` that selects it.
 """
 
 from __future__ import annotations
@@ -9,49 +9,54 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from jax import Array
+from jaxtyping import Float32, Int, Int32
 
 from audiotok_jax.codec.quantizers.binary_spherical import BinarySpherical
 from audiotok_jax.config import CodecConfig
 
 
 class Quantizer(Protocol):
-    """Hashable; all methods are pure functions of arrays, over any leading axes unless stated."""
+    """A hashable object whose methods are pure functions of arrays."""
 
     @property
     def dim(self) -> int:
-        """Numbers of a latent, and of a code."""
+        """Dimension of latents and codes."""
 
-    def encode(self, latent: Array) -> Array:
-        """Tokens of latents: float32 (..., dim) -> int32 (...)."""
+    def encode(self, latent: Float32[Array, "*N dim"]) -> Int32[Array, "*N"]:
+        """Tokens of latents."""
 
-    def decode(self, tokens: Array) -> Array:
-        """Codes of tokens: int (...) -> float32 (..., dim); of -1, "no token", zeros."""
+    def decode(self, tokens: Int[Array, "*N"]) -> Float32[Array, "*N {self.dim}"]:
+        """Codes of tokens; the code of -1, "no token", is zero."""
 
     def quantize(
-        self, latent: Array, draw: Array | None = None, near: float = 0.0, anywhere: float = 0.0
-    ) -> Array:
-        """Codes to train with: as of `decode(encode(latent))`, with a gradient to the latent.
+        self,
+        latent: Float32[Array, "*N dim"],
+        draw: Float32[Array, "*N dim"] | None = None,
+        near: float = 0.0,
+        anywhere: float = 0.0,
+    ) -> Float32[Array, "*N dim"]:
+        """Codes for training: those of `decode(encode(latent))`, with a gradient to the latent.
 
         Args:
-            latent: float32 (..., dim).
-            draw: float32 (..., dim), uniform in [0, 1), for random errors; None is no errors.
-            near: probability of an error at a decision boundary, falling with the distance.
-            anywhere: probability of an error in any coordinate, added to it.
+            latent: before quantization.
+            draw: uniform in [0, 1), for random errors; None is without errors.
+            near: probability of an error at a decision boundary, decreasing with the distance.
+            anywhere: additional probability of an error in every coordinate.
         """
 
-    def statistics(self, latent: Array) -> Any:
-        """Tree of what `regularizer` knows of a whole batch, of float32 (B, T, dim).
+    def statistics(self, latent: Float32[Array, "B T dim"]) -> Any:
+        """Statistics of a whole batch for `regularizer`, a tree of arrays.
 
         The mean of the trees of equal parts of a batch is the tree of the batch.
         """
 
     def regularizer(
-        self, latent: Array, statistics: Any
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        self, latent: Float32[Array, "B T dim"], statistics: Any
+    ) -> tuple[dict[str, Float32[Array, ""]], dict[str, Float32[Array, ""]]]:
         """Named loss terms, scalars, and further scalars to report.
 
         Args:
-            latent: float32 (B, T, dim), of a part of a batch.
+            latent: of a part of a batch.
             statistics: of the whole batch.
         """
 

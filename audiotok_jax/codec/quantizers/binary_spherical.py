@@ -1,8 +1,8 @@
 """Binary spherical quantization: one codebook of `2 ** bits` entries without a table.
 
-A latent is normalised to the unit sphere and each of its coordinates keeps only its sign
-(BSQ, Zhao et al. 2024; the lookup-free quantizer of MAGVIT-2, Yu et al. 2023, on a sphere).
-Bit k of a token, the one worth `2 ** k`, is 1 where coordinate k is positive.
+A latent is normalised to the unit sphere and each coordinate is replaced by its sign (BSQ, Zhao et
+al. 2024; the lookup-free quantizer of MAGVIT-2, Yu et al. 2023, on a sphere). Bit k of a token, of
+value `2 ** k`, is 1 if coordinate k is positive.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float32, Int, Int32
 
 from audiotok_jax.codec.spectral import aligned
+from audiotok_jax.tokens import signs
 
 _GROUP = 8
-"""Bits that are counted jointly, so that correlated bits are seen; a softmax over all `2 ** bits`
-ids never arises."""
+"""Bits in the joint distributions of the regularizer, which detect correlated bits without a
+softmax over all `2 ** bits` ids."""
 
 
 class Occupancy(NamedTuple):
-    """How often bits are 1, and groups of bits take each of their values, on average.
+    """Mean probabilities of bits and of the values of groups of bits.
 
     Attributes:
         ones: float32 (bits,), probability of a 1.
@@ -36,36 +38,39 @@ class Occupancy(NamedTuple):
 
 @dataclass(frozen=True)
 class BinarySpherical:
-    """A `quantizers.Quantizer` with a corner of a cube for each token.
+    """A `quantizers.Quantizer` whose codes are the corners of a cube.
 
     Attributes:
         dim: bits per token, one for each coordinate of a latent.
         steepness: of the probability of a bit, in regularizer and flips: a coordinate u of a
-            normalised latent has the logit `steepness * u`. With 16 bits, all coordinates equally
-            large, 20 makes logits of 5.
+            normalised latent has the logit `steepness * u`. With 16 coordinates of equal magnitude,
+            20 gives logits of 5.
     """
 
     dim: int
     steepness: float = 20.0
 
-    def encode(self, latent: Array) -> Array:
-        """Ids of latents: (..., dim) -> int32 (...). Only the signs count."""
+    def encode(self, latent: Float32[Array, "*N {self.dim}"]) -> Int32[Array, "*N"]:
+        """Tokens of latents; only the signs count."""
         weights = aligned(1 << np.arange(self.dim, dtype=np.int32), latent)
         return jnp.sum(jnp.where(latent > 0, weights, 0), axis=-1, dtype=jnp.int32)
 
-    def decode(self, tokens: Array) -> Array:
-        """Corners of ids: int (...) -> float32 (..., dim); -1, "no token", is the origin."""
-        tokens = tokens[..., None]
-        ones = tokens >> aligned(np.arange(self.dim, dtype=np.int32), tokens) & 1
-        corner = jnp.where(ones > 0, 1.0, -1.0) / np.sqrt(self.dim).astype(np.float32)
-        return jnp.where(tokens < 0, 0.0, corner)
+    def decode(self, tokens: Int[Array, "*N"]) -> Float32[Array, "*N {self.dim}"]:
+        """Corners of the cube for tokens; -1, "no token", is the origin."""
+        corner = signs(tokens, self.dim) / np.sqrt(self.dim).astype(np.float32)
+        return jnp.where(tokens[..., None] < 0, 0.0, corner)
 
     def quantize(
-        self, latent: Array, draw: Array | None = None, near: float = 0.0, anywhere: float = 0.0
-    ) -> Array:
-        """Nearest corner of the inscribed cube; the gradient passes straight through to the sphere.
+        self,
+        latent: Float32[Array, "*N {self.dim}"],
+        draw: Float32[Array, "*N {self.dim}"] | None = None,
+        near: float = 0.0,
+        anywhere: float = 0.0,
+    ) -> Float32[Array, "*N {self.dim}"]:
+        """Nearest corner of the inscribed cube, with a straight-through gradient to the sphere.
 
-        An error is a bit flip; away from zero, `near` falls like the probability of the other sign.
+        Errors are bit flips; away from zero, `near` decreases like the probability of the other
+        sign.
         """
         unit = normalize(latent)
         ones = unit > 0
@@ -75,8 +80,8 @@ class BinarySpherical:
         corner = jnp.where(ones, 1.0, -1.0) / np.sqrt(self.dim).astype(np.float32)
         return unit + jax.lax.stop_gradient(corner - unit)
 
-    def statistics(self, latent: Array) -> Occupancy:
-        """Averages over all latents (B, T, dim)."""
+    def statistics(self, latent: Float32[Array, "B T {self.dim}"]) -> Occupancy:
+        """Averages over all latents."""
         ones = jax.nn.sigmoid(self._logits(latent).reshape(-1, self.dim))
         groups = []
         for start in range(0, self.dim, _GROUP):
@@ -88,13 +93,14 @@ class BinarySpherical:
         return Occupancy(jnp.mean(ones, axis=0), tuple(groups))
 
     def regularizer(
-        self, latent: Array, statistics: Occupancy
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Makes signs sure, all ids used, and bits change within a clip.
+        self, latent: Float32[Array, "B T {self.dim}"], statistics: Occupancy
+    ) -> tuple[dict[str, Float32[Array, ""]], dict[str, Float32[Array, ""]]]:
+        """Terms that favour certain signs, equally likely tokens, and bits that vary within a clip.
 
-        The terms are "entropy", that of one latent less that of all, in nats per bit (both are
-        reported), and "balance", 0 to 0.25: how far bits are, within a clip, from being 1 in a
-        quarter to three quarters of the frames; a bit that is constant over a clip is wasted.
+        They are "entropy", the mean entropy of single latents minus that of their mean
+        distribution, in nats per bit (both are reported), and "balance", 0 to 0.25: the distance of
+        the frequency of 1, within a clip, from the range of a quarter to three quarters, as a bit
+        that is constant over a clip carries no information.
         """
         logits = self._logits(latent)
         one, every = jnp.mean(_binary_entropy(logits)), _spread(statistics)
@@ -103,19 +109,19 @@ class BinarySpherical:
         terms = {"entropy": one - every, "balance": balance}
         return terms, {"entropy_of_one": one, "entropy_of_all": every}
 
-    def _logits(self, latent: Array) -> Array:
+    def _logits(self, latent: Float32[Array, "*N D"]) -> Float32[Array, "*N D"]:
         return self.steepness * normalize(latent)
 
 
-def normalize(latent: Array) -> Array:
-    """(..., dim) onto the unit sphere."""
+def normalize(latent: Float32[Array, "*N D"]) -> Float32[Array, "*N D"]:
+    """Latents scaled to the unit sphere."""
     return latent * jax.lax.rsqrt(jnp.sum(latent**2, axis=-1, keepdims=True) + 1e-12)
 
 
-def _spread(occupied: Occupancy) -> Array:
-    """Entropy of the average over a batch, in nats per bit; large if all ids are used.
+def _spread(occupied: Occupancy) -> Float32[Array, ""]:
+    """Entropy of the mean distribution of a batch, in nats per bit; large if all tokens are used.
 
-    The mean of the entropy by single bits and the one by groups.
+    The mean of the entropies of single bits and of groups of bits.
     """
     mean = jnp.clip(occupied.ones, 1e-6, 1 - 1e-6)
     by_bit = jnp.mean(_binary_entropy(jnp.log(mean) - jnp.log1p(-mean)))
@@ -125,6 +131,6 @@ def _spread(occupied: Occupancy) -> Array:
     return 0.5 * (by_bit + total / len(mean))
 
 
-def _binary_entropy(logits: Array) -> Array:
-    # From the logit: log(1 - p + eps) is not a number in float32 where p rounds to 1.
+def _binary_entropy(logits: Float32[Array, "*N"]) -> Float32[Array, "*N"]:
+    # In terms of the logit, as log(1 - p + eps) is NaN in float32 if p rounds to 1.
     return jax.nn.softplus(logits) - logits * jax.nn.sigmoid(logits)

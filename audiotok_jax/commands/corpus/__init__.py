@@ -16,7 +16,7 @@ EXAMPLES = (
 
 
 def add_corpus(parser: argparse.ArgumentParser, metavar: str = "CORPUS") -> None:
-    """Adds the corpus that is read."""
+    """Adds the corpus to read."""
     parser.add_argument("corpus", metavar=metavar, help="a corpus that `corpus run` made")
 
 
@@ -27,7 +27,7 @@ def refuse_compact_flat(args: argparse.Namespace) -> None:
 
 
 def open_corpus(path: str, model: str | None = None) -> Corpus:
-    """As `Corpus`; a line on standard error tells that it is not finished."""
+    """Opens a corpus; an unfinished one is reported on standard error."""
     import warnings
 
     from audiotok_jax.corpus import Corpus
@@ -42,10 +42,10 @@ def open_corpus(path: str, model: str | None = None) -> Corpus:
 
 
 def load_tokenizer(args: argparse.Namespace, corpus: Corpus) -> AudioTokenizer:
-    """The model that `--model` names, else the one that made the corpus.
+    """The model named by `--model`, or else the one that made the corpus.
 
     Raises:
-        OtherModelError: it is not the one that made it.
+        OtherModelError: the named model did not make the corpus.
     """
     from audiotok_jax.tokenfile import OtherModelError
     from audiotok_jax.tokenizer import AudioTokenizer

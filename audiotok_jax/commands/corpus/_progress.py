@@ -1,4 +1,4 @@
-"""How far a corpus is: a bar on a terminal, else a line for each shard, on standard error."""
+"""Progress of a corpus on standard error: a bar on a terminal, otherwise a line per shard."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def showing(
     """Shows the progress of a run.
 
     Args:
-        count: of shards that this run is to see to.
-        todo: those of them that are not done yet.
+        count: number of shards of this run.
+        todo: those that are not done yet.
         sample_rate: of the model, in Hz.
 
     Yields:
-        What takes the events of `make.make`.
+        A function that takes the events of `make.make`.
     """
     state = _State(count, todo, sample_rate)
     if not sys.stderr.isatty():
@@ -60,7 +60,7 @@ def showing(
 
 
 class _State:
-    """What is done; as text, hours, speed, errors and the time left."""
+    """Counts of what is done; `str` gives hours, speed, errors and the time left."""
 
     def __init__(self, count: int, todo: Sequence[Shard], sample_rate: int) -> None:
         self.clips = sum(shard.clips for shard in todo)

@@ -1,4 +1,4 @@
-"""Turn clips of a corpus into speech."""
+"""Decode clips of a corpus to speech."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.path,
         required=True,
         metavar="DIR",
-        help="a folder, in which the id is the name",
+        help="a folder; ids become file names",
     )
     parser.add_argument(
         "--suffix",

@@ -1,4 +1,4 @@
-"""Tell what is in a corpus, finished or not."""
+"""Describe a corpus, finished or not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints what the receipts of the shards say; returns 0."""
+    """Prints sums over the receipts of the shards; returns 0."""
     corpus = open_corpus(args.corpus)
     settings = corpus.plan.settings
     receipts = [receipt for _, receipt in corpus.done]

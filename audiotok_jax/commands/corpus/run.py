@@ -1,7 +1,7 @@
 """Turn audio into a corpus of tokens.
 
-Plans which clips come into which shard, and then makes shard by shard. The same command again goes
-on where it was stopped, however that was. What cannot be read is listed in OUT/errors.jsonl.
+Assigns clips to shards, and then makes shard by shard. After an interruption of any kind, the same
+command continues where it stopped. Clips that cannot be read are listed in OUT/errors.jsonl.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiotok_jax import formats, signals
+from audiotok_jax import extras, formats, signals
 from audiotok_jax.commands import _options as options
 from audiotok_jax.commands.corpus import refuse_compact_flat
 from audiotok_jax.commands.corpus._progress import showing
@@ -30,14 +30,13 @@ EXAMPLES = (
     "audiotok corpus run urls.txt --out tokens/ --shard 3/16",
 )
 
+PARTS = ", or give each its part with --shard I/N, the same N to all"
+"""What processes that make one corpus may do."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `audiotok corpus run`."""
-    options.add_inputs(
-        parser,
-        "folders, tables (.tsv .csv .parquet .jsonl), tars, tfds:NAME[/CONFIG][:SPLIT], or lists "
-        "of paths and URLs (.txt), a line each",
-    )
+    options.add_inputs(parser, f"{options.CLIPS}, or lists of paths and URLs (.txt), a line each")
     parser.add_argument(
         "-o", "--out", type=options.path, required=True, metavar="OUT", help="folder of the corpus"
     )
@@ -45,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=tuple(formats.SHARDS),
         default="parquet",
-        help="of the shards; flat is uint16 to be mapped into memory; default: %(default)s",
+        help="of the shards; flat is uint16 for memory mapping; default: %(default)s",
     )
     options.add_compact(parser)
     parser.add_argument(
@@ -53,27 +52,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.positive,
         default=1000,
         metavar="N",
-        help="clips in a shard, and so what an interruption costs; default: %(default)s",
+        help="clips per shard, the work lost by an interruption; default: %(default)s",
     )
     parser.add_argument(
         "--workers",
         type=options.non_negative,
         default=os.cpu_count(),
         metavar="N",
-        help="processes that decode audio; 0 decodes beside the model; default: one for each core",
+        help="processes that decode audio; 0 decodes in the main process; default: one per core",
     )
     parser.add_argument(
         "--shard",
         type=_part,
         default=(0, 1),
         metavar="I/N",
-        help="make part I of N, from 0, of the shards: for jobs that run side by side",
+        help="make part I of N (from 0) of the shards, for parallel jobs",
     )
     parser.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="ray spreads the work over a Ray cluster; default: %(default)s",
+        help="ray distributes the work over a Ray cluster; default: %(default)s",
     )
     parser.add_argument(
         "--max-errors",
@@ -93,25 +92,20 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Makes the shards that are not done yet, or its part of them; returns 0."""
+    """Makes the shards that are not done yet, or one part of them; returns 0."""
     refuse_compact_flat(args)
 
-    from audiotok_jax import entropy, pretrained, provenance
+    from audiotok_jax import entropy, pretrained
     from audiotok_jax.corpus import inputs, make, reports
     from audiotok_jax.corpus.lock import Lock
     from audiotok_jax.corpus.plan import Settings
 
     model = pretrained.load(args.model)
     coder = entropy.load(args.model) if args.compact else None
-    settings = Settings(
+    settings = Settings.of(
+        model,
         inputs=tuple(map(inputs.absolute, args.inputs)),
-        clips="",
-        version=provenance.version("audiotok_jax") or "unknown",
         model=_place(args.model),
-        model_id=model.model_id,
-        sample_rate=model.config.sample_rate,
-        hop_length=model.config.hop_length,
-        bits=model.config.bits,
         format=args.format,
         compact=args.compact,
         prior=coder.prior.id if coder else "",
@@ -126,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
             plan = make.prepare(out, settings)
         part = plan.part(*args.shard)
         if part:
-            with lock.making(part):
+            with lock.making(part, PARTS):
                 _make(plan, part, model, coder, args)
         with lock.planning():
             card = reports.write(plan)
@@ -172,7 +166,7 @@ def _make(
 
 
 def _place(model: str | None) -> str:
-    """The name of a released model, or the folder of another one, good in any working directory."""
+    """The name of a released model, or the absolute path of another one."""
     from audiotok_jax import pretrained
 
     name = model or pretrained.DEFAULT
@@ -187,7 +181,8 @@ def _coded(
 
     shape = shape_of(model.config, WINDOW, plan.settings.reading)
     if args.engine == "ray":
-        from audiotok_jax.corpus.engines import ray  # an extra, and slow to start
+        extras.need("ray", "ray")
+        from audiotok_jax.corpus.engines import ray  # slow to start
 
         return ray.encode(plan, todo, shape, plan.settings.model)
     from audiotok_jax.corpus.engines import local

@@ -1,7 +1,7 @@
-"""Check that a corpus is whole and as its model makes it.
+"""Check a corpus against its checksums and its model.
 
-Checks the files of all shards against their checksums, and the tokens of some clips against what
-the model gives for their audio, bit for bit.
+Compares the files of all shards with their checksums, and the tokens of some clips bit for bit with
+those that the model gives for their audio.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from audiotok_jax.corpus import verify
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an unfinished corpus is told of below
+        warnings.simplefilter("ignore")  # an unfinished corpus is reported below
         found = corpus.open(args.corpus, args.model)
     wrong = list(verify.check_files(found))
     for line in wrong:

@@ -1,8 +1,6 @@
-"""Build a dataset to train on, or tell what is in one."""
+"""Build a dataset to train on, or describe one."""
 
 EXAMPLES = (
     "audiotok data build corpus/ --name speech",
     "audiotok data info tfds:speech more.tsv 'shards-{000..012}.tar'",
 )
-
-INPUTS = "folders, tables (.tsv .csv .parquet .jsonl), tars, tfds:NAME[/CONFIG][:SPLIT]"

@@ -1,15 +1,15 @@
-"""Make a TFDS dataset of any audio.
+"""Build a TFDS dataset from any audio.
 
-Decodes the audio once, to 16 kHz mono of 16 bits, and writes it as a dataset of TensorFlow Datasets
-in the format array_record, from which training reads many times faster. Needs no TensorFlow.
+Decodes the audio once, to 16 kHz mono with 16 bits, and writes it as a dataset of TensorFlow
+Datasets in the format array_record, which training reads many times faster. Needs no TensorFlow.
 """
 
 from __future__ import annotations
 
 import argparse
 
+from audiotok_jax import extras
 from audiotok_jax.commands import _options as options
-from audiotok_jax.commands.data import INPUTS
 from audiotok_jax.terminal import progress, tell
 
 EXAMPLES = ("audiotok data build corpus/ more.tsv --name speech",)
@@ -17,7 +17,7 @@ EXAMPLES = ("audiotok data build corpus/ more.tsv --name speech",)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `audiotok data build`."""
-    options.add_inputs(parser, INPUTS)
+    options.add_inputs(parser, options.CLIPS)
     parser.add_argument("--name", required=True, help="of the dataset, as in tfds:NAME")
     parser.add_argument(
         "--out",
@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Builds the dataset, which says in `skipped.jsonl` what it lacks; returns 0."""
+    """Builds the dataset, with a list of what was left out in `skipped.jsonl`; returns 0."""
+    extras.need("train", "grain", "pyarrow", "tensorflow_datasets")
     from audiotok_jax.data.build import build, destination
     from audiotok_jax.data.clips import SAMPLE_RATE
     from audiotok_jax.data.sources import open_clips

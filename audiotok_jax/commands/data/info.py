@@ -1,4 +1,4 @@
-"""Tell clips, hours, lengths and rates, by corpus."""
+"""Show clips, hours, lengths and sample rates of each corpus."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import statistics
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from audiotok_jax import extras
 from audiotok_jax.commands import _options as options
-from audiotok_jax.commands.data import INPUTS
 from audiotok_jax.terminal import show_table, tell
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ EXAMPLES = ("audiotok data info corpus/ tfds:speech:train[:90%]",)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `audiotok data info`."""
-    options.add_inputs(parser, INPUTS)
+    options.add_inputs(parser, options.CLIPS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints a row for each corpus; returns 1 if audio is left out."""
+    extras.need("train", "grain", "pyarrow", "tensorflow_datasets")
     from audiotok_jax.data.clips import SAMPLE_RATE
     from audiotok_jax.data.sampler import corpus_weights
     from audiotok_jax.data.sources import open_clips

@@ -13,11 +13,11 @@ class Coded(NamedTuple):
     """The tokens of a window.
 
     Attributes:
-        clip: its number in the plan.
+        clip: number of the clip in the plan.
         tokens: uint16 (n,), n >= 0.
-        samples: of the clip that lie in the middle of the window.
-        last: whether the clip ends with it.
-        error: why the clip cannot be read, "" if it can; its windows before are to be dropped.
+        samples: number of samples of the clip in the middle of the window.
+        last: whether it is the last window of the clip.
+        error: why the clip cannot be read, or ""; its earlier windows must then be discarded.
     """
 
     clip: int
@@ -44,7 +44,7 @@ class Done(NamedTuple):
 
 
 def join(windows: Iterable[Coded]) -> Iterator[Done]:
-    """Joins windows, in the order of the plan, to clips."""
+    """Joins windows, in the order of the plan, into clips."""
     tokens: list[NDArray[np.uint16]] = []
     samples = 0
     for window in windows:

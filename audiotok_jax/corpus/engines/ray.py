@@ -1,8 +1,8 @@
 """The Ray engine: tasks on CPUs decode audio for actors on GPUs, TPUs or CPUs that encode.
 
-Ray Data streams windows from the ones to the others, holds the tasks back where the actors do not
-follow, tries again what a lost machine had, and lets the pool of actors grow with the cluster. All
-machines must see the inputs, the corpus and the model under the same paths.
+Ray Data streams windows from tasks to actors, with backpressure, repeats the tasks of a lost
+machine, and lets the pool of actors grow with the cluster. All machines must see the inputs, the
+corpus and the model under the same paths.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TASK_CLIPS = 50
 """Clips that one task decodes, and decodes again if its machine is lost."""
 
 BATCH = 32
-"""Windows that an actor is given at once."""
+"""Windows per batch of an actor."""
 
 
 def encode(plan: Plan, shards: Sequence[Shard], shape: Shape, model: str) -> Iterator[Coded]:
@@ -43,7 +43,7 @@ def encode(plan: Plan, shards: Sequence[Shard], shape: Shape, model: str) -> Ite
     """
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     if not ray.is_initialized():
-        with warnings.catch_warnings():  # Ray's programs do not use the JAX of this one
+        with warnings.catch_warnings():  # Ray's processes do not use the JAX of this one
             warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
             ray.init(log_to_driver=False, logging_level=logging.WARNING)
     context = ray.data.DataContext.get_current()
@@ -95,7 +95,7 @@ class _Encoder:
         self._tokenizer = AudioTokenizer.from_pretrained(model)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
-        """Puts tokens in the place of samples; `valid` says how many of them count."""
+        """Replaces samples by tokens, of which the first `valid` count."""
         from audiotok_jax.tokenizer import WINDOW, Window
 
         data = batch.pop("data")

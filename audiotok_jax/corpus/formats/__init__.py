@@ -15,17 +15,17 @@ from audiotok_jax.corpus.formats.layout import Layout
 
 
 class Writer(Protocol):
-    """Writes one shard; a context manager, whose files are whole when its block ends well."""
+    """Writes one shard; a context manager, whose files are complete if its block succeeds."""
 
     def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the files, one for each suffix of the format, which replace what is there."""
+        """Opens the files, one for each suffix of the format, and truncates them."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, /, *_: object) -> None: ...
 
     def add(self, entry: Entry) -> None:
-        """Appends a clip; OSError if the disk does not take it."""
+        """Appends a clip; OSError if it cannot be written."""
 
 
 class Reader(Protocol):
@@ -35,7 +35,7 @@ class Reader(Protocol):
         """Opens the files, one for each suffix of the format.
 
         Raises:
-            OSError: the disk does not give them.
+            OSError: they cannot be read.
             ValueError: they are damaged.
         """
 
@@ -43,7 +43,7 @@ class Reader(Protocol):
         """Number of clips."""
 
     def ids(self) -> list[str]:
-        """Those of all clips."""
+        """Ids of all clips."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -60,6 +60,6 @@ def writer(name: str) -> type[Writer]:
 
 
 def reader(name: str) -> type[Reader]:
-    """Its reader."""
+    """The reader of a format of `formats.SHARDS`."""
     found: type[Reader] = import_module(f"{__name__}.{name}").Reader
     return found

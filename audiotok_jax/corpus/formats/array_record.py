@@ -1,7 +1,7 @@
 """ArrayRecord: a record for each clip.
 
-A record is the length of a text as u32, little-endian, that text, JSON of id, path and columns in
-UTF-8, and after it the bytes of an `.atok` file. One record a group, for random access.
+A record is the length of a text as u32, little-endian, the text, which is JSON with id, path and
+columns in UTF-8, and the bytes of an `.atok` file. One record per group, for random access.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from audiotok_jax import tokenfile
 from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats.layout import Layout
+from audiotok_jax.corpus.formats.layout import Layout, token_file
 
 LENGTH = struct.Struct("<I")
-"""Of the JSON, at the start of a record."""
+"""Length of the JSON, at the start of a record."""
 
 
 class Writer:
@@ -33,7 +33,7 @@ class Writer:
         """Opens the file."""
         [path] = files
         self._layout = layout
-        # Tokens are next to random: compression does not help them.
+        # Tokens are almost random, so compression does not help.
         self._file = ArrayRecordWriter(str(path), "group_size:1,uncompressed")
 
     def __enter__(self) -> Self:
@@ -44,19 +44,10 @@ class Writer:
             self._file.close()
 
     def add(self, entry: Entry) -> None:
-        """Appends a clip; OSError if the disk does not take it."""
-        about = self._layout.about
+        """Appends a clip; OSError if it cannot be written."""
         known = {"id": entry.id, "path": entry.path, "columns": entry.columns}
         text = json.dumps(known, sort_keys=True, ensure_ascii=False).encode()
-        token_file = tokenfile.TokenFile(
-            entry.tokens,
-            about["model_id"],
-            entry.sample_rate,
-            about["hop_length"],
-            entry.num_samples,
-            about["bits"],
-        )
-        tokens = tokenfile.dumps(token_file, self._layout.coder)
+        tokens = tokenfile.dumps(token_file(entry, self._layout.about), self._layout.coder)
         with _errors():
             self._file.write(LENGTH.pack(len(text)) + text + tokens)
 
@@ -77,7 +68,7 @@ class Reader:
         """Opens the file."""
         [path] = files
         self._layout = layout
-        # As for the writer: a cache of records would only take memory.
+        # Records are read one by one, so a read-ahead buffer would only take memory.
         self._file = ArrayRecordReader(str(path), options="readahead_buffer_size:0")
 
     def __len__(self) -> int:
@@ -85,7 +76,7 @@ class Reader:
         return count
 
     def ids(self) -> list[str]:
-        """Those of all clips."""
+        """Ids of all clips."""
         return [self._parse(number)[0]["id"] for number in range(len(self))]
 
     @functools.cached_property

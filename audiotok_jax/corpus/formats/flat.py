@@ -42,7 +42,7 @@ class Writer:
             pyarrow.parquet.write_table(table, self._index, compression="zstd")
 
     def add(self, entry: Entry) -> None:
-        """Appends a clip; OSError if the disk does not take it."""
+        """Appends a clip; OSError if it cannot be written."""
         count = len(entry.tokens)
         self._file.write(entry.tokens.astype("<u2").tobytes())
         self._rows.append(self._layout.row(entry) | {"offset": self._offset, "num_tokens": count})
@@ -59,7 +59,7 @@ class Reader:
         self._index = pyarrow.parquet.read_table(index)
         self._offsets = self._index.column("offset").to_numpy()
         self.lengths = self._index.column("num_tokens").to_numpy()
-        empty = not len(self.lengths)  # which cannot be mapped
+        empty = not len(self.lengths)  # an empty file cannot be mapped
         self._tokens = np.zeros(0, "<u2") if empty else np.memmap(tokens, "<u2", "r")
         if len(self._tokens) != self.lengths.sum():
             raise ValueError(f"{tokens}: damaged: not as many tokens as its index says")
@@ -68,7 +68,7 @@ class Reader:
         return len(self.lengths)
 
     def ids(self) -> list[str]:
-        """Those of all clips."""
+        """Ids of all clips."""
         found: list[str] = self._index.column("id").to_pylist()
         return found
 

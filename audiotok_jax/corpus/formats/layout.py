@@ -1,9 +1,9 @@
-"""What all shards of a corpus share, whatever their format."""
+"""Metadata and row schema shared by all shards of a corpus, in any format."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from audiotok_jax import entropy
 from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.tokenfile import Coders
+from audiotok_jax.tokenfile import Coders, TokenFile
 
 
 class Layout(NamedTuple):
-    """What all shards of a corpus share.
+    """Metadata and row schema shared by all shards of a corpus.
 
     Attributes:
         about: model_id, sample_rate, hop_length, bits and version, ready for JSON.
         columns: names of `Entry.columns`.
-        coder: the entropy coder, where tokens are to be compact.
-        find: gives the coder of tokens that are compact, as in `tokenfile.read`.
+        coder: the entropy coder for writing compact tokens.
+        find: gives the coder for reading compact tokens, as in `tokenfile.read`.
     """
 
     about: dict[str, Any]
@@ -31,7 +31,7 @@ class Layout(NamedTuple):
     find: Coders = entropy.find
 
     def schema(self, payload: list[pyarrow.Field]) -> pyarrow.Schema:
-        """Of a table of clips, whose tokens are in the fields `payload`."""
+        """Schema of a table of clips, whose tokens are in the fields `payload`."""
         fields = [
             *(pyarrow.field(name, pyarrow.string()) for name in ("id", "path", *self.columns)),
             pyarrow.field("sample_rate", pyarrow.int32()),
@@ -43,7 +43,7 @@ class Layout(NamedTuple):
         return pyarrow.schema(fields, metadata={"audiotok": about})
 
     def row(self, entry: Entry) -> dict[str, Any]:
-        """A row of that table, without its payload."""
+        """A row of such a table, without its payload."""
         return {
             **entry.columns,
             "id": entry.id,
@@ -60,5 +60,11 @@ class Layout(NamedTuple):
         )
 
     def num_tokens(self, num_samples: int) -> int:
-        """Of a clip."""
+        """Number of tokens of a clip."""
         return int(-(-num_samples // self.about["hop_length"]))
+
+
+def token_file(entry: Entry, about: Mapping[str, Any]) -> TokenFile:
+    """The token file of a clip, from `Layout.about`."""
+    model_id, hop_length, bits = (about[name] for name in ("model_id", "hop_length", "bits"))
+    return TokenFile(entry.tokens, model_id, entry.sample_rate, hop_length, entry.num_samples, bits)

@@ -1,8 +1,8 @@
 """Parquet: one row per clip, its tokens a list of uint16.
 
 Columns: id, path, those of the input (all text), sample_rate (int32), num_samples (int64), and
-tokens (list<uint16>), or coded (binary) where they are compact. Metadata of the schema, `audiotok`:
-JSON of what made the tokens.
+tokens (list<uint16>), or coded (binary) for compact tokens. The metadata `audiotok` of the schema
+is JSON that describes the model.
 """
 
 from __future__ import annotations
@@ -22,32 +22,16 @@ from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.corpus.formats.layout import Layout
 
 GROUP_TOKENS = 1 << 20
-"""A row group ends when it has so many tokens, so that reading one takes little memory."""
+"""Tokens per row group, so that reading one takes little memory."""
 
 
-class Writer:
-    """Writes one shard; see `formats.Writer`."""
+class RowGroups:
+    """Writes rows to a Parquet file, in groups of about `GROUP_TOKENS`; a context manager."""
 
-    def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the file."""
-        [path] = files
-        self._layout = layout
-        if layout.coder is None:
-            payload = pyarrow.field("tokens", pyarrow.list_(pyarrow.uint16()))
-            # Parquet has no integers below 32 bits: split into bytes, the zeros cost nothing.
-            encoding = {"tokens.list.element": "BYTE_STREAM_SPLIT"}
-        else:
-            payload = pyarrow.field("coded", pyarrow.binary())
-            encoding = None
-        self._schema = layout.schema([payload])
-        self._file = pyarrow.parquet.ParquetWriter(
-            path,
-            self._schema,
-            compression="zstd",
-            use_dictionary=list(layout.columns),
-            column_encoding=encoding,
-            write_statistics=False,
-        )
+    def __init__(self, path: Path, schema: pyarrow.Schema, **options: Any) -> None:
+        """Opens the file, with further options of `ParquetWriter`."""
+        self._schema = schema
+        self._file = pyarrow.parquet.ParquetWriter(path, schema, compression="zstd", **options)
         self._rows: list[dict[str, Any]] = []
         self._tokens = 0
 
@@ -59,14 +43,10 @@ class Writer:
             self._flush()
         self._file.close()
 
-    def add(self, entry: Entry) -> None:
-        """Appends a clip; OSError if the disk does not take it."""
-        coder = self._layout.coder
-        payload = (
-            {"tokens": entry.tokens} if coder is None else {"coded": coder.encode(entry.tokens)}
-        )
-        self._rows.append(self._layout.row(entry) | payload)
-        self._tokens += len(entry.tokens)
+    def append(self, row: dict[str, Any], num_tokens: int) -> None:
+        """Appends a row that holds so many tokens."""
+        self._rows.append(row)
+        self._tokens += num_tokens
         if self._tokens >= GROUP_TOKENS:
             self._flush()
 
@@ -74,6 +54,37 @@ class Writer:
         if self._rows:
             self._file.write_table(pyarrow.Table.from_pylist(self._rows, self._schema))
         self._rows, self._tokens = [], 0
+
+
+class Writer(RowGroups):
+    """Writes one shard; see `formats.Writer`."""
+
+    def __init__(self, files: Sequence[Path], layout: Layout) -> None:
+        """Opens the file."""
+        [path] = files
+        self._layout = layout
+        if layout.coder is None:
+            payload = pyarrow.field("tokens", pyarrow.list_(pyarrow.uint16()))
+            # Parquet stores 32 bits per integer; in separate byte streams the zeros cost nothing.
+            encoding = {"tokens.list.element": "BYTE_STREAM_SPLIT"}
+        else:
+            payload = pyarrow.field("coded", pyarrow.binary())
+            encoding = None
+        super().__init__(
+            path,
+            layout.schema([payload]),
+            use_dictionary=list(layout.columns),
+            column_encoding=encoding,
+            write_statistics=False,
+        )
+
+    def add(self, entry: Entry) -> None:
+        """Appends a clip; OSError if it cannot be written."""
+        coder = self._layout.coder
+        payload = (
+            {"tokens": entry.tokens} if coder is None else {"coded": coder.encode(entry.tokens)}
+        )
+        self.append(self._layout.row(entry) | payload, len(entry.tokens))
 
 
 class Reader:
@@ -89,13 +100,13 @@ class Reader:
         groups = range(self._file.num_row_groups)
         sizes = [self._file.metadata.row_group(group).num_rows for group in groups]
         self._starts = np.cumsum([0, *sizes])
-        self._held: tuple[int, pyarrow.Table] | None = None  # neighbours are often read together
+        self._held: tuple[int, pyarrow.Table] | None = None  # as clips are often read in order
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
     def ids(self) -> list[str]:
-        """Those of all clips."""
+        """Ids of all clips."""
         return self._column("id").to_pylist()
 
     @functools.cached_property

@@ -1,4 +1,4 @@
-"""The codecs under evaluation: ours, classical and neural ones, behind one interface."""
+"""The codecs under evaluation, ours, classical and neural, with one interface."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ SPECS = {
     "mimi:N": "Mimi, its first N codebooks",
     "xcodec2": "X-Codec2",
 }
-"""What `parse` takes.  `@FOLDER` after one of the last four says where its weights are."""
+"""Specs for `parse`. `@FOLDER` after one of the last four names the folder of its weights."""
 
 
 def parse(spec: str) -> Codec:
-    """Makes the codec that a spec such as "opus:6" names.
+    """Makes a codec from a spec such as "opus:6".
 
-    It is cheap to make: models are loaded at their first use.
+    This is cheap: models are loaded at their first use.
 
     Args:
         spec: see `SPECS`.
 
     Raises:
-        ValueError: there is no such codec, its argument is bad, or a program, a library or weights
-            that it needs are not there.
-        OSError: likewise the model that `audiotok:MODEL` names.
+        ValueError: there is no such codec, its argument is invalid, or a program, a library or
+            weights are missing.
+        OSError: the model of `audiotok:MODEL` is missing.
     """
     family = spec.partition("@")[0].partition(":")[0]
     if family not in _MAKERS:

@@ -35,7 +35,7 @@ class Audiotok:
 
     @cached_property
     def _tokenizer(self) -> AudioTokenizer:
-        # Clips come one by one, so further devices would only be given silence.
+        # Clips come one by one, so further devices would be idle.
         return AudioTokenizer.from_pretrained(self._model, devices=jax.local_devices()[:1])
 
     def encode(self, wave: NDArray[np.float32], rate: int) -> bytes:

@@ -11,15 +11,15 @@ from audiotok_jax import audio
 
 
 class Codec(Protocol):
-    """Speech to the bytes of a whole file, and back.
+    """A codec from speech to the bytes of a whole file, and back.
 
-    What `decode` returns may be longer than what went in, shorter, and delayed: whoever compares
-    the two aligns them.  The first call may load a model and compile it, so it takes longer.
+    Decoded speech may be longer or shorter than the input, and delayed; the caller aligns them. The
+    first call may load and compile a model, so it takes longer.
 
     Attributes:
-        name: the spec that `parse` makes it from, such as "opus:6".
-        version: the model or program behind it.  Where it differs, so does the codec.
-        sample_rate: of what `decode` returns, in Hz.
+        name: its spec for `parse`, such as "opus:6".
+        version: of its model or program; different versions are different codecs.
+        sample_rate: of decoded speech, in Hz.
     """
 
     @property
@@ -32,30 +32,30 @@ class Codec(Protocol):
     def sample_rate(self) -> int: ...  # noqa: D102
 
     def encode(self, wave: NDArray[np.float32], rate: int) -> bytes:
-        """Returns the file that one would store.
+        """Returns the coded file.
 
         Args:
             wave: float32 (S,), S >= 1.
-            rate: its sample rate in Hz; whatever it is, the codec works at its own.
+            rate: its sample rate in Hz; the codec resamples to its own.
 
         Raises:
-            ValueError: the codec does not take this audio.
+            ValueError: the codec does not support this audio.
             OSError: its program fails.
         """
 
     def decode(self, data: bytes) -> NDArray[np.float32]:
-        """Returns the speech, float32 (R,), of what `encode` returned.
+        """Decodes a file of `encode` to speech, float32 (R,).
 
         Raises:
-            ValueError: `data` is something else.
-            OSError: likewise, or for another reason, its program fails.
+            ValueError: `data` is not such a file.
+            OSError: its program fails.
         """
 
     def payload_bits(self, data: bytes) -> int:
-        """Counts the coded bits alone, without what the container adds, of a file of `encode`.
+        """Number of coded bits in a file of `encode`, without the overhead of the container.
 
         Raises:
-            ValueError: `data` is something else.
+            ValueError: `data` is not such a file.
         """
 
 
@@ -66,8 +66,7 @@ def at_rate(wave: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.flo
 
 def to_pcm(wave: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.int16]:
     """Resamples float32 (S,) from `rate` to `wanted` Hz and rounds it to 16 bits."""
-    scaled = at_rate(wave, rate, wanted) * np.float32(32768)
-    return np.rint(scaled).clip(-32768, 32767).astype("<i2")
+    return audio.to_pcm(at_rate(wave, rate, wanted)).astype("<i2")
 
 
 def from_pcm(data: bytes) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""16-bit PCM, the point of reference: what comes out is what went in."""
+"""16-bit PCM, the lossless reference."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Neural codecs of others, through the library `transformers`, on the CPU.
+"""Other neural codecs, through the library `transformers`, on the CPU.
 
-Their weights are those of a folder that `save_pretrained` wrote, or those that the cache of the
-Hugging Face hub holds.  Nothing is downloaded, and no weight is made up: a model that is not whole
-is refused, because random weights measure nothing.
+Their weights are in a folder written by `save_pretrained` or in the cache of the Hugging Face hub.
+Nothing is downloaded, and a model with missing weights is rejected, because `transformers` would
+initialise them at random.
 
-A coded file is the number of samples and of frames, 4 bytes each, and then the codes frame by
-frame without gaps.
+A coded file is the number of samples and of frames, 4 bytes each, and then the packed codes, frame
+by frame.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import struct
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import tokenfile
 from audiotok_jax.evaluate.codecs.interface import at_rate
+from audiotok_jax.files import sha256
 
 _HEADER = struct.Struct("<II")
 
@@ -40,27 +41,53 @@ class Peer(ABC):
     files: ClassVar[tuple[str, ...]] = ("config.json", "*.safetensors")
 
     def __init__(self, name: str, argument: str) -> None:
-        """Checks that libraries and weights are there and reads the config.
+        """Checks that libraries and weights are available, and reads the config.
 
         Args:
             name: the spec.
-            argument: what it says after the colon: a bitrate or a number of codebooks, and maybe
-                `@` and the folder of the weights.
+            argument: the part of the spec after the colon: a bitrate or a number of codebooks,
+                optionally with `@` and the folder of the weights.
 
         Raises:
-            ValueError: one of them is not there, or the argument is bad.
+            ValueError: a library or the weights are missing, or the argument is invalid.
         """
         self.name = name
         size, _, folder = argument.partition("@")
-        missing = [lib for lib in self.libraries if importlib.util.find_spec(lib) is None]
-        if missing:
-            raise ValueError(
-                f"{name}: needs {' and '.join(missing)}; pip install 'audiotok_jax[peers]'"
-            )
+        self._need_libraries()
         self._folder = self._find(folder)
         config = importlib.import_module("transformers").AutoConfig.from_pretrained(self._folder)
         if config.model_type != self.model_type:
             raise ValueError(f"{name}: {self._folder} holds {config.model_type} instead")
+        self._configure(config, size)
+
+    @classmethod
+    def untrained(cls, name: str, size: str, **settings: Any) -> Self:
+        """One with random weights, which is as fast as a trained one.
+
+        Args:
+            name: the spec.
+            size: the bitrate or the number of codebooks.
+            settings: of the model, other than the defaults of `transformers`.
+
+        Raises:
+            ValueError: a library is missing, or the size is invalid.
+        """
+        found = cls.__new__(cls)
+        found.name = name
+        found._need_libraries()
+        model = getattr(importlib.import_module("transformers"), cls.model_class)
+        found._configure(model.config_class(**settings), size)
+        found._model = model(found._config).eval()
+        return found
+
+    def _need_libraries(self) -> None:
+        missing = [lib for lib in self.libraries if importlib.util.find_spec(lib) is None]
+        if missing:
+            raise ValueError(
+                f"{self.name}: needs {' and '.join(missing)}; pip install 'audiotok_jax[peers]'"
+            )
+
+    def _configure(self, config: Any, size: str) -> None:
         self._config = config
         self.sample_rate: int = config.sampling_rate
         self._bits = math.ceil(math.log2(self._codebook_size()))
@@ -72,8 +99,7 @@ class Peer(ABC):
         digest = hashlib.sha256()
         for pattern in self.files:
             for path in sorted(self._folder.glob(pattern)):
-                with open(path, "rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
+                digest.update(bytes.fromhex(sha256(path)))
         return digest.hexdigest()[:16]
 
     def encode(self, wave: NDArray[np.float32], rate: int) -> bytes:
@@ -103,7 +129,7 @@ class Peer(ABC):
 
     @abstractmethod
     def _choose(self, size: str) -> int:
-        """Returns how many codebooks the argument asks for; ValueError if there are none such."""
+        """Number of codebooks for the argument; ValueError if it is invalid."""
 
     @abstractmethod
     def _to_codes(self, wave: Any) -> Any:
@@ -122,7 +148,7 @@ class Peer(ABC):
         return int(size)
 
     def _find(self, folder: str) -> Path:
-        """Returns where the weights are."""
+        """Folder of the weights."""
         if folder:
             found = Path(folder)
         else:

@@ -1,8 +1,7 @@
-"""Classical codecs, through the programs that people run: Opus, Codec2, Speex and MP3.
+"""Classical codecs, through their command-line programs: Opus, Codec2, Speex and MP3.
 
-Each takes and gives raw little-endian PCM of 16 bits, so a codec is two command lines.  Where a
-program offers a choice, the settings are those that were found best for speech at the rate asked
-for; everything else is the default.
+Each reads and writes raw little-endian 16-bit PCM, so a codec is a pair of command lines. Settings
+are those that gave the best quality of speech at the requested rate; everything else is default.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from audiotok_jax.evaluate.codecs.interface import from_pcm, to_pcm
 
 _RAW = "speech.raw"
 
-# Bits a second: the name of the mode, samples at 8 kHz and bits of a frame (codec2.h).
+# By bit rate: name of the mode, samples at 8 kHz and bits per frame (codec2.h).
 _CODEC2 = {
     "3200": ("3200", 160, 64),
     "2400": ("2400", 160, 48),
@@ -39,8 +38,8 @@ _CODEC2 = {
 }
 _CODEC2_HEADER = 7  # bytes: magic C0 DE C2, two of version, mode, flags
 
-# kbit/s of the packets, which are whole bytes and 20 ms long: sample rate and quality.  From 10 on
-# wideband has the better PESQ-WB, below it narrowband the better STOI.
+# By kbit/s of the packets, which are whole bytes and 20 ms long: sample rate and quality. From 10
+# kbit/s on, wideband has the better PESQ-WB; below, narrowband has the better STOI.
 _SPEEX = {
     **{"2.4": (8000, 0), "4": (8000, 1), "6": (8000, 2), "8": (8000, 3)},
     **{"10": (16000, 3), "12.8": (16000, 4), "16.8": (16000, 5), "20.8": (16000, 6)},
@@ -58,13 +57,13 @@ class Program:
 
     Attributes:
         name: the spec.
-        sample_rate: of the PCM that the programs take and give, in Hz.
-        frame: samples; speech is filled up with silence to a multiple of it, because the encoder
-            drops what is left over.
+        sample_rate: of the PCM that the programs read and write, in Hz.
+        frame: samples; speech is padded with silence to a multiple of it, because the encoder
+            drops incomplete frames.
         coded: name of the coded file.
         encoder: command that reads `speech.raw` and writes `coded`.
         decoder: command that reads `coded` and writes `speech.raw`.
-        asks_version: command that says on its first line which version the encoder has.
+        asks_version: command that prints the version of the encoder on its first line.
         count: counts the payload bits of the coded file.
     """
 
@@ -79,7 +78,7 @@ class Program:
 
     @cached_property
     def version(self) -> str:
-        """What the encoder says about itself, or else which program it is."""
+        """Version of the encoder, or else its name."""
         if self.asks_version is None:
             return self.encoder[0]
         first = _run(self.asks_version).stdout.decode(errors="replace").splitlines()[0]
@@ -101,9 +100,9 @@ class Program:
 
 
 def opus(name: str, argument: str) -> Program:
-    """Opus at a mean rate in kbit/s, variable as by default, 40 ms a packet, tuned for speech.
+    """Opus at a mean rate in kbit/s, with variable rate (the default), 40 ms packets, for speech.
 
-    At 6, 9 and 12 kbit/s packets of 40 ms gave a higher PESQ-WB at fewer bits than the default of
+    At 6, 9 and 12 kbit/s, packets of 40 ms gave a higher PESQ-WB at fewer bits than the default of
     20 ms, and variable rates a higher one than constant rates.
     """
     try:
@@ -120,7 +119,7 @@ def opus(name: str, argument: str) -> Program:
         sample_rate=16000,
         frame=1,
         coded="speech.opus",
-        # The number of an Ogg stream is random unless told, and so is the dither.
+        # By default, the serial number of the Ogg stream and the dither are random.
         encoder=("opusenc", "--quiet", *raw, *settings, "--serial", "1", _RAW, "speech.opus"),
         decoder=("opusdec", "--quiet", "--rate", "16000", "--no-dither", "speech.opus", _RAW),
         asks_version=("opusenc", "--version"),
@@ -209,7 +208,7 @@ def _convert(command: tuple[str, ...], data: bytes, source: str, target: str) ->
 
 
 def _run(command: tuple[str, ...], folder: str | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Runs `command`; OSError, with the last line of what it says, if it fails."""
+    """Runs `command`; OSError with the last line of its output if it fails."""
     environment = {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True
@@ -227,7 +226,7 @@ def _packet_bits(data: bytes) -> int:
 
 
 def _codec2_bits(bits: int, data: bytes) -> int:
-    """Bits of the frames of a .c2 file, without those that fill up the last byte of each."""
+    """Bits of the frames of a .c2 file, without the padding of each to whole bytes."""
     frames, rest = divmod(len(data) - _CODEC2_HEADER, -(-bits // 8))
     if not data.startswith(b"\xc0\xde\xc2") or frames < 0 or rest:
         raise ValueError("not a whole .c2 file")

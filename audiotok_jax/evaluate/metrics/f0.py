@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +30,8 @@ def errors(original: Original, decoded: Wave) -> Values:
 
 def _track(wave: Wave) -> NDArray[np.float64]:
     """Fundamental frequency of each frame in Hz, float64 (frames,); not a number if unvoiced."""
+    import librosa
+
     found, _, _ = librosa.pyin(
         wave,
         fmin=LOWEST,

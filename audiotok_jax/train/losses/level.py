@@ -6,20 +6,19 @@ import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array
 
-from audiotok_jax.train.losses.loss import Loss
+from audiotok_jax.train.losses.loss import Loss, PerClip, Wave
 from audiotok_jax.train.schedule import Schedule
 
 
 @dataclasses.dataclass(frozen=True)
 class LevelLoss(Loss):
-    """Absolute difference of levels in nepers, nearly 0 below -80 dBFS; `PesqLoss` ignores it."""
+    """Absolute difference of levels in nepers, almost 0 below -80 dBFS; `PesqLoss` ignores it."""
 
     name = "level"
     weight: Schedule = 0.5
 
-    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
+    def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
         """See `Loss`."""
         ours, theirs = (
             jnp.log(jnp.mean(jnp.square(wave), axis=1) + 1e-8) for wave in (decoded, reference)

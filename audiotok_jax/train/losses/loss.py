@@ -1,4 +1,4 @@
-"""What a loss is: a value that a recipe holds, with its weight and its reference."""
+"""The base class of losses, which are values with a weight and a reference."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from jax import Array
+from jaxtyping import Float32
 
 from audiotok_jax import fields
 from audiotok_jax.config import CodecConfig
@@ -15,20 +16,23 @@ from audiotok_jax.train.schedule import Schedule
 
 REFERENCES = ("recording", "target")
 
+Wave = Float32[Array, "B S"]
+PerClip = Float32[Array, " B"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Loss(abc.ABC):
-    """Distance between decoded speech and its reference; hashable, as a part of a `Recipe`.
+    """Distance between decoded speech and its reference; hashable, as part of a `Recipe`.
 
-    A subclass adds its own settings as fields. One called `model` names the folder or package of
-    a frozen network; model cards keep its last part only.
+    A subclass adds its own settings as fields. A field `model` is the folder or package of a frozen
+    network; model cards contain only its last part.
 
     Attributes:
-        name: key of the loss among settings and metrics.
-        weight: in the total. A loss whose weight is the constant 0 is not computed.
-        reference: "recording", the crop without added noise, or "target", what the decoder is to
-            produce; they are the same where a run has no targets of its own.
-        seconds: length of the part of a crop that is compared, drawn for each step; None compares
+        name: key of the loss in settings and metrics.
+        weight: in the total. A loss with the constant weight 0 is not computed.
+        reference: "recording", the crop without added noise, or "target", the desired output of the
+            decoder; they are equal if a run has no separate targets.
+        seconds: length of the random part of a crop that is compared in each step; None compares
             whole crops.
     """
 
@@ -44,7 +48,7 @@ class Loss(abc.ABC):
             raise ValueError(f"{self.name}.{error}") from None
 
     def check(self) -> None:
-        """Raises ValueError, starting with the name of the field, if a field does not fit."""
+        """Raises ValueError, starting with the name of the field, if a field is invalid."""
         fields.check(self)
         schedule.check("weight", self.weight)
         if self.reference not in REFERENCES:
@@ -53,10 +57,10 @@ class Loss(abc.ABC):
             raise ValueError(f"seconds must be positive, not {self.seconds}")
 
     def open(self, codec: CodecConfig, seconds: float, precision: str) -> Any:
-        """Loads the frozen network that this loss needs; most need none.
+        """Loads the frozen network of this loss; most have none.
 
         Args:
-            codec: whose speech will be compared.
+            codec: of the decoded speech.
             seconds: length of a crop.
             precision: dtype of the factors of large matrix products.
 
@@ -64,19 +68,19 @@ class Loss(abc.ABC):
             A pytree, the `network` of `__call__`.
 
         Raises:
-            ValueError: there is no such network, or it does not fit.
+            ValueError: the network does not exist or does not fit.
         """
         return None
 
     @abc.abstractmethod
-    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
+    def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
         """Compares clip by clip, differentiably in `decoded`.
 
         Args:
-            decoded, reference: float32 (B, S).
+            decoded, reference: waveforms.
             rate: sample rate in Hz.
-            network: what `open` returned.
+            network: the result of `open`.
 
         Returns:
-            float32 (B,), about 0 where both are equal.
+            About 0 where both are equal.
         """

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array
+import librosa
+import numpy as np
+from jaxtyping import Float32
 
-from audiotok_jax.codec.spectral import mel_filters
-from audiotok_jax.train.losses.loss import Loss
+from audiotok_jax.train.losses.loss import Loss, PerClip, Wave
 from audiotok_jax.train.losses.spectra import FLOOR, magnitudes
 
 
@@ -35,13 +37,24 @@ class MelLoss(Loss):
                 f"scales must be (samples, bands), samples multiples of 4, not {self.scales}"
             )
 
-    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
+    def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
         """See `Loss`."""
         apart = []
         for length, bands in self.scales:
-            filters = mel_filters(rate, length, bands)
+            filters = _mel_filters(rate, length, bands)
             ours, theirs = (
                 jnp.log(magnitudes(wave, length) @ filters + FLOOR) for wave in (decoded, reference)
             )
             apart.append(jnp.mean(jnp.abs(ours - theirs), axis=(1, 2)))
         return jnp.mean(jnp.stack(apart), axis=0)
+
+
+@functools.cache
+def _mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> Float32[np.ndarray, "bins mels"]:
+    """Slaney mel filters of unit sum, for `n_fft // 2 + 1` bins.
+
+    Filters narrower than one bin are left out, so that none is empty.
+    """
+    weights = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, norm=None)
+    weights = weights[weights.sum(axis=1) > 0]
+    return (weights / weights.sum(axis=1, keepdims=True)).T.astype(np.float32)

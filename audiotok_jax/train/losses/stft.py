@@ -6,9 +6,8 @@ import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array
 
-from audiotok_jax.train.losses.loss import Loss
+from audiotok_jax.train.losses.loss import Loss, PerClip, Wave
 from audiotok_jax.train.losses.spectra import FLOOR, magnitudes
 from audiotok_jax.train.schedule import Schedule
 
@@ -31,7 +30,7 @@ class StftLoss(Loss):
         if not self.windows or any(n < 4 or n % 4 for n in self.windows):
             raise ValueError(f"windows must be multiples of 4 samples, not {self.windows}")
 
-    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
+    def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
         """See `Loss`."""
         apart = []
         for length in self.windows:

@@ -1,26 +1,25 @@
-"""Distance of the features that a frozen recogniser computes from two sounds."""
+"""Distance between the features of a frozen recogniser for two sounds."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
-from jax import Array
-
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.train import teachers
-from audiotok_jax.train.losses.loss import Loss
+from audiotok_jax.train.losses.loss import Loss, PerClip, Wave
 from audiotok_jax.train.schedule import Schedule
+from audiotok_jax.train.teachers.whisper import Whisper
 
 
 @dataclasses.dataclass(frozen=True)
 class TeacherLoss(Loss):
-    """Distance of a frozen recogniser's features, which keeps words intelligible.
+    """Distance between features of a frozen recogniser, which keeps words intelligible.
 
     Attributes:
-        model: a folder with Whisper's weights, of CTranslate2 (`model.bin`) or Hugging Face
-            (`model.safetensors`), or an installed package that holds one.
-        layers: whose features count, from 1 on; those after the last one cost nothing.
+        model: a folder with Whisper's weights, from CTranslate2 (`model.bin`) or Hugging Face
+            (`model.safetensors`), or an installed package that contains one.
+        layers: whose features are compared, from 1 on; later layers are not computed.
     """
 
     name = "teacher"
@@ -35,7 +34,7 @@ class TeacherLoss(Loss):
         if not self.layers or min(self.layers) < 1 or len(set(self.layers)) < len(self.layers):
             raise ValueError(f"layers must be numbers from 1 on, each once, not {self.layers}")
 
-    def open(self, codec: CodecConfig, seconds: float, precision: str) -> teachers.Teacher:
+    def open(self, codec: CodecConfig, seconds: float, precision: str) -> Whisper:
         """See `Loss`."""
         teacher = teachers.open_teacher(self.model, precision)
         wrong = None
@@ -49,6 +48,6 @@ class TeacherLoss(Loss):
             raise ValueError(f"{self.model}: this teacher {wrong}")
         return teacher
 
-    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
+    def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
         """See `Loss`."""
         return network.distance(decoded, reference, self.layers)

@@ -6,10 +6,9 @@ import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array
 
 from audiotok_jax.train.losses.bands import critical_bands, powers
-from audiotok_jax.train.losses.loss import Loss
+from audiotok_jax.train.losses.loss import Loss, PerClip, Wave
 from audiotok_jax.train.schedule import Schedule
 
 
@@ -17,13 +16,13 @@ from audiotok_jax.train.schedule import Schedule
 class TimbreLoss(Loss):
     """Mean absolute difference of the mean spectra in critical bands, in nepers.
 
-    It is what listeners know a voice by; `PesqLoss` ignores linear filtering.
+    It measures the timbre of a voice; `PesqLoss` ignores linear filtering.
     """
 
     name = "timbre"
     weight: Schedule = 0.5
 
-    def __call__(self, decoded: Array, reference: Array, rate: int, network: Any = None) -> Array:
+    def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
         """See `Loss`."""
         bands = critical_bands(int(0.032 * rate) // 2 + 1, rate)
         ours, theirs = (

@@ -1,63 +1,26 @@
 """Frozen recognisers whose features of decoded speech are a loss, see `losses.teacher`.
 
-A teacher is a pytree of its weights, so that a compiled step takes it as an argument and holds no
-copy of it. It is no part of a run's state, and no save holds it.
+A teacher is a pytree of its weights, so that it is an argument of the compiled step and not a
+constant in it. It is not part of the state of a run, nor of its saves.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
-
-from jax import Array
 
 from audiotok_jax.train.teachers import weights, whisper
 
 
-class Teacher(Protocol):
-    """A frozen recogniser, as `losses.teacher` needs it."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Sample rate of its input, in Hz."""
-
-    @property
-    def seconds(self) -> float:
-        """The longest input."""
-
-    @property
-    def depth(self) -> int:
-        """Number of its layers, which count from 1."""
-
-    def features(
-        self, wave: Array, layers: Sequence[int], like: Array | None = None
-    ) -> list[Array]:
-        """Activations of some layers.
-
-        Args:
-            wave: float32 (B, S).
-            layers: which.
-            like: float32 (B, S), whose loudest part sets the floor of the spectrum; None is `wave`.
-
-        Returns:
-            float32 (B, T, D) for each of the layers.
-        """
-
-    def distance(self, decoded: Array, reference: Array, layers: Sequence[int]) -> Array:
-        """Distance of the features of two sounds: float32 (B,), 0 where they are equal."""
-
-
-def open_teacher(model: str, precision: str) -> Teacher:
+def open_teacher(model: str, precision: str) -> whisper.Whisper:
     """Loads a teacher.
 
     Args:
-        model: a folder, or an installed package that has one inside.
+        model: a folder, or an installed package that contains one.
         precision: dtype of the factors of large matrix products.
 
     Raises:
-        ValueError: there is none at that place.
+        ValueError: there is no teacher.
     """
     return whisper.Whisper.of(weights.read(_folder(model)), precision)
 
@@ -65,7 +28,7 @@ def open_teacher(model: str, precision: str) -> Teacher:
 def _folder(place: str) -> Path:
     """The folder of a teacher: `place` itself, or one inside the installed package `place`."""
     folders = [Path(place)]
-    # Found without being imported.
+    # Located without importing it.
     spec = importlib.util.find_spec(place) if place.isidentifier() else None
     for root in map(Path, (spec and spec.submodule_search_locations) or ()):
         folders += [root, *sorted(path for path in root.iterdir() if path.is_dir())]

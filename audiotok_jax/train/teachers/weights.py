@@ -1,11 +1,11 @@
-"""Whisper's encoder in files, of CTranslate2 or of Hugging Face, as arrays by one set of names."""
+"""Reading of the weights of Whisper's encoder, from CTranslate2 or Hugging Face."""
 
 from __future__ import annotations
 
 import mmap
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 FILES = ("model.bin", "model.safetensors")
-"""Of CTranslate2 and of Hugging Face; the first one that a folder has is read."""
+"""Of CTranslate2 and of Hugging Face; the first one in a folder is read."""
 
 Weights = dict[str, NDArray[np.float32]]
 """By the names of CTranslate2 below `encoder/`; matrices are (out, in), kernels (out, in, taps)."""
@@ -21,7 +21,7 @@ Weights = dict[str, NDArray[np.float32]]
 _TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 _SPEC = "WhisperSpec"
 
-# Of Hugging Face, below `encoder.`, to the name here; q, k and v come apart there.
+# Names of Hugging Face, below `encoder.`, and ours; they store q, k and v separately.
 _NAMES = (
     (r"(conv[12])\.(weight|bias)", r"\1/\2"),
     (r"embed_positions\.weight", "position_encodings/encodings"),
@@ -45,8 +45,8 @@ def read(folder: Path) -> Weights:
     """Reads the encoder of a folder that has one of `FILES`.
 
     Raises:
-        ValueError: the file holds no encoder of Whisper in float16 or float32, or is cut off.
-        OSError: the disk does not give it.
+        ValueError: the file holds no encoder of Whisper in float16 or float32, or is truncated.
+        OSError: it cannot be read.
     """
     path = next(folder / name for name in FILES if (folder / name).is_file())
     try:
@@ -58,7 +58,7 @@ def read(folder: Path) -> Weights:
 
 
 def _ctranslate2(path: Path) -> Weights:
-    """Format of version 4 and later: numbers are little-endian, a text has its length before."""
+    """Reads version 4 and later: little-endian numbers, texts prefixed with their length."""
     found = {}
     with open(path, "rb") as file:
         if not path.stat().st_size:
@@ -104,7 +104,7 @@ def _ctranslate2(path: Path) -> Weights:
 def _hugging_face(path: Path) -> Weights:
     found: Weights = {}
     with safe_open(path, "numpy") as file:
-        for key in file.keys():  # noqa: SIM118  it is no mapping
+        for key in file.keys():  # noqa: SIM118  not a mapping
             _, encoder, own = key.rpartition("encoder.")
             if encoder:
                 for pattern, name in _NAMES:
@@ -121,13 +121,13 @@ def _hugging_face(path: Path) -> Weights:
     return found
 
 
-def depth(weights: Mapping[str, NDArray[np.float32]]) -> int:
-    """Number of layers."""
-    return len([name for name in weights if name.endswith("ffn/linear_0/weight")])
+def depth(names: Iterable[str]) -> int:
+    """Number of layers that weights of these names have."""
+    return sum(name.endswith("ffn/linear_0/weight") for name in names)
 
 
 def _check(weights: Weights) -> None:
-    """Raises ValueError if something is missing."""
+    """Raises ValueError if a weight is missing."""
     needed = [f"{conv}/{kind}" for conv in ("conv1", "conv2") for kind in ("weight", "bias")]
     needed += ["position_encodings/encodings", "layer_norm/gamma", "layer_norm/beta"]
     for layer in range(max(1, depth(weights))):

@@ -17,28 +17,28 @@ class Tracker(Protocol):
     """Receives the metrics of a run."""
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
-        """Takes the numbers of a step, from 0; now and then also `bits`, a list of numbers."""
+        """Takes the metrics of a step, from 0; some steps include `bits`, a list of numbers."""
 
     def show(self, done: int, found: Evaluated) -> None:
-        """Takes what an evaluation found after `done` steps."""
+        """Takes the results of an evaluation after `done` steps."""
 
     def close(self) -> None:
-        """Writes what is still held back."""
+        """Flushes and closes the output."""
 
 
 def check(session: Session) -> None:
-    """Raises ValueError if a tracker that is asked for is not installed."""
+    """Raises ValueError if a requested tracker is not installed."""
     if session.wandb is not None and provenance.version("wandb") is None:
-        raise ValueError("session.wandb: Weights & Biases is not there: pip install wandb")
+        raise ValueError("session.wandb: needs the extra wandb: pip install 'audiotok_jax[wandb]'")
 
 
 def open_trackers(out: Path, first_step: int, config: TrainConfig) -> list[Tracker]:
-    """Those that a session asks for.
+    """The trackers of a session.
 
     Args:
         out: folder of the run.
-        first_step: of the session; what an earlier one, that was killed, wrote of this step and
-            of later ones is taken out where that can be done.
+        first_step: of the session; entries of this and later steps from an earlier, killed session
+            are removed where possible.
         config: of the run.
     """
     trackers: list[Tracker] = [JsonLines(out, first_step), Console(first_step, config)]

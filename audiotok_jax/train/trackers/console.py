@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import math
 import statistics
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +31,8 @@ class Console:
         self._steps = recipe.steps
         crop_seconds = crop_samples(codec, recipe) / codec.sample_rate
         self._audio_seconds = recipe.batch_size * crop_seconds
+        minutes = config.session.minutes
+        self._end = math.inf if minutes is None else time.monotonic() + 60 * minutes
         # Of the steps since the last line.
         self._speeds: list[float] = []
         self._mfus: list[float] = []
@@ -49,9 +53,13 @@ class Console:
         if self._speeds:
             # Rates over equal amounts of work.
             speed, mfu = map(statistics.harmonic_mean, (self._speeds, self._mfus))
-            seconds = round((self._steps - step - 1) * self._audio_seconds / speed)
-            left = datetime.timedelta(seconds=seconds)
+            step_seconds = self._audio_seconds / speed
+            seconds = (self._steps - step - 1) * step_seconds
+            seconds = max(min(seconds, self._end - time.monotonic()), 0.0)
+            total = step + 1 + round(seconds / step_seconds)
+            left = datetime.timedelta(seconds=round(seconds))
             pace = f"{speed:.1f} audio s/s  mfu {mfu:.1%}  {left} left"
+            self._bar.update(self._task, total=total)
         self._bar.update(self._task, completed=step + 1, text=pace)
         if pace and step % LINE_STEPS == 0:
             losses = "  ".join(f"{name} {values[name]:.3f}" for name in _SHOWN if name in values)

@@ -8,19 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from audiotok_jax.files import replacing
+from audiotok_jax import files
 from audiotok_jax.train.evaluation import Evaluated
 
 
 class JsonLines:
     """`metrics.jsonl`, a line for each step; `eval.jsonl`, one for each evaluation.
 
-    In the first `step` is the number of the step, from 0; in the second it is how many there had
-    been. What is not finite is null.
+    In the first, `step` is the index of the step, from 0; in the second, the number of steps done.
+    Non-finite values are null.
     """
 
     def __init__(self, out: Path, first_step: int):
-        """Opens the files in `out`, and takes out what lies after the start of `first_step`."""
+        """Opens the files in `out`, and removes lines from `first_step` on."""
         self._metrics = _reopen(out / "metrics.jsonl", first_step)
         self._evaluations = _reopen(out / "eval.jsonl", first_step + 1)
 
@@ -42,13 +42,12 @@ def _reopen(path: Path, end: int) -> IO[str]:
     """Opens a file to append to it, without the lines of step `end` and later ones."""
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     whole = [line for line in lines if line.endswith(b"\n")]
-    with replacing(path) as temporary:
-        temporary.write_bytes(b"".join(line for line in whole if _step(line) < end))
+    files.write(path, b"".join(line for line in whole if _step(line) < end))
     return open(path, "a", encoding="utf-8")
 
 
 def _step(line: bytes) -> float:
-    """That of a line; a damaged one ends no run, and stays."""
+    """The step of a line; a damaged line is kept and does not end the run."""
     try:
         return float(json.loads(line)["step"])
     except (ValueError, LookupError, TypeError, RecursionError, OverflowError):

@@ -1,4 +1,4 @@
-"""TensorBoard, without TensorFlow."""
+"""TensorBoard logs, written without TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from audiotok_jax.train.evaluation import Evaluated, spectrograms
 
 
 class TensorBoard:
-    """Numbers of every step, and of evaluations also speech, spectrograms.
+    """Metrics of every step, and metrics, speech and spectrograms of evaluations.
 
-    The histogram `bits` has a bar for each bit, as high as the bit is often 1: all alike, and
-    half of the frames, is best.
+    The histogram `bits` has a bar for each bit with the frequency of 1; 0.5 for all bits is best.
     """
 
     def __init__(self, folder: Path, first_step: int):
-        """Opens a new file in `folder`; TensorBoard shows one curve of all files there.
+        """Opens a new file in `folder`; TensorBoard joins the curves of all files there.
 
-        Curves end at `first_step`, whose evaluation was saved, and go on from there.
+        Later points of earlier sessions than `first_step`, whose evaluation was saved, are removed.
         """
         self._writer = SummaryWriter(
             str(folder),

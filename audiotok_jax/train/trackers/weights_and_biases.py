@@ -15,13 +15,13 @@ from audiotok_jax.train.evaluation import Evaluated, spectrograms
 
 
 class WeightsAndBiases:
-    """A run of the project that `session.wandb` names; all sessions of a run go on with it.
+    """A run in the project `session.wandb`, shared by all sessions of a run.
 
-    Its variables in the environment count, such as `WANDB_MODE=offline`.
+    Its environment variables are respected, such as `WANDB_MODE=offline`.
     """
 
     def __init__(self, out: Path, config: TrainConfig):
-        """Starts it; what it keeps on disk goes to `out`/wandb, with the name of the run."""
+        """Starts or resumes the run; local files and its id are in `out`/wandb."""
         known = out / "wandb" / "run.txt"
         if not known.exists():
             known.parent.mkdir(exist_ok=True)
@@ -34,7 +34,7 @@ class WeightsAndBiases:
             dir=out,
             config=config.to_dict(),
         )
-        # Its own count of steps refuses those that are repeated after a crash.
+        # Its own step counter would reject steps that are repeated after a crash.
         self._run.define_metric("*", step_metric="step")
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:

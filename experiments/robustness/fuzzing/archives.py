@@ -11,7 +11,7 @@ from pathlib import Path
 
 from audiotok_jax import audio
 from audiotok_jax.corpus import inputs
-from audiotok_jax.data.tars import Tars
+from audiotok_jax.data.sources import listing
 from audiotok_jax.formats import AUDIO_READ
 from fuzzing import mutations
 from fuzzing.sounds import speech
@@ -67,7 +67,7 @@ def _tar(path: Path) -> Callable[[bytes], bool]:
 
     def check(data: bytes) -> bool:
         known = inputs.find([str(path)])
-        tars = Tars(str(path), RATE)
+        tars = listing(str(path), RATE)
         expect(
             len(tars.clips) + len(tars.skipped) == len(known),
             f"{len(tars.clips)} clips and {len(tars.skipped)} skipped of {len(known)} for a corpus",

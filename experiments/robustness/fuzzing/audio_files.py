@@ -220,7 +220,7 @@ def _check_length(path: Path, wave: NDArray[np.float32]) -> None:
     start = len(wave) // 2
     part = audio_files.read(str(path), length.sample_rate, start, start + 100)
     expect(
-        np.array_equal(part, audio_files.to_pcm(wave[start : start + 100])),
+        np.array_equal(part, audio.to_pcm(wave[start : start + 100])),
         "other samples in pieces",
     )
 

@@ -1,0 +1,1 @@
+"""The speed of codecs, measured side by side; `audiotok bench` is its command."""

@@ -1,0 +1,82 @@
+"""Encoders, one file each: windows of samples to latents, and to tokens.
+
+Parameters have two forms. In training they are a tree of float32 arrays; `release` makes of it
+the form that tokens are defined by, which is saved and loaded, and `restore` is its inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from jax import Array
+
+from audiotok_jax.codec.encoders.floating import FloatEncoder
+from audiotok_jax.codec.encoders.integer import IntegerEncoder
+from audiotok_jax.config import CodecConfig
+
+
+class Encoder(Protocol):
+    """Hashable; `latent` and `encode` are pure functions of arrays."""
+
+    def init(self, key: Array) -> Any:
+        """Fresh parameters to train, a tree of float32 arrays."""
+
+    def latent(self, params: Any, wave: Array, dtype: Any) -> Array:
+        """Latents of a window given with its halo, in training.
+
+        Args:
+            params: to train.
+            wave: float32 (B, T * hop_length + sum(encoder_halo)).
+            dtype: of the factors of the large matrix products.
+
+        Returns:
+            float32 (B, T, dim of the quantizer).
+        """
+
+    def release(self, params: Any) -> Any:
+        """The released form of trained parameters; ValueError if it fails `check`."""
+
+    def restore(self, released: Any) -> Any:
+        """Parameters to train whose `release` is this one; ValueError if there are none."""
+
+    def shapes(self) -> Any:
+        """The released form, with a `jax.ShapeDtypeStruct` in place of each array."""
+
+    def from_names(self, tree: Mapping[str, Any]) -> Any:
+        """The released form in nested dicts of arrays by their names, as from a file."""
+
+    def check(self, released: Any) -> None:
+        """Raises ValueError if what these parameters make could depend on the machine."""
+
+    def encode(self, released: Any, wave: Array, dtype: Any) -> Array:
+        """Tokens of a window given with its halo.
+
+        Args:
+            wave: float32 as of `latent`, or int16.
+            dtype: as of `latent`.
+
+        Returns:
+            int32 (B, T) in [0, codebook_size).
+        """
+
+    def start(self, released: Any, batch: int) -> Any:
+        """What a stream remembers before its first samples, after endless silence."""
+
+    def step(self, released: Any, past: Any, wave: Array, dtype: Any) -> tuple[Any, Array]:
+        """Tokens of the next frames of a stream.
+
+        Args:
+            past: of `start`, or of the step before.
+            wave: float32 or int16 (B, k * hop_length), the next samples.
+            dtype: as of `latent`.
+
+        Returns:
+            What it remembers, and int32 (B, k), the tokens of the last k frames whose halo has
+            arrived.
+        """
+
+
+def of(config: CodecConfig) -> Encoder:
+    """The encoder of a codec."""
+    return FloatEncoder(config) if config.encoder == "float" else IntegerEncoder(config)

@@ -1,0 +1,81 @@
+"""What an export is of and how it spells tokens: `export.json`, which programs read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from audiotok_jax import files, jsonfile
+from audiotok_jax.corpus import records
+from audiotok_jax.corpus.language_models.spelling import Spelling
+from audiotok_jax.corpus.plan import Settings
+
+FILE = "export.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an export is of, and how it spells tokens.
+
+    Attributes:
+        corpus: a digest of the settings of the corpus.
+        model: name of the model, or of the folder that it was in.
+        model_id: that of the model.
+        sample_rate: of the model, in Hz.
+        hop_length: samples per token.
+        frame_rate: tokens per second.
+        bits: per token.
+        codebook_size: 2 ** bits.
+        format: one of `formats.ROWS`.
+        offset, begin, end: see `Spelling`.
+    """
+
+    corpus: str
+    model: str
+    model_id: str
+    sample_rate: int
+    hop_length: int
+    frame_rate: float
+    bits: int
+    codebook_size: int
+    format: str
+    offset: int
+    begin: int | str | None
+    end: int | str | None
+
+    @classmethod
+    def of(cls, settings: Settings, form: str, spelling: Spelling) -> Self:
+        """The record of an export of a corpus."""
+        return cls(
+            corpus=hashlib.sha256(records.text(settings).encode()).hexdigest()[:16],
+            model=Path(settings.model).name,
+            model_id=settings.model_id,
+            sample_rate=settings.sample_rate,
+            hop_length=settings.hop_length,
+            frame_rate=settings.sample_rate / settings.hop_length,
+            bits=settings.bits,
+            codebook_size=2**settings.bits,
+            format=form,
+            **asdict(spelling),
+        )
+
+    def write(self, folder: Path) -> None:
+        """Puts it into a folder; OSError if it cannot be written."""
+        files.write(folder / FILE, json.dumps(asdict(self), indent=1) + "\n")
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The fields of the record in a folder; None if there is none.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        return jsonfile.load(folder / FILE)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{folder / FILE}: {error}") from None

@@ -1,0 +1,1 @@
+"""Exports of models: StableHLO, ONNX, and a page that runs in a browser."""

@@ -1,0 +1,49 @@
+"""What the programs that run an export must know of its model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from audiotok_jax.pretrained import Model
+
+ABOUT = "model.json"
+FORMAT = 1
+"""Version of its layout."""
+
+
+def about(released: Model) -> dict[str, Any]:
+    """Facts about a model, ready for JSON.
+
+    Halos are what a window needs on either side of its frames: samples of the encoder, tokens of
+    the decoder.
+    """
+    config = released.config
+    return {
+        "format": FORMAT,
+        "model_id": released.model_id,
+        "sample_rate": config.sample_rate,
+        "hop_length": config.hop_length,
+        "bits": config.bits,
+        "encoder_halo": list(config.encoder_halo),
+        "decoder_halo": list(config.decoder_halo),
+        "card": released.card,
+    }
+
+
+def write(folder: Path, released: Model) -> None:
+    """Writes `about` to `ABOUT` in a folder."""
+    text = json.dumps(about(released), indent=2, ensure_ascii=False)
+    (folder / ABOUT).write_text(text + "\n", encoding="utf-8")
+
+
+def check_portable(released: Model) -> None:
+    """Raises ValueError if a model cannot run alike without JAX."""
+    config = released.config
+    if config.encoder != "integer" or config.noise != "hash":
+        raise ValueError(
+            f"model {released.model_id} has the {config.encoder} encoder and {config.noise} noise; "
+            "outside of JAX, only the integer encoder and hash noise give the same tokens and "
+            "speech: export it --to stablehlo, or take a model of a preset live-*"
+        )

@@ -1,0 +1,55 @@
+;; Products of matrices, float32: out = x @ transpose(w).
+;;
+;; Rows of x and w have `bytes` bytes, a multiple of 16. Rows of x are taken by fours, so that x
+;; and out must have room for a multiple of four of them. Built by: wat2wasm multiply.wat
+(module
+  (memory (export "memory") 1)
+  (func (export "multiply")
+    (param $x i32) (param $rows i32) (param $bytes i32) (param $w i32) (param $columns i32) (param $out i32)
+    (local $column i32) (local $row i32) (local $place i32) (local $to i32) (local $wide i32)
+    (local $x0 i32) (local $x1 i32) (local $x2 i32) (local $x3 i32)
+    (local $s0 v128) (local $s1 v128) (local $s2 v128) (local $s3 v128) (local $v v128)
+    (local.set $wide (i32.shl (local.get $columns) (i32.const 2)))
+    (loop $columns_loop
+      (local.set $row (i32.const 0))
+      (local.set $x0 (local.get $x))
+      (local.set $to (i32.add (local.get $out) (i32.shl (local.get $column) (i32.const 2))))
+      (loop $rows_loop
+        (local.set $x1 (i32.add (local.get $x0) (local.get $bytes)))
+        (local.set $x2 (i32.add (local.get $x1) (local.get $bytes)))
+        (local.set $x3 (i32.add (local.get $x2) (local.get $bytes)))
+        (local.set $s0 (v128.const i32x4 0 0 0 0))
+        (local.set $s1 (v128.const i32x4 0 0 0 0))
+        (local.set $s2 (v128.const i32x4 0 0 0 0))
+        (local.set $s3 (v128.const i32x4 0 0 0 0))
+        (local.set $place (i32.const 0))
+        (loop $sums
+          (local.set $v (v128.load (i32.add (local.get $w) (local.get $place))))
+          (local.set $s0 (f32x4.add (local.get $s0) (f32x4.mul (local.get $v)
+            (v128.load (i32.add (local.get $x0) (local.get $place))))))
+          (local.set $s1 (f32x4.add (local.get $s1) (f32x4.mul (local.get $v)
+            (v128.load (i32.add (local.get $x1) (local.get $place))))))
+          (local.set $s2 (f32x4.add (local.get $s2) (f32x4.mul (local.get $v)
+            (v128.load (i32.add (local.get $x2) (local.get $place))))))
+          (local.set $s3 (f32x4.add (local.get $s3) (f32x4.mul (local.get $v)
+            (v128.load (i32.add (local.get $x3) (local.get $place))))))
+          (br_if $sums (i32.lt_u (local.tee $place (i32.add (local.get $place) (i32.const 16)))
+            (local.get $bytes))))
+        (f32.store (local.get $to) (call $total (local.get $s0)))
+        (local.set $to (i32.add (local.get $to) (local.get $wide)))
+        (f32.store (local.get $to) (call $total (local.get $s1)))
+        (local.set $to (i32.add (local.get $to) (local.get $wide)))
+        (f32.store (local.get $to) (call $total (local.get $s2)))
+        (local.set $to (i32.add (local.get $to) (local.get $wide)))
+        (f32.store (local.get $to) (call $total (local.get $s3)))
+        (local.set $to (i32.add (local.get $to) (local.get $wide)))
+        (local.set $x0 (i32.add (local.get $x3) (local.get $bytes)))
+        (br_if $rows_loop (i32.lt_u (local.tee $row (i32.add (local.get $row) (i32.const 4)))
+          (local.get $rows))))
+      (local.set $w (i32.add (local.get $w) (local.get $bytes)))
+      (br_if $columns_loop (i32.lt_u
+        (local.tee $column (i32.add (local.get $column) (i32.const 1))) (local.get $columns)))))
+  (func $total (param $v v128) (result f32)
+    (f32.add
+      (f32.add (f32x4.extract_lane 0 (local.get $v)) (f32x4.extract_lane 1 (local.get $v)))
+      (f32.add (f32x4.extract_lane 2 (local.get $v)) (f32x4.extract_lane 3 (local.get $v))))))
