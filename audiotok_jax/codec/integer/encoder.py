@@ -67,7 +67,7 @@ def encode_window(
         uint16 (B, T).
     """
     dot = _Dot(product or default_product())
-    x = _front(params, config, wave, dot)
+    x = _front(params, config, _blocks(wave, config, dot), dot)
     for i, block in enumerate(params.blocks):
         x = _residual(x, block, config.encoder_taps[i][0], dot)
     return _tokens(x, params.head, dot)
@@ -77,11 +77,12 @@ class State(NamedTuple):
     """What a stream remembers; the first axis is that of streams.
 
     Attributes:
-        samples: int16 (B, 2 * margin), the last ones.
-        frames: for each block, int16 (B, left + right, dim), its last inputs.
+        spectra: of the last blocks of a subframe's length in 2 * margin samples, real and
+            imaginary part, int32 (B, 2 * margin / subframe_length, bins).
+        frames: for each block of the network, int16 (B, left + right, dim), its last inputs.
     """
 
-    samples: Array
+    spectra: tuple[Array, Array]
     frames: tuple[Array, ...]
 
 
@@ -93,14 +94,15 @@ def init_state(
     A row of it takes the place of that of a stream that has ended.
     """
     dot = _Dot(product or default_product())
-    samples = jnp.zeros((1, 2 * config.margin + config.hop_length), jnp.int16)
-    x = _front(params, config, samples, dot)
+    silence = jnp.zeros((1, 2 * config.margin + config.hop_length), jnp.int16)
+    spectra = _blocks(silence, config, dot)
+    x = _front(params, config, spectra, dot)
     frames = []
     for block, (left, right) in zip(params.blocks, config.encoder_taps, strict=True):
         past = jnp.repeat(x, left + 1 + right, axis=1)
         frames.append(past[:, 1:])
         x = _residual(past, block, left, dot)
-    state = State(samples[:, config.hop_length :], tuple(f.astype(jnp.int16) for f in frames))
+    state = State(_last(spectra, config), tuple(f.astype(jnp.int16) for f in frames))
     return jax.tree.map(lambda a: jnp.repeat(a, batch, axis=0), state)
 
 
@@ -123,8 +125,11 @@ def encode_step(
         tokens: uint16 (B, k).
     """
     dot = _Dot(product or default_product())
-    heard = jnp.concatenate([state.samples, samples], axis=1)
-    x = _front(params, config, heard, dot)
+    re, im = (
+        jnp.concatenate(parts, axis=1)
+        for parts in zip(state.spectra, _blocks(samples, config, dot), strict=True)
+    )
+    x = _front(params, config, (re, im), dot)
     frames = []
     for block, (left, _), past in zip(
         params.blocks, config.encoder_taps, state.frames, strict=True
@@ -132,8 +137,14 @@ def encode_step(
         x = jnp.concatenate([past.astype(jnp.int32), x], axis=1)
         frames.append(x[:, x.shape[1] - past.shape[1] :].astype(jnp.int16))
         x = _residual(x, block, left, dot)
-    rest = heard[:, heard.shape[1] - 2 * config.margin :]
-    return State(rest, tuple(frames)), _tokens(x, params.head, dot)
+    return State(_last((re, im), config), tuple(frames)), _tokens(x, params.head, dot)
+
+
+def _last(spectra: tuple[Array, Array], config: CodecConfig) -> tuple[Array, Array]:
+    """Of the blocks in the margins of the next frame, before its own."""
+    re, im = spectra
+    first = re.shape[1] - 2 * config.margin // config.subframe_length
+    return re[:, first:], im[:, first:]
 
 
 class _Dot:
@@ -161,8 +172,8 @@ class _Dot:
         return sum(parts[1:], parts[0])
 
 
-def _front(params: Params, config: CodecConfig, wave: Array, dot: _Dot) -> Array:
-    x = _norm(_linear(features(config, wave, dot.product), params.front, dot), 10)
+def _front(params: Params, config: CodecConfig, spectra: tuple[Array, Array], dot: _Dot) -> Array:
+    x = _norm(_linear(_features(config, spectra, dot), params.front, dot), 10)
     return _clip(x, 32767)
 
 
@@ -186,10 +197,13 @@ def features(config: CodecConfig, wave: Array, product: Product | None = None) -
         int32 (B, T, tables.features(config)) within +-127.
     """
     dot = _Dot(product or default_product())
+    return _features(config, _blocks(wave, config, dot), dot)
+
+
+def _features(config: CodecConfig, spectra: tuple[Array, Array], dot: _Dot) -> Array:
     parts = []
-    of_blocks = _blocks(wave, config, dot)
     for i, span in enumerate(tables.spans(config)):
-        log = _log_power(*_spectrum(*of_blocks, span, config))
+        log = _log_power(*_spectrum(*spectra, span, config))
         parts.append(_clip(((3 * log + 64) >> 7) - tables.middle(span, config), 127))
         if i == 0:
             parts.append(_periodicity(log, config, dot))

@@ -213,7 +213,8 @@ def _sound(path: Path, kind: Kind, other: Path) -> Callable[[bytes], bool]:
 
 def _check_length(path: Path, wave: NDArray[np.float32]) -> None:
     """Training must count as many samples as there are, and read the same in pieces."""
-    length = audio_files.header(str(path))
+    with path.open("rb") as file:
+        length = audio_files.header(file)
     if length is None:
         return
     expect(length.frames == len(wave), f"{length.frames} samples for training, {len(wave)} read")
