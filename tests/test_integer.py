@@ -163,7 +163,7 @@ def test_precision_of_products_makes_no_difference(precision):
     np.testing.assert_array_equal(found[0], reference.encode(params, TINY, wave))
 
 
-def test_64_bits_strict_types_and_no_optimisation_make_no_difference():
+def test_64_bits_strict_types_and_compilers_make_no_difference():
     params, wave = drawn(TINY)[1], sounds(800)["random"]
     expected = reference.encode(params, TINY, wave)
     with jax.enable_x64(True):
@@ -172,9 +172,13 @@ def test_64_bits_strict_types_and_no_optimisation_make_no_difference():
     with jax.numpy_dtype_promotion("strict"):
         found = ENCODE(params, TINY, jnp.asarray(wave)[None], None)
         np.testing.assert_array_equal(found[0], expected)
-    off = {"xla_backend_optimization_level": "0"}
-    found = ENCODE.lower(params, TINY, wave[None], None).compile(off)(params, wave[None])
-    np.testing.assert_array_equal(found[0], expected)
+    lowered = ENCODE.lower(params, TINY, wave[None], None)
+    for options in (
+        {"xla_backend_optimization_level": "0"},
+        {"xla_cpu_use_fusion_emitters": True},  # as where conftest.py sets nothing
+    ):
+        found = lowered.compile(options)(params, wave[None])
+        np.testing.assert_array_equal(found[0], expected)
 
 
 def test_eight_devices_give_the_same(case):

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from speech_80hz_v9 import config as recipe
+from speech_80hz_v10 import config as recipe
 
 from audiotok_jax import pretrained
 from audiotok_jax.codec import encoders

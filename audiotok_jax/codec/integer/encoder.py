@@ -8,6 +8,8 @@ tables. What a line makes, and within which bounds, is said there.
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -34,7 +36,17 @@ def to_int16(wave: Array) -> Array:
 
 def default_product() -> Product:
     """The product that the default backend is fastest at."""
-    return "float32" if jax.default_backend() == "cpu" else "bfloat16"
+    return "float32" if jax.default_backend() == "cpu" and not _bfloat16_units() else "bfloat16"
+
+
+@functools.cache
+def _bfloat16_units() -> bool:
+    """Whether this CPU multiplies bfloat16, as far as Linux tells it of x86."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
 
 
 def encode(

@@ -1,20 +1,11 @@
-"""Stage 1 of `speech-80hz-v9`: `small-80hz-8` with a second window, towards the recordings.
+"""Stage 1 of `speech-80hz-v10`: `speech-80hz-v9` with an integer encoder, trained on together.
 
-    python experiments/default_model/grow.py small-80hz-8 --short-window 400 --out runs/v9/before
-    audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
-        --init runs/v9/before --out runs/v9/a --set recipe.losses.teacher.weight=0 recipe.seed=31 \
-        'recipe.learning_rate=((0, 5e-5), (100, 6e-4))' recipe.steps=814
-    audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
-        --init runs/v9/a/model --out runs/v9/b --set recipe.losses.teacher.weight=2 \
-        recipe.seed=32 'recipe.learning_rate=((0, 1e-4), (50, 6e-4))' recipe.steps=478
-    audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
-        --init runs/v9/b/model --out runs/v9/c --set recipe.losses.teacher.weight=2 \
-        recipe.seed=33 recipe.ema=0.99 \
-        'recipe.learning_rate=((0, 1e-4), (30, 5e-4), (80, 5e-4), (350, 5e-6))' recipe.steps=350
-    audiotok train experiments/default_model/speech_80hz_v9.py --data ../shared/speech/train.tsv \
-        --init runs/v9/c/model
+    python experiments/default_model/integer.py speech-80hz-v9 --data ../shared/speech/train.tsv \
+        --out runs/v10/before --steps 2000 --rate 1e-3
+    audiotok train experiments/default_model/speech_80hz_v10.py --data ../shared/speech/train.tsv \
+        --init runs/v10/before
 
-The weights of `small-80hz-8` are at commit 4b6b6d4. The README beside this file says what came
+The weights of `speech-80hz-v9` are at commit V9COMMIT. The README beside this file says what came
 of it.
 """
 
@@ -52,9 +43,9 @@ WEIGHTS = (
 
 
 def config() -> TrainConfig:
-    """That of the last of its four runs."""
+    """The settings of the run."""
     return TrainConfig(
-        out="runs/v9/d",
+        out="runs/v10/a",
         codec=CodecConfig(
             hop_length=200,
             subframe_length=100,
@@ -63,15 +54,17 @@ def config() -> TrainConfig:
             decoder_dim=256,
             decoder_depth=11,
             short_n_fft=400,
+            encoder="integer",
+            noise="hash",
         ),
         weights=WEIGHTS,
         recipe=Recipe(
-            steps=1400,
+            steps=800,
             batch_size=8,
             seconds=2.0,
-            seed=34,
+            seed=41,
             ema=0.995,
-            learning_rate=((0, 1e-4), (60, 8e-4), (450, 8e-4), (1400, 5e-6)),
+            learning_rate=((0, 1e-4), (60, 6e-4), (250, 6e-4), (800, 5e-6)),
             losses=(
                 MelLoss(),
                 StftLoss(0.5),

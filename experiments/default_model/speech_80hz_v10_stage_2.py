@@ -1,7 +1,7 @@
-"""Stage 2 of `speech-80hz-v9`: its decoder against discriminators; the encoder is that of stage 1.
+"""Stage 2 of `speech-80hz-v10`: its decoder against discriminators; the encoder is that of stage 1.
 
-    audiotok train experiments/default_model/speech_80hz_v9_stage_2.py \
-        --data ../shared/speech/train.tsv --init runs/v9/d/model
+    audiotok train experiments/default_model/speech_80hz_v10_stage_2.py \
+        --data ../shared/speech/train.tsv --init runs/v10/a/model
 
 Without added noise. Ships: the mean of these weights and those that it began with. The README
 beside this file says what came of it.
@@ -43,7 +43,7 @@ WEIGHTS = (
 def config() -> TrainConfig:
     """The settings of the run."""
     return TrainConfig(
-        out="runs/v9/e",
+        out="runs/v10/b",
         codec=CodecConfig(
             hop_length=200,
             subframe_length=100,
@@ -52,6 +52,8 @@ def config() -> TrainConfig:
             decoder_dim=256,
             decoder_depth=11,
             short_n_fft=400,
+            encoder="integer",
+            noise="hash",
         ),
         weights=WEIGHTS,
         recipe=Recipe(
@@ -59,7 +61,7 @@ def config() -> TrainConfig:
             steps=480,
             batch_size=8,
             seconds=2.0,
-            seed=35,
+            seed=42,
             ema=0.995,
             learning_rate=((0, 1e-4), (40, 3e-4), (150, 3e-4), (480, 5e-6)),
             losses=(
