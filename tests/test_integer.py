@@ -406,6 +406,26 @@ def test_float_graph_gives_nearly_the_same_tokens_and_trains():
     assert 0.1 < bits.mean() < 0.9
 
 
+@given(seed=st.integers(0, 2**31), front=st.floats(-9, 2), taps=st.floats(-9, 2))
+def test_integers_are_trained_on_at_the_scale_of_drawn_weights(seed, front, taps):
+    """Rates of learning are meant for it; what is normalised next has any scale as integers."""
+    fresh = from_float.init(jax.random.key(seed), TINY)
+    scaled = dict(fresh, front=jax.tree.map(lambda leaf: leaf * 2**front, fresh["front"]))
+    scaled["blocks"] = [dict(block, taps=block["taps"] * 2**taps) for block in fresh["blocks"]]
+    integers = from_float.to_integer(scaled, TINY)
+    restored = from_float.from_integer(integers, TINY)
+    again = from_float.to_integer(restored, TINY)
+    assert all(map(np.array_equal, jax.tree.leaves(again), jax.tree.leaves(integers)))
+    pairs = []  # less what is as fine as can be, and keeps its scale
+    if front > -4:
+        pairs.append((restored["front"]["kernel"], fresh["front"]["kernel"]))
+    if taps > -1:
+        for block, drawn_block in zip(restored["blocks"], fresh["blocks"], strict=True):
+            pairs.append((block["taps"], drawn_block["taps"]))
+    for found, wanted in pairs:
+        assert 0.6 < np.std(found) / np.std(wanted) < 1.7
+
+
 def test_every_parameter_of_the_float_graph_has_a_gradient():
     params = drawn(TINY)[0]
     wave = jnp.pad(make_speech(4000), TINY.encoder_halo)[None]

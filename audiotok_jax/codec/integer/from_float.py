@@ -28,6 +28,7 @@ FEATURE, NORM, BEFORE, RESIDUAL = 6, 4, 6, 10
 """Bits after the point of features, of what is normalised, before the activation and between
 blocks."""
 
+_DRAWN, _DRAWN_TAPS = 0.02, 0.2  # largest weights that are drawn, over 2
 _AFTER = 5  # the same of the activation, less a learnt number
 _FINEST = 16  # bits after the point of weights
 _ZERO = 100  # is stored as 0, as no activation lies below -0.17
@@ -39,14 +40,14 @@ def init(rng: Array, config: CodecConfig) -> FloatParams:
     wide = config.expansion * config.encoder_dim
 
     def linear(key: Array, inputs: int, outputs: int) -> FloatParams:
-        kernel = 0.02 * jax.random.truncated_normal(key, -2, 2, (inputs, outputs), jnp.float32)
+        kernel = _DRAWN * jax.random.truncated_normal(key, -2, 2, (inputs, outputs), jnp.float32)
         return {"kernel": kernel, "bias": jnp.zeros(outputs, jnp.float32)}
 
     def block(key: Array, taps: int) -> FloatParams:
         keys = jax.random.split(key, 3)
         drawn = jax.random.truncated_normal(keys[0], -2, 2, (taps, config.encoder_dim), jnp.float32)
         return {
-            "taps": 0.2 * drawn,
+            "taps": _DRAWN_TAPS * drawn,
             "bias": jnp.zeros(config.encoder_dim, jnp.float32),
             "mlp_in": linear(keys[1], config.encoder_dim, wide),
             "coarser": jnp.zeros((), jnp.float32),
@@ -156,9 +157,12 @@ def from_integer(params: Params, config: CodecConfig) -> FloatParams:
     Raises:
         ValueError: there are none: the model was not made by `to_integer`.
     """
-    finest = params.front.shift + (_FINEST - np.max(params.front.shift))
+    shift, kernel = params.front.shift, params.front.kernel
+    bits = _FINEST - np.max(shift)
+    if np.all(np.max(np.abs(kernel), axis=0) >= 64):  # else some were as fine as can be
+        bits = np.clip(_bits(np.ldexp(np.float32(kernel), -shift), _DRAWN), 0, bits)
     made = {
-        "front": _to_float(params.front, finest, FEATURE),
+        "front": _to_float(params.front, shift + bits, FEATURE),
         "blocks": [_block_to_float(block) for block in params.blocks],
         "head": _to_float(params.head, params.head.shift, NORM),
     }
@@ -172,16 +176,28 @@ def _block_to_float(block: Block) -> FloatParams:
     # The activation of 1 tells its scale.
     one = int(block.gelu[GELU // 2 + (1 << BEFORE)]) + _ZERO
     after = round(math.log2(one / _GELU_OF_ONE))
+    reach = 1.02 * np.max(np.sum(np.abs(block.taps), axis=0) * 2.0**15 + np.abs(block.bias))
+    # Taps that do not fill their range were as fine as can be.
+    bits = np.clip(_bits(block.taps, _DRAWN_TAPS), 0, _FINEST) if reach >= 2**29 else _FINEST
     out = block.mlp_out
     out = out._replace(bias=out.bias - _ZERO * np.sum(out.kernel, axis=0, dtype=np.int32))
     return {
-        "taps": np.ldexp(np.float32(block.taps), -_FINEST),
-        "bias": np.ldexp(np.float32(block.bias), -_FINEST - RESIDUAL),
+        "taps": np.ldexp(np.float32(block.taps), -bits),
+        "bias": np.ldexp(np.float32(block.bias), -bits - RESIDUAL),
         "mlp_in": _to_float(block.mlp_in, block.mlp_in.shift + BEFORE - NORM, NORM),
         "coarser": np.float32(_AFTER - after),
         "mlp_out": _to_float(out, out.shift + RESIDUAL - after, after),
         "scale": np.ones(len(out.bias), np.float32),
     }
+
+
+def _bits(weights: np.ndarray, drawn: float) -> int:
+    """Bits after the point at which weights are about as large as those that are drawn.
+
+    What is normalised next has lost its scale, and a rate of learning is meant for that of `init`.
+    """
+    mean = np.sqrt(np.mean(np.square(np.float64(weights))))
+    return round(math.log2(max(mean, 1e-30) / drawn))
 
 
 def _to_float(layer: Linear, bits: np.ndarray, before: int) -> FloatParams:
