@@ -20,9 +20,9 @@ from audiotok_jax.commands import _options as options
 from audiotok_jax.files import replacing_folder
 
 EXAMPLES = (
-    "audiotok export speech-80hz-v9 --to stablehlo --out stablehlo/",
-    "audiotok export live/ --to onnx --out onnx/",
-    "audiotok export live/ --to web --out page/",
+    "audiotok export speech-40hz-v1 --to stablehlo --out stablehlo/",
+    "audiotok export speech-80hz-v10 --to onnx --out onnx/",
+    "audiotok export speech-80hz-v10 --to web --out page/",
 )
 
 FORMATS = {"stablehlo": "stablehlo", "onnx": "onnx_folder", "web": "web"}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from audiotok_jax.pretrained import Model
+from audiotok_jax.pretrained import DEFAULT, Model
 
 ABOUT = "model.json"
 FORMAT = 1
@@ -45,5 +45,5 @@ def check_portable(released: Model) -> None:
         raise ValueError(
             f"model {released.model_id} has the {config.encoder} encoder and {config.noise} noise; "
             "outside of JAX, only the integer encoder and hash noise give the same tokens and "
-            "speech: export it --to stablehlo, or take a model of a preset live-*"
+            f"speech: export it --to stablehlo, or take {DEFAULT} or a model of a preset live-*"
         )

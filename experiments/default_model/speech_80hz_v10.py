@@ -59,12 +59,12 @@ def config() -> TrainConfig:
         ),
         weights=WEIGHTS,
         recipe=Recipe(
-            steps=800,
+            steps=700,
             batch_size=8,
             seconds=2.0,
             seed=41,
             ema=0.995,
-            learning_rate=((0, 1e-4), (60, 6e-4), (250, 6e-4), (800, 5e-6)),
+            learning_rate=((0, 5e-5), (40, 2e-4), (200, 2e-4), (700, 5e-6)),
             losses=(
                 MelLoss(),
                 StftLoss(0.5),
