@@ -12,8 +12,6 @@ _CACHE = Path(__file__).resolve().parent.parent / ".cache" / "jax"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-# Programs compile up to three times sooner; test_integer has one that does without.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 os.environ["PYTHONWARNINGS"] = "error"  # as pyproject.toml for this process
 
 import hypothesis  # noqa: E402
@@ -24,6 +22,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 from sounds import make_speech  # noqa: E402
+from training import QUICK  # noqa: E402
 
 # Before these packages are imported: their annotations of arrays are checked at each call.
 install_import_hook(["audiotok_jax.codec", "audiotok_jax.train"], "typechecker.checked")
@@ -57,8 +56,10 @@ def compiled_quickly() -> Iterator[None]:
 
     It rounds otherwise, so that no other test may be given a program from here.
     """
+    jax.devices()  # reads the flags of XLA: those below are for other processes
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        for name, value in QUICK.items():
+            patch.setenv(name, value)
         jax.config.update("jax_disable_most_optimizations", True)
         jax.clear_caches()
         yield

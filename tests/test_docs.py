@@ -119,8 +119,6 @@ def run(script: str, folder: Path) -> None:
         script = script.replace(typed, smaller)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     own = {"PATH": path, "HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
-    if "audiotok train" in script:  # which would compile for most of its time
-        own["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,

@@ -175,7 +175,7 @@ def test_64_bits_strict_types_and_compilers_make_no_difference():
     lowered = ENCODE.lower(params, TINY, wave[None], None)
     for options in (
         {"xla_backend_optimization_level": "0"},
-        {"xla_cpu_use_fusion_emitters": True},  # as where conftest.py sets nothing
+        {"xla_cpu_use_fusion_emitters": False},
     ):
         found = lowered.compile(options)(params, wave[None])
         np.testing.assert_array_equal(found[0], expected)

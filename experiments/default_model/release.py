@@ -1,9 +1,9 @@
 """Puts the weights of a run into the package, with a summary of its metrics.
 
-    python experiments/default_model/release.py --name speech-80hz-v9 --runs runs/v9/d runs/v9/e
+    python experiments/default_model/release.py --name speech-80hz-v10 --runs runs/v10/a runs/v10/b
 
-The weights are those of the last run, or the mean of those of the last `--mean` runs, one of which
-began with the other's (Wortsman et al. 2022), made louder by `--gain`; the summary
+The weights are those of the last run, its decoder the mean of those of the last `--mean` runs, one
+of which began with the other's (Wortsman et al. 2022), made louder by `--gain`; the summary
 (`metrics.jsonl`, a line per 100 steps, means) covers all runs in order.
 """
 
@@ -51,13 +51,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--name", required=True, help="of the released model")
     parser.add_argument("--runs", required=True, nargs="+", type=Path, help="in their order")
-    parser.add_argument("--mean", type=int, default=1, help="runs whose weights are averaged")
+    parser.add_argument("--mean", type=int, default=1, help="runs whose decoders are averaged")
     parser.add_argument("--gain", type=float, default=0.0, help="of the decoder, in dB")
     args = parser.parse_args()
     folder = Path(pretrained.MODELS) / args.name
     models = [pretrained.load(run / "model") for run in args.runs[-args.mean :]]
-    params = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *(m.params for m in models))
-    pretrained.save(folder, louder(params, args.gain), models[-1].config, models[-1].card)
+    last, decoders = models[-1], [model.params["decoder"] for model in models]
+    decoder = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *decoders)
+    params = louder({**last.params, "decoder": decoder}, args.gain)
+    pretrained.save(folder, params, last.config, last.card)
     lines = [line for run in args.runs for line in summary(run)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     print(folder)
