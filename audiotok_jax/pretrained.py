@@ -29,7 +29,7 @@ from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.files import replacing
 
-DEFAULT = "speech-80hz-v9"
+DEFAULT = "speech-80hz-v10"
 FORMAT = 2
 """Version of the layout of a model's folder."""
 
