@@ -128,8 +128,8 @@ def test_a_model_is_saved_and_loaded(tokenizer, tokens, wave, tmp_path):
 
 
 def test_a_released_model_keeps_its_id_and_its_prior(tmp_path):
-    hub.copy("speech-80hz-v9", tmp_path / "model")
-    released = pretrained.locate("speech-80hz-v9")
+    hub.copy("speech-80hz-v10", tmp_path / "model")
+    released = pretrained.locate("speech-80hz-v10")
     assert {path.name for path in released.iterdir()} == {
         path.name for path in (tmp_path / "model").iterdir()
     }

@@ -297,7 +297,7 @@ def test_what_was_measured_is_what_is_shipped():
     ("name", "model_id"),
     [
         ("speech-40hz-v1", "284d7559bbd4a7a4"),
-        ("speech-80hz-v9", "7acbc0d467f0261a"),
+        ("speech-80hz-v10", "9cea0149bc5cff9c"),
     ],
 )
 def test_a_released_model_stays_as_it_is(name, model_id):

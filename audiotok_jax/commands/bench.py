@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "audiotok bench",
-    "audiotok bench speech-80hz-v9 live/ --json speed.json",
+    "audiotok bench speech-80hz-v10 live/ --json speed.json",
     'taskset -c 0 audiotok bench --preset live-80hz --peers ""    on one core',
 )
 

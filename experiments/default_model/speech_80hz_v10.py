@@ -5,7 +5,7 @@
     audiotok train experiments/default_model/speech_80hz_v10.py --data ../shared/speech/train.tsv \
         --init runs/v10/before
 
-The weights of `speech-80hz-v9` are at commit V9COMMIT. The README beside this file says what came
+The weights of `speech-80hz-v9` are at commit 8a43bed. The README beside this file says what came
 of it.
 """
 
