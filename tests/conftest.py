@@ -92,9 +92,10 @@ def tokenizer(tiny) -> AudioTokenizer:
     return AudioTokenizer(params, config, devices=jax.devices()[:1])
 
 
-def save_live(folder: Path, **changes: int) -> Path:
-    """Saves an untrained model of `live-80hz`, whose tokens and sounds vary."""
-    config = dataclasses.replace(preset("live-80hz"), **changes)
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small model like `live-80hz`, untrained, whose tokens and sounds vary."""
+    config = dataclasses.replace(preset("live-80hz"), encoder_dim=96, decoder_dim=64)
     params = jax.tree.map(
         np.array, jax.jit(model.init, static_argnums=1)(jax.random.key(0), config)
     )
@@ -106,17 +107,6 @@ def save_live(folder: Path, **changes: int) -> Path:
     heads["to_pitch"]["kernel"] *= 100
     heads["to_filters"]["kernel"] *= 3
     heads["to_filters"]["bias"] += 2
+    folder = tmp_path_factory.mktemp("live")
     pretrained.save(folder, model.release(params, config), config)
     return folder
-
-
-@pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a small model with the integer encoder."""
-    return save_live(tmp_path_factory.mktemp("live"), encoder_dim=96, decoder_dim=64)
-
-
-@pytest.fixture(scope="session")
-def live_80hz(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same of the size of the preset, whose speed counts."""
-    return save_live(tmp_path_factory.mktemp("live_80hz"))

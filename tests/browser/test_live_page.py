@@ -55,16 +55,16 @@ class Page(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def web(live_80hz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def web(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("web") / "page"
-    assert cli.main(["export", str(live_80hz), "--to", "web", "--out", str(out)]) == 0
+    assert cli.main(["export", pretrained.DEFAULT, "--to", "web", "--out", str(out)]) == 0
     assert sum(path.stat().st_size for path in out.iterdir()) < 15e6
     return out
 
 
 @pytest.fixture(scope="module")
-def tokenizer(live_80hz: Path) -> AudioTokenizer:
-    return AudioTokenizer.from_pretrained(live_80hz, devices=jax.devices()[:1])
+def tokenizer() -> AudioTokenizer:
+    return AudioTokenizer.from_pretrained(devices=jax.devices()[:1])
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def page(request: Any, browser: Any, web: Path, talk: Path, tmp_path: Path) -> I
     assert [url for url in asked if not url.startswith((base, f"blob:{base}", "blob:null"))] == []
 
 
-def test_the_microphone_gives_the_tokens_of_all_programs(page, tokenizer, live_80hz, tmp_path):
+def test_the_microphone_gives_the_tokens_of_all_programs(page, tokenizer, tmp_path):
     tab = page.tab
     tab.click("#record")
     page.status("Listening …")
@@ -140,11 +140,10 @@ def test_the_microphone_gives_the_tokens_of_all_programs(page, tokenizer, live_8
     assert rate == RATE and np.sqrt(np.mean(wave**2)) > 0.01 and len(set(tokens.tolist())) > 40
     samples = np.round(wave * 32768).astype(np.int16)
 
-    released = pretrained.load(live_80hz)
+    released = pretrained.load()
     wanted = reference.encode(released.params["encoder"], released.config, samples)
     np.testing.assert_array_equal(tokens, wanted)
-    model = ["--model", str(live_80hz)]
-    assert cli.main(["encode", str(heard), *model, "-o", str(tmp_path / "cli.atok")]) == 0
+    assert cli.main(["encode", str(heard), "-o", str(tmp_path / "cli.atok")]) == 0
     assert (tmp_path / "cli.atok").read_bytes() == (tmp_path / "page.atok").read_bytes()
 
     decoded = audio.read(page.save("#decoded .save", "decoded.wav"))[0]
@@ -158,7 +157,7 @@ def test_the_microphone_gives_the_tokens_of_all_programs(page, tokenizer, live_8
     import audiotok_lite
 
     onnx = tmp_path / "onnx"
-    assert cli.main(["export", str(live_80hz), "--to", "onnx", "--out", str(onnx)]) == 0
+    assert cli.main(["export", pretrained.DEFAULT, "--to", "onnx", "--out", str(onnx)]) == 0
     np.testing.assert_array_equal(audiotok_lite.load(onnx).encode(wave, RATE), tokens)
 
 
@@ -188,7 +187,7 @@ def test_files_and_token_files_are_opened(page, tokenizer, talk, tmp_path):
 
 
 def test_what_cannot_be_opened_is_said(page, talk, tokenizer, tmp_path):
-    coder = entropy.load(pretrained.DEFAULT)
+    coder = entropy.load("speech-40hz-v1")
     other = tokenfile.TokenFile(np.zeros(3, np.uint16), coder.prior.model_id, RATE, 200, 600)
     tokenfile.write(tmp_path / "compact.atok", other, coder)
     tokenfile.write(tmp_path / "other.atok", other)

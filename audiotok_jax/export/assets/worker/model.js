@@ -1,20 +1,20 @@
 // The arrays of a model, from the bytes that `audiotok export --to web` wrote.
 
-const KINDS = { int8: Int8Array, int32: Int32Array, float64: Float64Array };
+const KINDS = { int8: Int8Array, int32: Int32Array, float64: Float64Array, float16: Uint16Array };
 
 function unpack(bytes, manifest) {
   const arrays = {};
   let place = 0;
   for (const { name, dtype, length } of manifest) {
-    if (dtype === "float16") {
-      arrays[name] = halves(new Uint16Array(bytes, place, length));
-      place += 2 * length;
-    } else {
-      const kind = KINDS[dtype];
-      arrays[name] = new kind(bytes, place, length);
-      place += kind.BYTES_PER_ELEMENT * length;
+    const numbers = new KINDS[dtype](length);
+    const joined = new Uint8Array(numbers.buffer);
+    const size = numbers.BYTES_PER_ELEMENT;
+    const planes = new Uint8Array(bytes, place, size * length);
+    for (let plane = 0; plane < size; plane++) {
+      for (let i = 0; i < length; i++) joined[i * size + plane] = planes[plane * length + i];
     }
-    place = 8 * Math.ceil(place / 8);
+    arrays[name] = dtype === "float16" ? halves(numbers) : numbers;
+    place += planes.length;
   }
   return arrays;
 }
