@@ -52,22 +52,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--dim", type=int, default=64, help="width of what is drawn; default: 64")
     parser.add_argument(
-        "--speed-dim", type=int, default=384, help="width that is timed; default: 384; 0: none"
+        "--speed-dim", type=int, default=384, help="width that is timed without --model; 0: none"
     )
     args = parser.parse_args(argv)
     jax.config.update("jax_num_cpu_devices", 8)  # of a CPU alone
     print(f"JAX {jax.__version__}, {jax.device_count()} x {jax.devices()[0].device_kind}\n")
-    if args.tokens and args.model:
+    if args.model:
         found = pretrained.load(args.model)
         print(f"model {found.model_id}")
         weights = found.params["encoder"]
-        compare(found.config, lambda seed: weights, args.tokens, args.frames, args.speech)
-    elif args.tokens:
+        config, timed = found.config, found.config
+        draws: Callable[[int], Params] = lambda seed: weights  # noqa: E731
+    else:
         config = dataclasses.replace(LIVE, encoder_dim=args.dim, encoder_look_ahead=5)
+        timed = dataclasses.replace(LIVE, encoder_dim=args.speed_dim or args.dim)
         draws = functools.partial(draw, config)
+    if args.tokens:
         compare(config, draws, args.tokens, args.frames, args.speech)
     if args.speed_dim:
-        measure(dataclasses.replace(LIVE, encoder_dim=args.speed_dim))
+        measure(timed)
 
 
 # --- equality ---
@@ -280,12 +283,14 @@ def rounded(wave: Any) -> np.ndarray:
 # --- speed ---
 
 
-def measure(config: CodecConfig, frames: int = 256, batch: int = 8, rounds: int = 5) -> None:
-    """Prints tokens a second of windows in batches, taken in turns, the median of each."""
+def measure(config: CodecConfig, frames: int = 256, rounds: int = 15) -> None:
+    """Prints tokens a second of windows, taken in turns, the median of each."""
+    batch = 1 if jax.default_backend() == "cpu" else 8  # a CPU is given one at a time
     params = jax.device_put(draw(config, 0))
     left, right = config.encoder_halo
-    wave = next(sounds(config, frames * batch + 16, None))
-    rows = np.stack([wave[i * frames * 200 :][: left + frames * 200 + right] for i in range(batch)])
+    hop = config.hop_length
+    wave = next(sounds(config, frames * batch + (left + right) // hop + 1, None))
+    rows = np.stack([wave[i * frames * hop :][: left + frames * hop + right] for i in range(batch)])
     usual_encoder = encoders.of(dataclasses.replace(config, encoder="float"))
     floats = jnp.asarray(rows / np.float32(32768))
     run_float = jax.jit(functools.partial(usual_encoder.encode, dtype=jnp.float32))
@@ -305,7 +310,8 @@ def measure(config: CodecConfig, frames: int = 256, batch: int = 8, rounds: int 
             if round_:  # the first one compiles
                 times[name].append(time.perf_counter() - begin)
     usual = statistics.median(times["float encoder"])
-    print(f"\nWidth {config.encoder_dim}, {batch} windows of {frames} tokens\n")
+    shape = f"Width {config.encoder_dim}, {config.encoder_depth} blocks"
+    print(f"\n{shape}, windows of {frames} tokens, {batch} at a time\n")
     print("| what | tokens/s | x float encoder |\n|---|---|---|")
     for name, taken in times.items():
         median = statistics.median(taken)
