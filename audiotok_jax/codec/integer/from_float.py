@@ -28,7 +28,7 @@ FEATURE, NORM, BEFORE, RESIDUAL = 6, 4, 6, 10
 """Bits after the point of features, of what is normalised, before the activation and between
 blocks."""
 
-_DRAWN, _DRAWN_TAPS = 0.02, 0.2  # largest weights that are drawn, over 2
+_DRAWN, _DRAWN_TAPS = 0.02, 0.2  # deviation of fresh weights, which are cut off at twice that
 _AFTER = 5  # the same of the activation, less a learnt number
 _FINEST = 16  # bits after the point of weights
 _ZERO = 100  # is stored as 0, as no activation lies below -0.17
