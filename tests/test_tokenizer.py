@@ -102,7 +102,6 @@ def test_speech_does_not_depend_on_how_the_tokens_come_in(build, tokenizer, leng
     streams = [other.decode_stream(parts) for parts in (clips[:1], split(clips[0], seed))]
     whole, streamed = (np.concatenate(list(pieces)) for pieces in streams)
     assert_same(streamed, whole)
-    np.testing.assert_allclose(streamed, alone[0], atol=2e-4)
 
 
 @pytest.mark.parametrize("window", [8, 37])
@@ -123,7 +122,8 @@ def test_streams_give_what_clips_do(tokenizer, speech, frames):
     assert [len(piece) for piece in encoded[1:-1]] == [frames] * (len(encoded) - 2)
     assert_same(np.concatenate(encoded), tokens)
     decoded = np.concatenate([*tokenizer.decode_stream(split(tokens, 0), frames)])
-    np.testing.assert_allclose(decoded, tokenizer.decode(tokens), atol=2e-4)
+    # Not of drawn tokens: where two pitches are equally likely, rounding chooses.
+    np.testing.assert_allclose(decoded, tokenizer.decode(tokens), atol=1e-4)
 
 
 @pytest.mark.parametrize("number", [0, -16])
