@@ -321,19 +321,23 @@ def measure(config: CodecConfig, frames: int = 256, rounds: int = 15) -> None:
 def products(
     config: CodecConfig, frames: int, batch: int, product: encoder.Product
 ) -> Callable[[], Any]:
-    """All products of matrices of an encoder, of operands that are there already."""
-    subframes = config.subframes
+    """All products of matrices of a window with its halo, of operands that are there already."""
+    hop, subframe = config.hop_length, config.subframe_length
     bins = 2 * (config.n_fft // 2 + 1)
-    dim, count = config.encoder_dim, batch * frames
-    wide = config.expansion * dim
+    dim, wide = config.encoder_dim, config.expansion * config.encoder_dim
+    rows = frames + sum(sum(taps) for taps in config.encoder_taps)  # fewer after each block
+    blocks = batch * (rows * hop + 2 * config.margin) // subframe
+    subframes = batch * rows * config.subframes
     shapes = [
-        (count * subframes, config.subframe_length, bins),
-        (count * subframes, 2 * config.subframe_length, bins),
-        (count * subframes, len(tables.harmonic_bins(config)), config.pitch_bins),
-        (count, tables.features(config), dim),
-        *[(count, dim, wide), (count, wide, dim)] * config.encoder_depth,
-        (count, dim, config.bits),
+        (blocks, subframe, bins),
+        (blocks, 2 * subframe, bins),
+        (subframes, len(tables.harmonic_bins(config)), config.pitch_bins),
+        (batch * rows, tables.features(config), dim),
     ]
+    for taps in config.encoder_taps:
+        rows -= sum(taps)
+        shapes += [(batch * rows, dim, wide), (batch * rows, wide, dim)]
+    shapes.append((batch * rows, dim, config.bits))
     kind = jnp.dtype(product)
     pairs = [(jnp.ones((m, k), kind), jnp.ones((k, n), kind)) for m, k, n in shapes]
     total = jnp.int32 if product == "int8" else jnp.float32

@@ -36,17 +36,21 @@ def to_int16(wave: Array) -> Array:
 
 def default_product() -> Product:
     """The product that the default backend is fastest at."""
-    return "float32" if jax.default_backend() == "cpu" and not _bfloat16_units() else "bfloat16"
+    if jax.default_backend() != "cpu":
+        return "bfloat16"
+    features = _cpu_features()
+    if "amx_int8" in features:
+        return "int8"
+    return "bfloat16" if "avx512_bf16" in features else "float32"
 
 
 @functools.cache
-def _bfloat16_units() -> bool:
-    """Whether this CPU multiplies bfloat16, as far as Linux tells it of x86."""
+def _cpu_features() -> frozenset[str]:
+    """Flags of the CPU as Linux names those of x86; none where it does not say."""
     try:
-        flags = Path("/proc/cpuinfo").read_text()
+        return frozenset(Path("/proc/cpuinfo").read_text().split())
     except OSError:
-        return False
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
+        return frozenset()
 
 
 def encode(
