@@ -164,7 +164,7 @@ def _last(spectra: tuple[Array, Array], config: CodecConfig) -> tuple[Array, Arr
 
 
 class _Dot:
-    """Exact products of integers, int32 (..., inputs) and (inputs, outputs) -> int32."""
+    """Exact products of integers of 8 bits: (..., inputs) and (inputs, outputs) -> int32."""
 
     def __init__(self, product: Product) -> None:
         self.product = product
@@ -210,7 +210,7 @@ def features(config: CodecConfig, wave: Array, product: Product | None = None) -
         product: by default `default_product()`.
 
     Returns:
-        int32 (B, T, tables.features(config)) within +-127.
+        int8 (B, T, tables.features(config)) within +-127.
     """
     dot = _Dot(product or default_product())
     return _features(config, _blocks(wave, config, dot), dot)
@@ -223,7 +223,8 @@ def _features(config: CodecConfig, spectra: tuple[Array, Array], dot: _Dot) -> A
         parts.append(_clip(((3 * log + 64) >> 7) - tables.middle(span, config), 127))
         if i == 0:
             parts.append(_periodicity(log, config, dot))
-    both = jnp.concatenate(parts, axis=-1)
+    # As bytes, a quarter of the memory is written.
+    both = jnp.concatenate([part.astype(jnp.int8) for part in parts], axis=-1)
     subframes = config.hop_length // config.subframe_length
     return both.reshape(len(both), both.shape[1] // subframes, tables.features(config))
 
@@ -336,7 +337,7 @@ def _table(values: np.ndarray, dtype: Any = jnp.int8) -> Array:
 
 
 def _look_up(table: Array, places: Array) -> Array:
-    return jnp.asarray(table).at[places].get(mode="promise_in_bounds").astype(jnp.int32)
+    return jnp.asarray(table).at[places].get(mode="promise_in_bounds")
 
 
 def _shift_right(x: Array, bits: Array) -> Array:

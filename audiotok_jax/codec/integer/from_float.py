@@ -28,7 +28,8 @@ FEATURE, NORM, BEFORE, RESIDUAL = 6, 4, 6, 10
 """Bits after the point of features, of what is normalised, before the activation and between
 blocks."""
 
-_DRAWN, _DRAWN_TAPS = 0.02, 0.2  # deviation of fresh weights, which are cut off at twice that
+_DRAWN, _DRAWN_TAPS = 0.02, 0.2  # deviation of fresh weights before they are cut off at twice that
+_CUT = 0.88  # what is left of it after
 _AFTER = 5  # the same of the activation, less a learnt number
 _FINEST = 16  # bits after the point of weights
 _ZERO = 100  # is stored as 0, as no activation lies below -0.17
@@ -160,7 +161,7 @@ def from_integer(params: Params, config: CodecConfig) -> FloatParams:
     shift, kernel = params.front.shift, params.front.kernel
     bits = _FINEST - np.max(shift)
     if np.all(np.max(np.abs(kernel), axis=0) >= 64):  # else some were as fine as can be
-        bits = np.clip(_bits(np.ldexp(np.float32(kernel), -shift), _DRAWN), 0, bits)
+        bits = np.clip(_bits(np.ldexp(np.float32(kernel), -shift), _CUT * _DRAWN), 0, bits)
     made = {
         "front": _to_float(params.front, shift + bits, FEATURE),
         "blocks": [_block_to_float(block) for block in params.blocks],
@@ -178,7 +179,7 @@ def _block_to_float(block: Block) -> FloatParams:
     after = round(math.log2(one / _GELU_OF_ONE))
     reach = 1.02 * np.max(np.sum(np.abs(block.taps), axis=0) * 2.0**15 + np.abs(block.bias))
     # Taps that do not fill their range were as fine as can be.
-    bits = np.clip(_bits(block.taps, _DRAWN_TAPS), 0, _FINEST) if reach >= 2**29 else _FINEST
+    bits = np.clip(_bits(block.taps, _CUT * _DRAWN_TAPS), 0, _FINEST) if reach >= 2**29 else _FINEST
     out = block.mlp_out
     out = out._replace(bias=out.bias - _ZERO * np.sum(out.kernel, axis=0, dtype=np.int32))
     return {
