@@ -16,7 +16,7 @@ from audiotok_jax.train.state import Batch
 
 
 class Stage1(Objective):
-    """See `Objective`."""
+    """The objective of stage 1."""
 
     def trained(self, params: Params) -> Params:
         """All parameters."""
@@ -30,7 +30,6 @@ class Stage1(Objective):
     def gradient(
         self, inputs: GradInputs, batch: Batch, complete: Callable[[Any], Any]
     ) -> Gradient:
-        """See `Objective`."""
         quantizer = quantizers.of(self.codec)
 
         def total(params: Params) -> tuple[Array, dict[str, Array]]:
