@@ -55,11 +55,7 @@ class JobList:
     """
 
     def __init__(
-        self,
-        inputs: Iterable[str],
-        suffixes: tuple[str, ...],
-        targets: Targets,
-        force: bool,
+        self, inputs: Iterable[str], suffixes: tuple[str, ...], targets: Targets, force: bool
     ) -> None:
         """Pairs inputs with outputs.
 
@@ -110,6 +106,36 @@ def refuse_corpora(paths: Iterable[str]) -> None:
     for path in paths:
         if os.path.exists(os.path.join(path, CORPUS)):
             raise ValueError(f"{path}: a corpus; see audiotok corpus info, export and decode")
+
+
+def check_folder(
+    out: str, what: str, is_one: Callable[[str], bool], force: bool, sources: Iterable[Path] = ()
+) -> None:
+    """Checks a folder that is to be written as a whole.
+
+    Args:
+        out: the folder; it need not exist.
+        what: it will hold, such as "a page".
+        is_one: tells whether a folder holds one already.
+        force: whether that one is replaced.
+        sources: files that are read.
+
+    Raises:
+        ValueError: there is a file, a source lies in it, or what it holds must not be replaced.
+    """
+    if not os.path.lexists(out):
+        return
+    if not os.path.isdir(out):
+        raise ValueError(f"{out} is no folder; choose another one for {what}")
+    for source in sources:
+        if Path(os.path.realpath(source)).is_relative_to(os.path.realpath(out)):
+            raise ValueError(f"{source} lies in {out}; choose another folder for {what}")
+    if not os.listdir(out):
+        return
+    if not is_one(out):
+        raise ValueError(f"{out} holds something else than {what}; choose another folder")
+    if not force:
+        raise ValueError(f"{out} exists; --force replaces it")
 
 
 def targets_at(inputs: list[str], out: str | None, suffixes: tuple[str, ...]) -> Targets:

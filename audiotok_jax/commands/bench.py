@@ -38,7 +38,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok bench`."""
     parser.add_argument(
         "models",
         type=options.path,

@@ -29,7 +29,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok encode`."""
     options.add_inputs(parser, "audio files, folders of them, or - for standard input")
     options.add_out(
         parser, "a token file for one input, a folder for many, or - for standard output"

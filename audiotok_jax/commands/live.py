@@ -37,7 +37,6 @@ BYTES = 1 << 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok live`."""
     for name, what in (("--from", "standard input"), ("--to", "standard output")):
         parser.add_argument(
             name,

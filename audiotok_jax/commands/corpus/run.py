@@ -35,11 +35,8 @@ PARTS = ", or give each its part with --shard I/N, the same N to all"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok corpus run`."""
     options.add_inputs(parser, f"{options.CLIPS}, or lists of paths and URLs (.txt), a line each")
-    parser.add_argument(
-        "-o", "--out", type=options.path, required=True, metavar="OUT", help="folder of the corpus"
-    )
+    options.add_folder(parser, "folder of the corpus", "OUT")
     parser.add_argument(
         "--format",
         choices=tuple(formats.SHARDS),
