@@ -51,13 +51,11 @@ def make(folder: Path) -> None:
 def targets(folder: Path) -> list[Target]:
     """What is read of them."""
     found = []
-    for name in ("gnu", "pax"):
-        path = folder / FOLDER / f"{name}.tar"
-        other = path.with_name("pax.tar" if name == "gnu" else "gnu.tar").read_bytes()
-        how = (
-            *(*mutations.BYTES, _whole_blocks, _whole_blocks, mutations.joined(other)),
-            *(mutations.forged(_forge, _mend),) * 6,
-        )
+    gnu, pax = (folder / FOLDER / f"{name}.tar" for name in ("gnu", "pax"))
+    forge = mutations.forged(_forge, _mend)
+    for path, other in ((gnu, pax), (pax, gnu)):
+        joined = mutations.joined(other.read_bytes())
+        how = (*mutations.BYTES, _whole_blocks, _whole_blocks, joined, *(forge,) * 6)
         found.append(Target(".tar", 350, path, how, _tar(path), path))
     return found
 
@@ -146,12 +144,7 @@ def _forge(data: bytearray, random: random.Random) -> None:
         size = random.choice((*sizes, b"%011o\0" % random.choice((0, 1, 511, 512, 513, 10**6))))
         data[at + 124 : at + 136] = size
     elif field == 2:
-        data[at + TYPE : at + TYPE + 1] = random.choice(
-            (
-                *(b"0", b"1", b"2", b"3", b"5", b"6", b"7"),
-                *(b"g", b"x", b"L", b"K", b"S", b"Z", b"\0"),
-            )
-        )
+        data[at + TYPE] = random.choice(b"0123567gxLKSZ\0")
     else:
         data[at + 157 : at + 257] = random.choice(paths).ljust(100, b"\0")
 

@@ -56,12 +56,11 @@ def targets(folder: Path) -> list[Target]:
         out = place / form
         shard = [out / shards.FOLDER / f"00001{suffix}" for suffix in SHARDS[form]]
         files = [
-            *(("plan", 180, out / PLAN, of_json), ("plan", 60, out / CLIPS, mutations.BYTES)),
+            ("plan", 180, out / PLAN, of_json),
+            ("plan", 60, out / CLIPS, mutations.BYTES),
             ("receipt", 200, out / shards.FOLDER / "00000.json", of_json),
-            *(
-                ("card", 80, out / reports.CARD, of_json),
-                ("errors", 40, out / reports.ERRORS, of_json),
-            ),
+            ("card", 80, out / reports.CARD, of_json),
+            ("errors", 40, out / reports.ERRORS, of_json),
             *((f"shard, {form}", 80 // len(shard), path, mutations.BYTES) for path in shard),
         ]
         check = _Check(out)
@@ -128,21 +127,19 @@ class _Check:
                 failure = error
             files = [one for one in Path(folder).rglob("*") if one.is_file()]
             expect(all(out in one.parents for one in files), f"written elsewhere: {files}")
-            found = {
-                str(one.relative_to(out)): tokenfile.read(one)
-                for one in files
-                if one.suffix == ".atok"
+            atok = [one for one in files if one.suffix == ".atok"]
+            tokens = {
+                str(one.relative_to(out)): tokenfile.read(one).tokens.tolist() for one in atok
             }
             lines = out / reports.ERRORS
             failed = len(lines.read_text().splitlines()) if lines.exists() else 0
         if failure is not None and failed:
-            count = len(found) + failed
+            count = len(tokens) + failed
             expect(count == COUNT, f"{count} files and errors of {COUNT} clips")
             failure = ValueError(f"{self._out}: {failure}")
         if failure is not None:
             raise failure
         known = {f"{clip['id']}.atok": clip["tokens"] for clip in self._clips}
-        tokens = {name: one.tokens.tolist() for name, one in found.items()}
         expect(right or tokens == known, "other tokens are exported, and nothing is said")
 
     def _go_on(self, right: bool) -> None:

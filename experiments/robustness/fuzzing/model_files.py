@@ -35,14 +35,12 @@ def make(folder: Path) -> None:
 def targets(folder: Path) -> list[Target]:
     """What is read of it."""
     place = folder / FOLDER
+    config, weights = place / pretrained.CONFIG, place / pretrained.WEIGHTS
     check = _model(place)
     how = (*mutations.BYTES, *(mutations.value,) * 30)
     return [
-        Target("config", 500, place / pretrained.CONFIG, how, check, place),
-        Target(
-            *("weights", 300, place / pretrained.WEIGHTS, safetensors_files.MUTATIONS),
-            *(check, place),
-        ),
+        Target("config", 500, config, how, check, place),
+        Target("weights", 300, weights, safetensors_files.MUTATIONS, check, place),
     ]
 
 

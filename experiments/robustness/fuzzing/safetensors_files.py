@@ -15,14 +15,10 @@ from fuzzing.target import Mutation, expect
 LENGTH = struct.Struct("<Q")
 """Of the JSON at the start."""
 
-DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "i1", "U8": "u1", "U16": "<u2"} | {
-    "I16": "<i2",
-    "I32": "<i4",
-    "I64": "<i8",
-    "U32": "<u4",
-    "U64": "<u8",
-    "BOOL": "?",
-}
+DTYPES = {
+    "F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
+    "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?",
+}  # fmt: skip
 
 
 def parse(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -64,6 +60,6 @@ def _other_number(data: bytes, random: Random) -> bytes:
 
 
 MUTATIONS: tuple[Mutation, ...] = (
-    *(*mutations.BYTES, *(_other_header,) * 8, *(_other_number,) * 3),
-)
+    *mutations.BYTES, *(_other_header,) * 8, *(_other_number,) * 3,
+)  # fmt: skip
 """For such files."""

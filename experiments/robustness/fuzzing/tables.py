@@ -63,7 +63,7 @@ def targets(folder: Path) -> list[Target]:
         path = place / f"list{suffix}"
         how = mutations.BYTES if suffix == ".parquet" else mutations.TEXT
         if suffix == ".jsonl":
-            how += (mutations.in_a_line(_value),) * 20
+            how += (mutations.in_a_line(mutations.value),) * 20
         found.append(Target(suffix, share, path, how, _table(path), path))
     path = place / "list.txt"
     return [*found, Target(".txt", 300, path, mutations.TEXT, _list(path), path)]
@@ -71,10 +71,6 @@ def targets(folder: Path) -> list[Target]:
 
 def _write(path: Path, lines: list[str]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _value(data: bytes, random: Any) -> bytes:
-    return mutations.value(data, random)
 
 
 def _table(path: Path) -> Callable[[bytes], bool]:

@@ -8,6 +8,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -27,6 +28,8 @@ TOKENS = 40
 BLOCK = 16  # tokens of the prior's blocks, of which there are three
 HEADER = struct.Struct("<8sBB8sIIQQ")
 FIELDS = ("bits", "model_id", "sample_rate", "hop_length", "num_samples")
+
+Check = Callable[[bytes], bool]
 
 
 def make(folder: Path) -> None:
@@ -56,36 +59,30 @@ def targets(folder: Path) -> list[Target]:
     atok = (*mutations.BYTES, *(mutations.forged(_forge_atok, _mend_atok),) * 6)
     npy = (*mutations.BYTES, *(_other_array,) * 4)
     text = (*mutations.TEXT, *(mutations.value,) * 20)
-    compact, prior = place / "compact.atok", place / entropy.FILE
-    found: list[tuple[str, int, Path, Sequence[Mutation], Callable[[bytes], bool]]] = [
-        *(
-            (".atok", 500, path, atok, _plain(path))
-            for path in (place / "plain10.atok", place / "plain16.atok")
-        ),
-        (".atok, compact", 600, compact, atok, _compact(compact, Coder(Prior.load(prior)))),
-        (".atok, recovered", 600, compact, atok, _recovered(compact, Coder(Prior.load(prior)))),
-        *(
-            (".npy", 350, path, npy, _npy(path))
-            for path in (place / "short.npy", place / "long.npy")
-        ),
-        (".json", 700, place / "tokens.json", text, _json(place / "tokens.json")),
-        (
-            "printed tensors",
-            150,
-            place / "printed.txt",
-            mutations.TEXT,
-            _printed(place / "printed.txt"),
-        ),
-        ("prior", 500, prior, safetensors_files.MUTATIONS, _prior(prior)),
+    prior = place / entropy.FILE
+    coder = Coder(Prior.load(prior))
+    found: list[tuple[str, int, str, Sequence[Mutation], Callable[[Path], Check]]] = [
+        (".atok", 500, "plain10.atok", atok, _plain),
+        (".atok", 500, "plain16.atok", atok, _plain),
+        (".atok, compact", 600, "compact.atok", atok, partial(_compact, coder)),
+        (".atok, recovered", 600, "compact.atok", atok, partial(_recovered, coder)),
+        (".npy", 350, "short.npy", npy, _npy),
+        (".npy", 350, "long.npy", npy, _npy),
+        (".json", 700, "tokens.json", text, _json),
+        ("printed tensors", 150, "printed.txt", mutations.TEXT, _printed),
+        ("prior", 500, prior.name, safetensors_files.MUTATIONS, _prior),
     ]
-    return [Target(name, share, path, how, check, path) for name, share, path, how, check in found]
+    return [
+        Target(reader, share, place / name, how, check(place / name), place / name)
+        for reader, share, name, how, check in found
+    ]
 
 
 def _facts(found: TokenFile) -> dict[str, Any]:
     return {name: getattr(found, name) for name in FIELDS} | {"tokens": found.tokens.tolist()}
 
 
-def _plain(path: Path) -> Callable[[bytes], bool]:
+def _plain(path: Path) -> Check:
     whole = _facts(tokenfile.read(path))
 
     def check(data: bytes) -> bool:
@@ -104,12 +101,11 @@ def _by_layout(data: bytes) -> dict[str, Any]:
     expect(data[-4:] == struct.pack("<I", zlib.crc32(data[:-4])), "read with a wrong checksum")
     number = int.from_bytes(data[HEADER.size : -4], "big") >> (8 * size - count * bits)
     tokens = [number >> bits * (count - 1 - n) & (1 << bits) - 1 for n in range(count)]
-    return dict(zip(FIELDS, (bits, model_id.hex(), rate, hop, samples), strict=True)) | {
-        "tokens": tokens
-    }
+    facts = (bits, model_id.hex(), rate, hop, samples)
+    return dict(zip(FIELDS, facts, strict=True)) | {"tokens": tokens}
 
 
-def _compact(path: Path, coder: Coder) -> Callable[[bytes], bool]:
+def _compact(coder: Coder, path: Path) -> Check:
     whole = _facts(tokenfile.read(path, find=_finds(coder)))
     header = path.read_bytes()[: HEADER.size + 12]
 
@@ -124,7 +120,7 @@ def _compact(path: Path, coder: Coder) -> Callable[[bytes], bool]:
     return check
 
 
-def _recovered(path: Path, coder: Coder) -> Callable[[bytes], bool]:
+def _recovered(coder: Coder, path: Path) -> Check:
     whole = _facts(tokenfile.read(path, find=_finds(coder)))
     header = path.read_bytes()[: HEADER.size + 12]
 
@@ -161,7 +157,7 @@ def _check_header(found: dict[str, Any], data: bytes) -> None:
     expect(len(found["tokens"]) == count, "more or fewer tokens than its header says")
 
 
-def _npy(path: Path) -> Callable[[bytes], bool]:
+def _npy(path: Path) -> Check:
     tokenizer = cast(AudioTokenizer, MODEL)
     whole = interchange.read(path, tokenizer).tokens
 
@@ -179,7 +175,7 @@ def _npy(path: Path) -> Callable[[bytes], bool]:
     return check
 
 
-def _json(path: Path) -> Callable[[bytes], bool]:
+def _json(path: Path) -> Check:
     tokenizer = cast(AudioTokenizer, MODEL)
     whole = _facts(interchange.read(path, tokenizer))
 
@@ -193,7 +189,7 @@ def _json(path: Path) -> Callable[[bytes], bool]:
     return check
 
 
-def _printed(path: Path) -> Callable[[bytes], bool]:
+def _printed(path: Path) -> Check:
     whole = [tokens.tolist() for tokens in interchange.read_streams(path)]
 
     def check(data: bytes) -> bool:
@@ -206,7 +202,7 @@ def _printed(path: Path) -> Callable[[bytes], bool]:
     return check
 
 
-def _prior(path: Path) -> Callable[[bytes], bool]:
+def _prior(path: Path) -> Check:
     whole = Prior.load(path)
     tokens = np.random.default_rng(0).integers(0, 2**whole.bits, TOKENS)
 

@@ -113,9 +113,8 @@ def examine(target: Target, whole: bytes, data: bytes) -> tuple[str, str]:
     except (ValueError, OSError, FloatingPointError) as error:
         told = str(error)
         named = str(target.named) in told or target.path.name in told
-        return "refused" if named and type(error) is not UnicodeError else "unclear", repr(error)[
-            :500
-        ]
+        refused = named and type(error) is not UnicodeError
+        return "refused" if refused else "unclear", repr(error)[:500]
     except Exception as error:
         return "traceback", "".join(traceback.format_exception(error))[-1500:]
     finally:
