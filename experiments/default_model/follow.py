@@ -26,7 +26,7 @@ SKIPPED = RATE // 2
 
 def main() -> None:
     """Reads the arguments, measures, prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", help="folder or table of speech; its folders are the sets")
     parser.add_argument("--model", action="append", required=True, help="names or folders, two")
     parser.add_argument("--limit", type=int, default=9, help="clips of each set")

@@ -50,7 +50,7 @@ def _widened(
 
 def main() -> None:
     """Reads the arguments and writes the folder of a model."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", help="name of a released model, or a folder")
     parser.add_argument("--encoder", type=int, help="blocks of the encoder")
     parser.add_argument("--decoder", type=int, help="blocks of the decoder")

@@ -48,7 +48,7 @@ def _closer(kernel: Weights) -> Weights:
 
 def main() -> None:
     """Reads the arguments and writes the folder of a model."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", help="name of a released model, or a folder")
     parser.add_argument("--out", required=True, help="folder to be written")
     args = parser.parse_args()

@@ -52,7 +52,7 @@ TOKENS = jax.jit(
 
 def main() -> None:
     """Reads the arguments, carries over, teaches, writes the folder of a model."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", help="name of a released model, or a folder")
     parser.add_argument("--data", required=True, help="speech to learn from")
     parser.add_argument("--steps", type=int, default=3000)

@@ -90,7 +90,7 @@ def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[st
 
 def main() -> None:
     """Reads the arguments, measures, prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", nargs="+", help="folders or tables of speech to measure on")
     parser.add_argument("--limit", type=int, default=5, help="clips of each set")
     parser.add_argument("--model", help="default: the released one")

@@ -48,7 +48,7 @@ def louder(params: Params, db: float) -> Params:
 
 def main() -> None:
     """Reads the arguments and copies."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--name", required=True, help="of the released model")
     parser.add_argument("--runs", required=True, nargs="+", type=Path, help="in their order")
     parser.add_argument("--mean", type=int, default=1, help="runs whose decoders are averaged")

@@ -27,9 +27,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audiotok_jax import preset
+from audiotok_jax import files, preset
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.files import replacing
 from audiotok_jax.provenance import provenance
 from audiotok_jax.train import overrides
 from audiotok_jax.train.config import TrainConfig
@@ -63,7 +62,7 @@ class Candidate(NamedTuple):
 
     @classmethod
     def of(cls, name: str) -> Candidate:
-        """A comma within a value is none that parts settings: a setting has a name and `=`."""
+        """Splits at the commas that a setting's name and `=` follow; values may hold others."""
         base, *own = re.split(r",(?=[\w.]+=)", name)
         return cls(base, tuple(own))
 
@@ -75,7 +74,7 @@ class Candidate(NamedTuple):
 
 def main() -> None:
     """Reads the arguments, trains, evaluates, writes the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("codecs", nargs="+", metavar="CODEC", help="PRESET[,SETTING=VALUE...]")
     parser.add_argument("--data", required=True, help="speech to train on")
     parser.add_argument("--eval", required=True, help="speech to compare on")
@@ -123,8 +122,7 @@ def main() -> None:
             values = [f"{found[metric]:.{digits}f}" for metric, (_, digits) in METRICS.items()]
             row = " | ".join([name.replace(",", ", "), f"{kbps:.2f}", str(seed), *heard, *values])
             text += f"| {row} |\n"
-        with replacing(args.out / "search.md") as path:
-            path.write_text(text, encoding="utf-8")
+        files.write(args.out / "search.md", text)
 
 
 def measured(

@@ -20,9 +20,8 @@ import numpy as np
 import pyarrow
 
 import audiotok_jax.corpus
-from audiotok_jax import entropy
+from audiotok_jax import entropy, files
 from audiotok_jax.entropy import blocks
-from audiotok_jax.files import replacing
 from audiotok_jax.provenance import provenance
 
 HERE = Path(__file__).parent
@@ -90,10 +89,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"| {row['coder']} | {row['bytes']} | {row['bits_per_token']:.2f} | {saved:.1%} |"
         )
     args.out.mkdir(parents=True, exist_ok=True)
-    with replacing(args.out / "results.json") as path:
-        path.write_text(json.dumps(found, indent=2) + "\n")
-    with replacing(args.out / "table.md") as path:
-        path.write_text("\n".join(table) + "\n")
+    files.write(args.out / "results.json", json.dumps(found, indent=2) + "\n")
+    files.write(args.out / "table.md", "\n".join(table) + "\n")
     print("\n".join(table))
     for verb in ("encode", "decode"):
         print(f"{verb}: {found[f'{verb}_tokens_per_second']:.0f} tokens/s")

@@ -141,8 +141,7 @@ def make_ways(config: CodecConfig, frames: int) -> dict[str, Way]:
         functools.partial(jax.enable_x64, True), functools.partial(whole, fresh(), config)
     )
     ways["op by op, without jit"] = under(
-        jax.disable_jit,
-        functools.partial(whole, functools.partial(plain, config), config),
+        jax.disable_jit, functools.partial(whole, functools.partial(plain, config), config)
     )
     ways["XLA without optimisation"] = functools.partial(whole, unoptimised(fresh()), config)
     devices = np.array(jax.devices())
@@ -184,16 +183,14 @@ def streamed(config: CodecConfig, params: Params, waves: np.ndarray) -> np.ndarr
     """All clips in one batch of streams."""
     hop = config.hop_length
     frames = waves.shape[1] // hop
-    ends = (
-        stream.lead(config),
-        (frames + stream.encoder_delay(config)) * hop - stream.lead(config) - waves.shape[1],
-    )
-    fed = np.pad(waves, ((0, 0), ends))
+    before, delay = stream.lead(config), stream.encoder_delay(config)
+    after = (frames + delay) * hop - before - waves.shape[1]
+    fed = np.pad(waves, ((0, 0), (before, after)))
     state, found = start(params, config, len(waves)), []
     for at in range(0, fed.shape[1], hop):
         state, tokens = step(params, config, state, fed[:, at : at + hop])
         found.append(tokens)
-    return np.concatenate(found, axis=1)[:, stream.encoder_delay(config) :]
+    return np.concatenate(found, axis=1)[:, delay:]
 
 
 start = jax.jit(encoder.init_state, static_argnums=(1, 2))
@@ -267,10 +264,8 @@ def sounds(config: CodecConfig, frames: int, speech: Path | None) -> Iterator[np
         elif kind == "silence":
             yield np.zeros(samples, np.int16)
         elif kind == "square":
-            high = (
-                np.sin(2 * np.pi * np.cumsum(rng.uniform(40, 4000) * (1 + t / t[-1])) / 16000) > 0
-            )
-            yield np.where(high, 32767, -32768).astype(np.int16)
+            phase = 2 * np.pi * np.cumsum(rng.uniform(40, 4000) * (1 + t / t[-1])) / 16000
+            yield np.where(np.sin(phase) > 0, 32767, -32768).astype(np.int16)
         else:
             yield rng.integers(-(2**15), 2**15, samples).astype(np.int16)
 

@@ -88,7 +88,7 @@ def check_same(kinds: dict[str, Clips], count: int) -> None:
 
 def main() -> None:
     """Reads the arguments, measures, writes."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", required=True, type=Path, help="folder of compressed speech")
     parser.add_argument("--flac", required=True, help="folder of FLAC files")
     parser.add_argument("--noise", required=True, help="folder of noise")

@@ -61,7 +61,7 @@ def whispered(wave: Wave, random: np.random.Generator) -> Wave:
 
 def main() -> None:
     """Reads the arguments and writes the folders."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", help="folder or table of clean speech")
     parser.add_argument(
         "noise", type=Path, help="folder of noise, with blanket and librosa-data-music below it"

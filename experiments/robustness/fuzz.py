@@ -126,7 +126,7 @@ def show(seed: int, count: int, number: int, out: Path) -> None:
 
 def main() -> int:
     """Reads the arguments, runs, writes; returns 1 if anything went wrong."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--count", type=int, default=10_000, help="of inputs")

@@ -16,10 +16,9 @@ import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
 
-from audiotok_jax import AudioTokenizer, audio, pretrained
+from audiotok_jax import AudioTokenizer, audio, files, pretrained
 from audiotok_jax.codec import model
 from audiotok_jax.evaluate import clips
-from audiotok_jax.files import replacing
 from audiotok_jax.provenance import provenance
 from audiotok_jax.tokenizer import WINDOW
 
@@ -87,7 +86,7 @@ def at_windows(
 
 def main() -> None:
     """Reads the arguments, measures, writes."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", help="folder or table of clean speech")
     parser.add_argument("out", type=Path, help="JSON file to write")
     parser.add_argument("--model", help="name or folder; default: the default model")
@@ -115,8 +114,7 @@ def main() -> None:
             "rms": _db(np.sqrt(np.mean(np.square(heard, dtype=float)))),
             "peak": _db(np.abs(heard).max()),
         }
-    with replacing(args.out) as path:
-        path.write_text(json.dumps(facts | provenance([]), indent=2) + "\n")
+    files.write(args.out, json.dumps(facts | provenance([]), indent=2) + "\n")
     print(json.dumps(facts, indent=2))
 
 

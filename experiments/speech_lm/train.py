@@ -87,10 +87,7 @@ def unigrams(seen: corpus.Corpus, held_out: corpus.Corpus) -> dict[str, float]:
 
 
 def train(
-    network: LanguageModel,
-    seen: corpus.Corpus,
-    minutes: float,
-    log: Path,
+    network: LanguageModel, seen: corpus.Corpus, minutes: float, log: Path
 ) -> tuple[dict[str, Array], int]:
     """Trains for some minutes; the learning rate follows the clock down.
 
