@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         stop = 130
     except signals.Ended as ended:
-        stop = ended.number
+        stop = ended.code
     streams.drop()
     if argv is None:  # or Python would take JAX down while its threads are at work, and crash
         sys.stderr.flush()

@@ -28,8 +28,7 @@ def start(
     """
     # The training loop coordinates signals itself, see `train.loop`.
     jax.config.update("jax_enable_preemption_service", False)
-    given = (coordinator, processes, process)
-    if any(value is not None for value in given):
+    if (coordinator, processes, process) != (None, None, None):
         if coordinator is None or processes is None or process is None:
             raise ValueError("--coordinator, --processes and --process belong together")
         if ":" not in coordinator:
@@ -45,7 +44,9 @@ def start(
     except ValueError as error:
         if "coordinator_address" not in str(error):
             raise
-        address = f"127.0.0.1:{_free_port()}"
+        with socket.socket() as probe:  # finds a free port
+            probe.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{probe.getsockname()[1]}"
         jax.distributed.initialize(
             address,
             1,
@@ -54,10 +55,3 @@ def start(
             heartbeat_timeout_seconds=SUSPENDED,
             coordinator_bind_address=address,
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

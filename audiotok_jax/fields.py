@@ -18,8 +18,7 @@ def check(config: Any) -> None:
 
     A bool is not an integer, numbers are finite, and an integer is also a number.
     """
-    kind: Any = type(config)
-    for name, hint in _hints(kind).items():
+    for name, hint in _hints(type(config)).items():
         value = getattr(config, name)
         try:
             fit(value, hint)
@@ -62,14 +61,9 @@ def fit(value: Any, hint: Any) -> Any:
             raise TypeError from None
         if math.isfinite(number):
             return number
-    elif type(value) is hint or _is_one_of(value, hint):
+    elif type(value) is hint or (dataclasses.is_dataclass(hint) and isinstance(value, hint)):
         return value
     raise TypeError
-
-
-def _is_one_of(value: Any, hint: Any) -> bool:
-    """Whether a value is an instance of a dataclass or of one that inherits from it."""
-    return isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, hint)
 
 
 def describe(hint: Any) -> str:

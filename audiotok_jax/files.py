@@ -227,11 +227,9 @@ def _remove(path: Path) -> None:
 def _rename(error: Exception, temporary: str, target: str) -> None:
     """Replaces the path in the message of an error."""
     if not isinstance(error, OSError) or error.errno is None:
-        if any(temporary in arg for arg in error.args if isinstance(arg, str)):
-            error.args = tuple(
-                arg.replace(temporary, target) if isinstance(arg, str) else arg
-                for arg in error.args
-            )
+        error.args = tuple(
+            arg.replace(temporary, target) if isinstance(arg, str) else arg for arg in error.args
+        )
     elif error.filename is None:
         if error.errno in FULL:  # writing does not name the file
             error.filename = target

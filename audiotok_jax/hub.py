@@ -54,7 +54,7 @@ def copy(model: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
     """
     source, target = pretrained.locate(model), Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    paths = sorted(path for path in source.iterdir() if path.is_file())
+    paths = filter(Path.is_file, source.iterdir())
     for path in sorted(paths, key=lambda path: path.name == pretrained.CONFIG):
         with replacing(target / path.name) as new:
             shutil.copyfile(path, new)

@@ -62,9 +62,7 @@ def recover(
 
 
 def _read(
-    path: Path,
-    tokenizer: AudioTokenizer,
-    load: Callable[[BinaryIO], tuple[TokenFile, list[range]]],
+    path: Path, tokenizer: AudioTokenizer, load: Callable[[BinaryIO], tuple[TokenFile, list[range]]]
 ) -> tuple[TokenFile, list[range]]:
     lost: list[range] = []
     with _open(path) as file:

@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from audiotok_jax import jsonfile
+from audiotok_jax import files, jsonfile
 from audiotok_jax.codec import encoders, model
 from audiotok_jax.codec.leaves import by_name
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.files import replacing
 
 DEFAULT = "speech-80hz-v10"
 FORMAT = 2
@@ -108,20 +107,17 @@ def save(
     about: dict[str, Any] = {"format": FORMAT}
     about["id"] = identity(unflatten_dict(weights, sep="/"), config)
     about["codec"] = config.to_dict()
-    with replacing(target / WEIGHTS) as path:
+    with files.replacing(target / WEIGHTS) as path:
         path.write_bytes(to_bytes(weights))  # `save_file` would let nobody else read it
         about["checksum"] = checksum(about, path)
     about["card"] = card or {}
-    with replacing(target / CONFIG) as path:
-        path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    files.write(target / CONFIG, json.dumps(about, indent=2) + "\n")
     return about["id"]
 
 
 def checksum(about: dict[str, Any], weights: Path) -> str:
     """SHA-256 of "id" and "codec" of a config and the SHA-256 of a file of weights, as JSON."""
-    with open(weights, "rb") as file:
-        whole = {"id": about["id"], "codec": about["codec"]}
-        whole["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
+    whole = {"id": about["id"], "codec": about["codec"], "weights": files.sha256(weights)}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 

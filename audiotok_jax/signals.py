@@ -14,11 +14,9 @@ from audiotok_jax import files
 
 
 class Ended(SystemExit):
-    """Raised by a signal; `number`, the exit code, is 128 + that of the signal."""
+    """Raised by a signal; `code`, the exit code, is 128 + the number of the signal."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    code: int
 
 
 _got: list[int] = []

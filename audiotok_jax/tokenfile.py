@@ -41,6 +41,7 @@ import stat
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -303,21 +304,15 @@ def recover(
 
 
 def _read(
-    source: str | os.PathLike[str] | BinaryIO,
-    model_id: str | None,
-    find: Coders,
-    damaged: bool,
+    source: str | os.PathLike[str] | BinaryIO, model_id: str | None, find: Coders, damaged: bool
 ) -> tuple[TokenFile, list[range]]:
-    try:
-        if isinstance(source, str | os.PathLike):
-            name = os.fspath(source)
-            with open(source, "rb") as file:
-                token_file, lost = _load(file, remaining(file), find, damaged)
-        else:
-            name = str(getattr(source, "name", "token file"))
-            token_file, lost = _load(source, remaining(source), find, damaged)
-    except (TokenFileError, entropy.UnknownPriorError) as error:
-        raise type(error)(f"{name}: {error}") from None
+    opened = open(source, "rb") if isinstance(source, str | os.PathLike) else nullcontext(source)
+    with opened as file:
+        name = getattr(file, "name", "token file")
+        try:
+            token_file, lost = _load(file, remaining(file), find, damaged)
+        except (TokenFileError, entropy.UnknownPriorError) as error:
+            raise type(error)(f"{name}: {error}") from None
     if model_id is not None and token_file.model_id != model_id:
         raise OtherModelError(
             f"{name}: made by model {token_file.model_id}, but this is model {model_id}; "
@@ -327,22 +322,9 @@ def _read(
 
 
 def _load(
-    file: BinaryIO,
-    size: int | None,
-    find: Coders,
-    damaged: bool = False,
+    file: BinaryIO, size: int | None, find: Coders, damaged: bool = False
 ) -> tuple[TokenFile, list[range]]:
-    """Reads one token file.
-
-    Args:
-        file: stands at its start.
-        size: of all bytes from there on, None if not known.
-        find: gives the coder.
-        damaged: whether a damaged file is read as far as possible.
-
-    Returns:
-        The token file, and the places of its lost tokens.
-    """
+    """Reads a token file of `size` bytes, None if that is not known; see `read` and `recover`."""
     header = take(file, _HEADER.size)
     _, version, bits, model_id, sample_rate, hop_length, num_samples, count = _unpack(header)
     if version == CODED:

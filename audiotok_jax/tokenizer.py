@@ -12,7 +12,6 @@ import functools
 import itertools
 import operator
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
@@ -164,9 +163,7 @@ class AudioTokenizer:
         Args:
             path_or_name: see `pretrained.locate`; or OWNER/NAME on the Hugging Face hub, see
                 `hub.locate`.
-            windows_per_batch: see `__init__`, as the others.
-            devices: see there.
-            window: see there.
+            windows_per_batch, devices, window: see `__init__`.
 
         Raises:
             FileNotFoundError: there is no such model.
@@ -273,8 +270,7 @@ class AudioTokenizer:
 
         Args:
             audios: as `encode_batch` takes them, one at least.
-            sample_rate: see `encode`.
-            channels_first: see `encode`.
+            sample_rate, channels_first: see `encode`.
             pad: follows the tokens of shorter clips; a token as others, so go by the lengths.
 
         Returns:
@@ -544,12 +540,9 @@ def _find_devices(names: tuple[tuple[str, int], ...] | None) -> list[jax.Device]
         return None
     refuse_forked()
     here = {(one.platform, one.id): one for one in jax.local_devices()}
-    if missing := [
-        f"{platform}:{number}" for platform, number in names if (platform, number) not in here
-    ]:
-        raise ValueError(
-            f"a pickled tokenizer names devices that are not here: {', '.join(missing)}"
-        )
+    if missing := [name for name in names if name not in here]:
+        told = ", ".join(f"{platform}:{number}" for platform, number in missing)
+        raise ValueError(f"a pickled tokenizer names devices that are not here: {told}")
     return [here[name] for name in names]
 
 
@@ -617,12 +610,8 @@ def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
 
 def _ahead(items: Iterator[Any]) -> Iterator[Any]:
     """Keeps one item in flight: each is yielded after the next one was dispatched."""
-    held: deque[Any] = deque()
-    for item in items:
-        held.append(item)
-        if len(held) > 1:
-            yield held.popleft()
-    yield from held
+    for item, _ in itertools.pairwise(itertools.chain(items, [None])):
+        yield item
 
 
 def _chunks(

@@ -142,11 +142,7 @@ def train(config: TrainConfig) -> Path:
 
 
 def trace_step(
-    state: State,
-    codec: CodecConfig,
-    recipe: Recipe,
-    mesh: Mesh,
-    networks: Networks | None = None,
+    state: State, codec: CodecConfig, recipe: Recipe, mesh: Mesh, networks: Networks | None = None
 ) -> jax.stages.Traced:
     """The traced step: a function of a state (donated), a global `Batch` and the networks.
 
@@ -159,13 +155,7 @@ def trace_step(
         return jax.ShapeDtypeStruct(shape, dtype, sharding=parallel.by_rows(mesh))
 
     crops = shaped((*rows, crop_samples(codec, recipe)), np.float32)
-    batch = Batch(
-        crops,
-        crops,
-        crops,
-        shaped(rows, np.int32),
-        shaped(rows, np.int32),
-    )
+    batch = Batch(crops, crops, crops, shaped(rows, np.int32), shaped(rows, np.int32))
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     update = jax.jit(
         training.update,
@@ -249,11 +239,7 @@ def _start(
         state: State = jax.jit(create, out_shardings=shardings)(given)
         return state
     return checkpoints.restore(
-        jax.tree.map(
-            lambda leaf, one: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one),
-            shapes,
-            shardings,
-        )
+        jax.tree.map(lambda leaf, one: leaf.update(sharding=one), shapes, shardings)
     )
 
 

@@ -29,10 +29,7 @@ _NAMES = (
     (r"layer_norm\.bias", "layer_norm/beta"),
     (r"layers\.(\d+)\.self_attn\.([qkv])_proj\.(weight|bias)", r"layer_\1/self_attention/\2/\3"),
     (r"layers\.(\d+)\.self_attn\.out_proj\.(\w+)", r"layer_\1/self_attention/linear_1/\2"),
-    (
-        r"layers\.(\d+)\.self_attn_layer_norm\.weight",
-        r"layer_\1/self_attention/layer_norm/gamma",
-    ),
+    (r"layers\.(\d+)\.self_attn_layer_norm\.weight", r"layer_\1/self_attention/layer_norm/gamma"),
     (r"layers\.(\d+)\.self_attn_layer_norm\.bias", r"layer_\1/self_attention/layer_norm/beta"),
     (r"layers\.(\d+)\.fc1\.(\w+)", r"layer_\1/ffn/linear_0/\2"),
     (r"layers\.(\d+)\.fc2\.(\w+)", r"layer_\1/ffn/linear_1/\2"),
