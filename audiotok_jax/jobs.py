@@ -57,12 +57,10 @@ class JobList:
     def __init__(
         self, inputs: Iterable[str], suffixes: tuple[str, ...], targets: Targets, force: bool
     ) -> None:
-        """Pairs inputs with outputs.
+        """Pairs inputs (files, folders, "-") with outputs.
 
         Args:
-            inputs: files, folders, "-".
-            suffixes: of files to find in folders.
-            targets: returns the outputs for a file.
+            suffixes: of the files to find in folders.
             force: whether existing outputs are replaced.
 
         Raises:
@@ -142,7 +140,6 @@ def targets_at(inputs: list[str], out: str | None, suffixes: tuple[str, ...]) ->
     """Interprets the option `-o`: a file for one input, a folder for several, or "-".
 
     Args:
-        inputs: files, folders, "-".
         out: value of the option; None puts each output beside its input.
         suffixes: allowed for outputs; the first is the default.
 

@@ -77,7 +77,6 @@ def over_devices(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[A
     Args:
         function: takes a replicated tree and a tree of arrays (n, ...); returns a tree of arrays
             (n, ...).
-        mesh: of `make_mesh`.
 
     Returns:
         The same function of arrays (devices * n, ...), to be called under `jax.jit`.

@@ -38,7 +38,7 @@ def spectrogram(wave: NDArray[np.float32], sample_rate: int) -> NDArray[np.float
 
 
 def narrowed(levels: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
-    """A spectrogram of at most so many columns, each the mean of neighbouring ones."""
+    """A spectrogram reduced to at most `columns` columns, means of neighbouring ones."""
     group = -(-levels.shape[1] // columns)
     filled = np.pad(levels, ((0, 0), (0, -levels.shape[1] % group)), mode="edge")
     return filled.reshape(len(filled), -1, group).mean(axis=2)

@@ -38,7 +38,7 @@ MODELS = Path(__file__).parent / "models"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 DTYPES = {"F16": "float16", "I8": "int8", "I32": "int32"}
-"""Those of arrays in a file, by their names there."""
+"""Dtypes of the arrays in a file, by their names in safetensors."""
 
 
 class Model(NamedTuple):
@@ -58,11 +58,11 @@ class Model(NamedTuple):
 
 
 def identity(params: Params, config: CodecConfig) -> str:
-    """Names a new model by what it is made of.
+    """The id of a new model, by its content; that of a saved one is of the arrays in its file.
 
     Returns:
         The first 16 hexadecimal digits of the SHA-256 of the config and of the names, shapes,
-        dtypes and bytes of all arrays. A saved model is named by the arrays in its file.
+        dtypes and bytes of all arrays.
     """
     digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
     for name, array in sorted(by_name(params).items()):
@@ -81,8 +81,8 @@ def save(
     """Writes a model; each of its files appears whole or not at all.
 
     Args:
-        folder: made if it is not there.
-        params: in the released form, of float dtypes or as the encoder's integers.
+        folder: made if it does not exist.
+        params: in the released form; floats are rounded to float16.
         config: shape of the codec.
         card: JSON-ready facts about the model: data, metrics, licence.
 
@@ -148,10 +148,7 @@ def locate(path_or_name: str | os.PathLike[str] | None = None) -> Path:
 
 
 def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
-    """Reads a model.
-
-    Args:
-        path_or_name: as `locate` takes it.
+    """Reads a model, found by `locate`.
 
     Raises:
         FileNotFoundError: as `locate`.
@@ -159,7 +156,7 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
     """
     folder = locate(path_or_name)
     about, config = _read_config(folder / CONFIG)
-    # Released models fit, which takes more than half a second to find out: tests have them checked.
+    # Not checked for released models, which takes more than half a second: tests do it.
     wanted = None if folder.parent == MODELS else config
     try:
         weights = _read_weights(folder / WEIGHTS, wanted)
@@ -217,7 +214,7 @@ def _read_weights(path: Path, config: CodecConfig | None) -> dict[str, NDArray[A
 
 
 def _check_fit(found: Mapping[str, tuple[str, tuple[int, ...]]], config: CodecConfig) -> None:
-    """`found` are names of dtypes and shapes."""
+    """Raises ValueError if arrays, given by the names of their dtypes and shapes, do not fit."""
     wanted = {
         name: (leaf.dtype.name if _whole(leaf.dtype) else "float16", leaf.shape)
         for name, leaf in by_name(model.shapes(config)).items()

@@ -46,7 +46,7 @@ def version(library: str) -> str | None:
 def _commit() -> str | None:
     here = Path(__file__)
     try:
-        # A package in an environment inside another repository is not tracked by that.
+        # A virtual environment inside another repository is not tracked by it.
         _git(here.parent, "ls-files", "--error-unmatch", here.with_name("__init__.py").name)
         return _git(here.parent, "describe", "--always", "--dirty", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):

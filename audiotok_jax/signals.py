@@ -46,7 +46,7 @@ def follow_parent() -> None:
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Makes both signals raise `Ended` in the block, and removes temporary files afterwards.
+    """Makes SIGTERM and SIGHUP raise `Ended` in the block, and removes temporary files afterwards.
 
     A signal that is already ignored (`nohup`) stays ignored. In threads other than the main one,
     where Python handles no signals, nothing is changed.
