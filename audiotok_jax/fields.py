@@ -18,7 +18,8 @@ def check(config: Any) -> None:
 
     A bool is not an integer, numbers are finite, and an integer is also a number.
     """
-    for name, hint in _hints(type(config)).items():
+    kind: Any = type(config)
+    for name, hint in _hints(kind).items():
         value = getattr(config, name)
         try:
             fit(value, hint)
@@ -61,7 +62,7 @@ def fit(value: Any, hint: Any) -> Any:
             raise TypeError from None
         if math.isfinite(number):
             return number
-    elif type(value) is hint or (dataclasses.is_dataclass(hint) and isinstance(value, hint)):
+    elif type(value) is hint or (isinstance(value, hint) and dataclasses.is_dataclass(hint)):
         return value
     raise TypeError
 

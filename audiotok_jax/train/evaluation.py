@@ -70,8 +70,7 @@ class Evaluation:
 
         Args:
             data: a location of audio; see `sources.listing`.
-            count: number of clips, spread evenly over it; fewer if there are fewer.
-            codec: of the parameters to evaluate.
+            count: largest number of clips, spread evenly over `data`.
 
         Raises:
             ValueError: no audio can be read, or a clip is invalid.

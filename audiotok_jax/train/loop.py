@@ -1,8 +1,8 @@
 """The training loop, from the start or the last save to the end of a session.
 
-All processes of a run take the same steps. A signal or a time limit may reach only one of them: its
-request is part of its rows of the batch, and the step returns the highest request. Results are read
-one step late, so that all processes save and stop at the same step.
+All processes of a run take the same steps. A signal or a time limit may reach only one of them, so
+each adds its request to its rows of the batch, and the step returns the highest one. Results are
+read one step late, so that all processes save and stop at the same step.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def train(config: TrainConfig) -> Path:
             requests = np.full(len(rows), stop_request, np.int32)
             local = Batch(drawn.audio, drawn.speech, drawn.target, rows, requests)
             batch = parallel.from_processes(local, mesh)
-            # No implicit transfer between host and devices in the step.
+            # Forbids implicit transfers between host and devices in the step.
             with metrics.step(step), jax.transfer_guard("disallow"):
                 state, results = update(state, batch, networks)
             # One step late, so that the device never waits for the host.

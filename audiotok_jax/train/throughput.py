@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import jax
@@ -16,21 +17,20 @@ _SIZE_ELSEWHERE = (8192, 8)
 _TRIALS = 5
 
 
+@dataclasses.dataclass
 class Throughput:
-    """Speed of steps, measured from the end of the previous one."""
+    """Speed of steps, measured from the end of the previous one.
 
-    def __init__(self, audio_seconds: float, flops: float, peak: float):
-        """Stores the arguments.
+    Attributes:
+        audio_seconds: of audio per step.
+        flops: of a step, as `products.matmul_flops` counts them.
+        peak: FLOP/s of all devices, as `peak_flops` measures them.
+    """
 
-        Args:
-            audio_seconds: of audio per step.
-            flops: of a step, as `products.matmul_flops` counts them.
-            peak: FLOP/s of all devices, as `peak_flops` measures them.
-        """
-        self._audio_seconds = audio_seconds
-        self._flops = flops
-        self._peak = peak
-        self._last: float | None = None
+    audio_seconds: float
+    flops: float
+    peak: float
+    _last: float | None = None
 
     def pause(self) -> None:
         """Excludes the time until the next step has ended."""
@@ -50,8 +50,8 @@ class Throughput:
         if last is None:
             return {}
         return {
-            "audio_seconds_per_second": self._audio_seconds / (now - last),
-            "mfu": self._flops / self._peak / (now - last),
+            "audio_seconds_per_second": self.audio_seconds / (now - last),
+            "mfu": self.flops / self.peak / (now - last),
         }
 
 

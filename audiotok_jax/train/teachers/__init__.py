@@ -13,11 +13,7 @@ from audiotok_jax.train.teachers import weights, whisper
 
 
 def open_teacher(model: str, precision: str) -> whisper.Whisper:
-    """Loads a teacher.
-
-    Args:
-        model: a folder, or an installed package that contains one.
-        precision: dtype of the factors of large matrix products.
+    """Loads a teacher from a folder, or from an installed package that contains one.
 
     Raises:
         ValueError: there is no teacher.

@@ -21,7 +21,7 @@ Weights = dict[str, NDArray[np.float32]]
 _TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 _SPEC = "WhisperSpec"
 
-# Names of Hugging Face, below `encoder.`, and ours; they store q, k and v separately.
+# Patterns of Hugging Face's names below `encoder.`, and our names; q, k and v are separate there.
 _NAMES = (
     (r"(conv[12])\.(weight|bias)", r"\1/\2"),
     (r"embed_positions\.weight", "position_encodings/encodings"),
@@ -87,7 +87,6 @@ def _ctranslate2(path: Path) -> Weights:
                 kind, size = number("B"), number("I")
                 own = name.removeprefix("encoder/")
                 if own == name or not shape:
-                    take(0)
                     place += size
                     continue
                 values = take(size)
