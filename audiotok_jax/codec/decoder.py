@@ -21,7 +21,7 @@ from audiotok_jax.settings import pinned
 class Decoder(nn.Module):
     """Codes with halo, (B, T + sum(decoder_halo), dim) -> controls of the head, and the past.
 
-    Without halo in a stream, where the past of the frames before is given; see `ConvNeXtStack`.
+    In a stream, the past of the previous frames takes the place of the halo; see `ConvNeXtStack`.
     """
 
     config: CodecConfig
@@ -66,7 +66,7 @@ def render(config: CodecConfig, parts: Any, carry: Any) -> Array:
 
     Args:
         parts: of `prepare`.
-        carry: `start` and the sum of what `prepare` gave for all windows before.
+        carry: `start` plus the increments from `prepare` of all windows before.
 
     Returns:
         float32 (B, T * hop_length).
@@ -77,7 +77,7 @@ def render(config: CodecConfig, parts: Any, carry: Any) -> Array:
 def reconstruct(
     params: Any, config: CodecConfig, codes: Array, speech: Array, keys: Array, dtype: Any
 ) -> tuple[Array, dict[str, Array]]:
-    """Decodes in training, where the original is at hand.
+    """Decodes in training, with the original as a further input.
 
     Args:
         params: of `Decoder`.

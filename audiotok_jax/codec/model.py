@@ -1,7 +1,7 @@
 """The codec as pure functions over a tree of parameters.
 
 Parameters are {"encoder": tree, "decoder": tree}, and the encoder's have two forms, see `encoders`:
-`init` and `latent` are of those to train, `release` makes of them what all else takes.
+`init` and `latent` use the one for training, and `release` converts it to the one for all else.
 
 A clip is a function of time that is zero outside its samples; likewise a token stream holds
 "no token" (-1) outside its frames. `encode` and `decode` extend their input by the halo, so that
@@ -59,7 +59,7 @@ def release(params: Params, config: CodecConfig) -> Params:
 
 
 def restore(released: Params, config: CodecConfig) -> Params:
-    """Parameters to train, of which `release` makes these; ValueError if there are none."""
+    """The trained parameters whose `release` is `released`; ValueError if there are none."""
     return released | {"encoder": encoders.of(config).restore(released["encoder"])}
 
 

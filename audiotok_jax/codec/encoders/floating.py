@@ -60,7 +60,7 @@ def of_tokens(parts: list[Array], config: CodecConfig) -> Array:
 class Network(nn.Module):
     """Waveform with halo, float32 (B, T * hop_length + sum(encoder_halo)) -> latent (B, T, dim).
 
-    The halo is only 2 * margin in a stream, where the past is given; see `ConvNeXtStack`.
+    In a stream, where the past is given, the halo is only 2 * margin; see `ConvNeXtStack`.
     """
 
     config: CodecConfig
@@ -102,7 +102,7 @@ class FloatEncoder:
         return tree
 
     def check(self, released: Any) -> None:
-        """Nothing: these tokens are promised on one kind of device."""
+        """Does nothing: equal tokens are promised on one kind of device only."""
 
     def encode(self, released: Any, wave: Array, dtype: Any) -> Array:
         return quantizers.of(self.config).encode(self.latent(released, _floats(wave), dtype))
