@@ -72,7 +72,7 @@ class Encoder(Protocol):
             dtype: as of `latent`.
 
         Returns:
-            The next state, and the tokens of the last k frames whose halo is complete, int32 (B, k).
+            The next state, and the tokens of the last k frames with a complete halo, int32 (B, k).
         """
 
 
