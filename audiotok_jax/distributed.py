@@ -15,13 +15,9 @@ def start(
 ) -> None:
     """Joins the processes of a run, or starts a run of one process; before any other use of JAX.
 
-    Without arguments, Slurm, Open MPI, TPU slices and Kubernetes jobs (JobSet on GKE) are detected
-    from the environment (see `jax.distributed.initialize`); otherwise the process is the only one.
-
-    Args:
-        coordinator: "host:port" of process 0.
-        processes: number of processes.
-        process: index of this one, from 0.
+    The arguments are "host:port" of process 0, the number of processes, and the index of this one.
+    Without them, Slurm, Open MPI, TPU slices and Kubernetes jobs (JobSet on GKE) are detected from
+    the environment (see `jax.distributed.initialize`); otherwise the process is the only one.
 
     Raises:
         ValueError: only some of the arguments are given, or they do not fit together.

@@ -10,11 +10,7 @@ class MissingExtraError(ImportError):
 
 
 def need(extra: str, *modules: str) -> None:
-    """Checks that modules are installed; imports none of them.
-
-    Args:
-        extra: its name in setup.cfg.
-        modules: top-level names of modules in it.
+    """Checks that top-level modules of an extra of setup.cfg are installed; imports none of them.
 
     Raises:
         MissingExtraError: one is missing; the message says how to install the extra.

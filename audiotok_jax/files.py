@@ -137,11 +137,8 @@ def sha256(path: str | os.PathLike[str]) -> str:
 def replacing_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields an empty temporary folder near `folder`, which replaces it if the block succeeds.
 
-    If the block raises, the temporary folder is removed and `folder` stays as it was. Errors name
-    `folder`, not the temporary one.
-
-    Args:
-        folder: is replaced; missing parent folders are made.
+    Missing parent folders are made. If the block raises, the temporary folder is removed and
+    `folder` stays as it was. Errors name `folder`, not the temporary one.
 
     Raises:
         OSError: it cannot be written.

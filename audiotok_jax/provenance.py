@@ -15,16 +15,13 @@ from typing import Any
 def provenance(libraries: Iterable[str]) -> dict[str, Any]:
     """Facts to store with results, JSON-ready.
 
-    Args:
-        libraries: names of distributions whose versions matter.
-
     Returns:
         `date`: in UTC, ISO 8601.
         `commit`: of the repository of this package, followed by "-dirty" if files differ from it;
             None if the package is not in a repository.
         `machine`: model of the CPU, number of cores, operating system.
         `python`: version.
-        `libraries`: version of each; None if not installed.
+        `libraries`: version of each distribution; None if it is not installed.
     """
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

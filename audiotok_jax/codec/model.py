@@ -42,14 +42,7 @@ def init(key: Array, config: CodecConfig) -> Params:
 
 @pinned()
 def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32) -> Array:
-    """Latents before quantization.
-
-    Args:
-        wave: float32 (B, T * hop_length + sum(encoder_halo)).
-
-    Returns:
-        float32 (B, T, dim of the quantizer).
-    """
+    """Latents before quantization, (B, T * hop_length + sum(encoder_halo)) -> (B, T, dim)."""
     return encoders.of(config).latent(params["encoder"], wave, dtype)
 
 
@@ -74,13 +67,9 @@ def shapes(config: CodecConfig) -> Params:
 def encode_window(
     params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32
 ) -> Array:
-    """Tokens of a window given with its halo.
+    """Tokens of a window, int32 (B, T) in [0, codebook_size).
 
-    Args:
-        wave: float32 or int16 (B, T * hop_length + sum(encoder_halo)).
-
-    Returns:
-        int32 (B, T) in [0, codebook_size).
+    The window is given with its halo: float32 or int16 (B, T * hop_length + sum(encoder_halo)).
     """
     return encoders.of(config).encode(params["encoder"], wave, dtype)
 
@@ -89,13 +78,9 @@ def encode_window(
 def prepare(
     params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.float32
 ) -> tuple[Any, Any]:
-    """First phase of decoding a window given with its halo; `decoder.render` is the second.
+    """First phase of decoding a window, see `decoder.prepare`; `decoder.render` is the second.
 
-    Args:
-        tokens: int32 (B, T + sum(decoder_halo)); -1 outside the clip.
-
-    Returns:
-        As `decoder.prepare`.
+    The window is given with its halo: int32 (B, T + sum(decoder_halo)), -1 outside the clip.
     """
     codes = quantizers.of(config).decode(tokens)
     return decoder.prepare(params["decoder"], config, codes, dtype)

@@ -93,13 +93,11 @@ def encode_step(
 
     Args:
         params: in the released form.
-        state: of `start_encoder`, or the one before.
+        state: of `start_encoder`, or of the previous step.
         samples: int16 or float32 (B, k * hop_length); those of a clip begin with `lead` zeros.
-        dtype: of the factors of the large matrix products.
 
     Returns:
-        state: before the next samples.
-        tokens: int32 (B, k), -1 before the first frame.
+        The next state, and int32 (B, k), -1 before the first frame.
     """
     past, tokens = encoders.of(config).step(params["encoder"], state.past, samples, dtype)
     waits = jnp.arange(tokens.shape[1], dtype=jnp.int32)[None] < state.early[:, None]
@@ -130,13 +128,11 @@ def decode_step(
 
     Args:
         params: in the released form.
-        state: of `start_decoder`, or the one before.
+        state: of `start_decoder`, or of the previous step.
         tokens: int32 (B, k); -1 is no token: before the first one of a clip and after the last.
-        dtype: of the factors of the large matrix products.
 
     Returns:
-        state: before the next tokens.
-        wave: float32 (B, k * hop_length), zero before the first frame.
+        The next state, and float32 (B, k * hop_length), zero before the first frame.
     """
     head, frames = heads.of(config), tokens.shape[1]
     codes = quantizers.of(config).decode(tokens)

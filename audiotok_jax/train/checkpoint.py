@@ -75,10 +75,7 @@ class Checkpoints:
         self._unsealed.append(self._folder / str(step))
 
     def restore(self, state: State) -> State:
-        """The last save, with the shardings of `state`, on whatever devices it was made.
-
-        Args:
-            state: arrays, or their shapes with shardings.
+        """The last save, with the shardings of `state`, of arrays or their shapes.
 
         Raises:
             ValueError: it is damaged; the message names the file and the save to use instead.

@@ -92,11 +92,7 @@ class Evaluation:
     def run(self, params: Params) -> Evaluated:
         """Encodes, decodes and measures the clips; all processes must call this.
 
-        Args:
-            params: NumPy arrays, the same in all processes.
-
-        Returns:
-            The same means and score in all processes.
+        From the same parameters, NumPy arrays, all processes get the same means and score.
         """
         tokenizer = AudioTokenizer(params, self._codec, model_id="in training")
         waves = [original.wave for original in self._originals]

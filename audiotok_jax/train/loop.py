@@ -146,8 +146,7 @@ def trace_step(
 ) -> jax.stages.Traced:
     """The traced step: a function of a state (donated), a global `Batch` and the networks.
 
-    Args:
-        state: arrays, or their shapes with shardings.
+    `state` holds arrays, or their shapes with shardings.
     """
     rows = (recipe.batch_size,)
 

@@ -56,13 +56,10 @@ class Throughput:
 
 
 def peak_flops(precision: str) -> float:
-    """FLOP/s of large matrix products on the devices of all processes, measured.
+    """FLOP/s of large products of matrices of dtype `precision` on all devices, measured.
 
     The devices of this process compute at the same time, as simulated ones of a CPU share its
     cores; those of other processes are assumed to be equal.
-
-    Args:
-        precision: dtype of the factors.
     """
     mesh = parallel.make_mesh()
     size, products = _SIZES.get(mesh.devices.flat[0].platform, _SIZE_ELSEWHERE)

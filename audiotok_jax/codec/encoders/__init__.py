@@ -25,13 +25,8 @@ class Encoder(Protocol):
     def latent(self, params: Any, wave: Array, dtype: Any) -> Array:
         """Latents of a window given with its halo, in training.
 
-        Args:
-            params: to train.
-            wave: float32 (B, T * hop_length + sum(encoder_halo)).
-            dtype: of the factors of the large matrix products.
-
-        Returns:
-            float32 (B, T, dim of the quantizer).
+        From float32 (B, T * hop_length + sum(encoder_halo)) to (B, T, dim of the quantizer); the
+        factors of the large matrix products have the given dtype.
         """
 
     def release(self, params: Any) -> Any:
@@ -50,15 +45,7 @@ class Encoder(Protocol):
         """Raises ValueError if the tokens of these parameters could depend on the machine."""
 
     def encode(self, released: Any, wave: Array, dtype: Any) -> Array:
-        """Tokens of a window given with its halo.
-
-        Args:
-            wave: float32 as of `latent`, or int16.
-            dtype: as of `latent`.
-
-        Returns:
-            int32 (B, T) in [0, codebook_size).
-        """
+        """Tokens of a window as of `latent`, or int16: int32 (B, T) in [0, codebook_size)."""
 
     def start(self, released: Any, batch: int) -> Any:
         """The state of streams before their first samples, after infinite silence."""
@@ -69,7 +56,6 @@ class Encoder(Protocol):
         Args:
             past: the state, of `start` or of the previous step.
             wave: float32 or int16 (B, k * hop_length), the next samples.
-            dtype: as of `latent`.
 
         Returns:
             The next state, and the tokens of the last k frames with a complete halo, int32 (B, k).

@@ -23,11 +23,8 @@ class Head(Protocol):
     def controls(self, x: Array, dtype: Any) -> Any:
         """Applies the last layers of the decoder, from within its Flax module.
 
-        The result, a tree of arrays (B, frames, ...), depends on the same frame of `x` alone.
-
-        Args:
-            x: float32 (B, left + T + right, decoder_dim).
-            dtype: of the factors of the large matrix products.
+        From float32 (B, left + T + right, decoder_dim) to a tree of arrays (B, left + T + right,
+        ...), each frame of which depends on the same frame of `x` alone.
         """
 
     def start(self, batch: int) -> Any:

@@ -31,12 +31,7 @@ SCALE = np.float32(1 / math.sqrt(4 * (256**2 - 1) / 12))
 def noise(
     start: Int32[Array | np.ndarray, " B"], frames: int, config: CodecConfig
 ) -> Float32[Array, "B {frames}*{config.hop_length}"]:
-    """Noise of unit variance.
-
-    Args:
-        start: index of the first frame; may be negative.
-        frames: number of frames.
-    """
+    """Noise of unit variance, from the frame `start` on, which may be negative."""
     index = jnp.asarray(start)[:, None] + jnp.arange(frames, dtype=jnp.int32)[None]
     kind = hashed if config.noise == "hash" else threefry
     return kind(index.astype(jnp.uint32), config.hop_length).reshape(start.shape[0], -1)

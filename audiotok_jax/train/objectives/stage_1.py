@@ -1,4 +1,4 @@
-"""Stage 1: everything is trained, on distances to the references and a regularizer of the codes."""
+"""Stage 1: training of all parts, on distances to the references and a regularizer of the codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage 2: the decoder is trained against discriminators; encoder and tokens stay as they are."""
+"""Stage 2: training of the decoder against discriminators; encoder and tokens stay as they are."""
 
 from __future__ import annotations
 
