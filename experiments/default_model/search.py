@@ -4,11 +4,10 @@
         --eval ../shared/speech/eval --steps 600 \
         small-80hz small-80hz,codec.kernel_size=9 small-80hz,recipe.losses.teacher.weight=2
 
-Trains one after the other, the seeds of each at the same time on their shares of the cores, for
-`--steps` or for `--minutes` beside compilation, with a constant learning rate and averaged weights,
-so that none of them is cut off within a schedule. Writes OUT/search.md. Phoneme errors and the
-similarity of speakers come first: words are counted by the recogniser that may have been the
-teacher.
+Trains one codec after the other, its seeds at the same time on their shares of the cores, for
+`--steps` or for `--minutes` plus compilation, with a constant learning rate and averaged weights,
+so that no run ends within a schedule. Writes OUT/search.md. Phoneme errors and the similarity of
+speakers come first, as the recogniser that counts word errors may have been the teacher.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ SETTINGS = {
 
 
 class Candidate(NamedTuple):
-    """What a name on the command line means: PRESET[,SETTING=VALUE...]."""
+    """A codec on the command line: PRESET[,SETTING=VALUE...]."""
 
     preset: str
     settings: tuple[str, ...]
@@ -152,7 +151,7 @@ def measured(
     run(*evaluate, "--codecs", f"audiotok:{out / 'model'}")
     summary = json.loads((out / "eval" / "summary.json").read_text())
     (of_all,) = summary["overall"].values()
-    # What is not measured here is no number.
+    # Metrics that are not measured here are NaN.
     found = {name: of_all["metrics"].get(name, {}).get("mean") for name in METRICS}
     means = {name: math.nan if value is None else value for name, value in found.items()}
     return means | {"steps": len(steps), "seconds": STEP_SECONDS / float(np.median(speeds))}

@@ -1,4 +1,4 @@
-"""Whether the integer encoder gives the same tokens in every way, and how fast each way is.
+"""Compares the tokens of the integer encoder, however it is run, with the reference; and the speed.
 
     python experiments/integer/equality.py [--tokens 1000000] [--speech ../shared/speech/eval]
         [--model MODEL]
@@ -83,7 +83,7 @@ def compare(
     frames: int,
     speech: Path | None,
 ) -> None:
-    """Prints differences, over as many clips as hold so many tokens, the next weights every 32."""
+    """Prints differences over as many tokens, with new weights every 32 clips."""
     ways = make_ways(config, frames)
     wrong, seconds = dict.fromkeys(ways, 0), dict.fromkeys(ways, 0.0)
     devices = jax.device_count()
@@ -226,7 +226,7 @@ def unoptimised(run: Any) -> Any:
 
 
 def draw(config: CodecConfig, seed: int) -> Params:
-    """Weights as at the start of training, larger, and with biases."""
+    """Weights as at the start of training, but larger, and with biases."""
     params = jax.jit(from_float.init, static_argnums=1)(jax.random.key(seed), config)
     rng = np.random.default_rng(seed)
 
@@ -279,7 +279,7 @@ def rounded(wave: Any) -> np.ndarray:
 
 
 def measure(config: CodecConfig, frames: int = 256, rounds: int = 15) -> None:
-    """Prints tokens a second of windows, taken in turns, the median of each."""
+    """Prints the median speed of each way of encoding windows, in tokens a second."""
     batch = 1 if jax.default_backend() == "cpu" else 8  # a CPU is given one at a time
     params = jax.device_put(draw(config, 0))
     left, right = config.encoder_halo
@@ -316,7 +316,7 @@ def measure(config: CodecConfig, frames: int = 256, rounds: int = 15) -> None:
 def products(
     config: CodecConfig, frames: int, batch: int, product: encoder.Product
 ) -> Callable[[], Any]:
-    """All products of matrices of an encoder, of operands that are there already."""
+    """All matrix products of an encoder, with precomputed operands."""
     subframes = config.subframes
     bins = 2 * (config.n_fft // 2 + 1)
     dim, count = config.encoder_dim, batch * frames

@@ -37,7 +37,7 @@ ROWS = 12
 
 
 def speed(clips: Clips, seconds: float, **options: Any) -> dict[str, float]:
-    """Reads batches for so many seconds, once every lane has met its first clip."""
+    """Speed of reading batches, over `seconds`, once every lane has opened its first clip."""
     data = Loader(clips, CROP, ROWS, 0, **options)
     for _ in range(LANES + 8):
         next(data)
@@ -53,7 +53,7 @@ def speed(clips: Clips, seconds: float, **options: Any) -> dict[str, float]:
 
 
 def decoded(clips: Clips) -> float:
-    """Seconds that are decoded for a second that is given, after the start."""
+    """Seconds of audio that are decoded per second of batches, after the start."""
     total = 0.0
 
     class Counted(Clips):

@@ -1,10 +1,10 @@
-"""How well the default model does on low and high voices, and on quiet and loud recordings.
+"""Quality of the default model on low and high voices, and on quiet and loud recordings.
 
     python experiments/robustness/groups.py ../shared/speech/eval \
         experiments/bitrates/results/clips.csv OUT.md
 
-Sorts the rows of an evaluation by what its originals sound like. The sex of speakers is not in the
-tables of the clips; the median pitch of a clip stands for it.
+Groups the rows of an evaluation by pitch and level of the originals. The sex of speakers is not in
+the tables of the clips; the median pitch of a clip stands for it.
 """
 
 from __future__ import annotations

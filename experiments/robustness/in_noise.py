@@ -1,9 +1,9 @@
-"""Speech in noise through codecs, against the speech without the noise.
+"""Quality of noisy speech after codecs, relative to the speech without the noise.
 
     python experiments/robustness/in_noise.py CONDITIONS OUT.json
 
-CONDITIONS is what conditions.py wrote. `pcm` is the noisy speech itself: what is above its values,
-a codec has cleaned; what is below them, it has lost.
+CONDITIONS is the folder of conditions.py. `pcm` is the noisy speech itself: a codec with higher
+values has removed noise, one with lower values has lost speech.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Is there a click or a comb at the boundaries of frames or windows, and does silence stay silent?
+"""Checks for clicks at the boundaries of frames and windows, and for sound in decoded silence.
 
 python experiments/robustness/seams.py ../shared/speech/eval OUT.json [--model speech-40hz-v1]
 """
@@ -45,8 +45,7 @@ def above(wave: NDArray[np.float32]) -> NDArray[np.float64]:
 def excess(power: NDArray[np.float64], hop: int) -> dict[str, float]:
     """Power near the multiples of `hop` against elsewhere, in dB.
 
-    `spread` is the standard deviation of the same at places between them, which are no boundaries:
-    what chance makes of it.
+    `spread` is the standard deviation of the same at positions between them, due to chance.
     """
     by_phase = power[: len(power) // hop * hop].reshape(-1, hop).mean(axis=0)
     starts = range(0, hop, 2 * REACH)
@@ -59,10 +58,10 @@ def excess(power: NDArray[np.float64], hop: int) -> dict[str, float]:
 def at_windows(
     tokenizer: AudioTokenizer, released: pretrained.Model, tokens: NDArray[np.uint16]
 ) -> dict[str, float]:
-    """What decoding by windows does at their boundaries, against decoding without windows.
+    """Compares decoding by windows with decoding without windows.
 
-    The power near the boundaries in dB to that of the same samples where there is none, of the
-    whole signal and above `EDGE_HZ`, and the largest difference of any two samples.
+    Power near the boundaries in dB relative to the same samples without windows, of the whole
+    signal and above `EDGE_HZ`, and the largest difference of a sample.
     """
     decode = jax.jit(lambda tokens: model.decode(released.params, released.config, tokens))
     pieces = tokens[: len(tokens) // WHOLE * WHOLE].reshape(-1, WHOLE)

@@ -1,4 +1,4 @@
-"""How fast streams are by the frames of their steps, and which of their tokens differ.
+"""The speed of streams by the number of frames per step, and how many of their tokens differ.
 
     python experiments/streams/measure.py CLIP [--model NAME]
 
