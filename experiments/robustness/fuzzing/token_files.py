@@ -33,7 +33,7 @@ Check = Callable[[bytes], bool]
 
 
 def make(folder: Path) -> None:
-    """Writes the whole files."""
+    """Writes the undamaged files."""
     place = folder / FOLDER
     place.mkdir()
     rng = np.random.default_rng(0)
@@ -54,7 +54,7 @@ def make(folder: Path) -> None:
 
 
 def targets(folder: Path) -> list[Target]:
-    """What is read of them."""
+    """The targets among them."""
     place = folder / FOLDER
     atok = (*mutations.BYTES, *(mutations.forged(_forge_atok, _mend_atok),) * 6)
     npy = (*mutations.BYTES, *(_other_array,) * 4)
@@ -94,7 +94,7 @@ def _plain(path: Path) -> Check:
 
 
 def _by_layout(data: bytes) -> dict[str, Any]:
-    """What a plain file says, by the table of its layout alone."""
+    """The content of a plain file, read according to the documented layout."""
     _, _, bits, model_id, rate, hop, samples, count = HEADER.unpack_from(data)
     size = -(-count * bits // 8)
     expect(len(data) == HEADER.size + size + 4, "more or fewer bytes than tokens take")
@@ -148,7 +148,7 @@ def _finds(coder: Coder) -> tokenfile.Coders:
 
 
 def _check_header(found: dict[str, Any], data: bytes) -> None:
-    """That of a compact file was changed: it must fit its checksum, and count the tokens."""
+    """Checks a changed header of a compact file: it must match its checksum and the tokens."""
     end = HEADER.size + 8
     expect(data[end : end + 4] == struct.pack("<I", zlib.crc32(data[:end])), "a wrong checksum")
     _, _, bits, model_id, rate, hop, samples, count = HEADER.unpack_from(data)
@@ -264,7 +264,7 @@ def _mend_atok(data: bytearray) -> None:
 
 
 def _other_array(data: bytes, random: random.Random) -> bytes:
-    """Another description of the array, of any length."""
+    """Changes the description of the array."""
     start, text = data[:8], data[10:].split(b"\n")[0]
     old = random.choice((b"(40,)", b"<u2", b"<i8", b"False", b"'shape'", b"descr"))
     new = random.choice(
