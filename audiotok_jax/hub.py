@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub, and copies of models in folders of their own."""
+"""Models of the Hugging Face hub, and copies of models."""
 
 from __future__ import annotations
 

@@ -402,7 +402,7 @@ def remaining(file: BinaryIO) -> int | None:
 
 
 def take(file: BinaryIO, count: int) -> bytes:
-    """Reads `count` bytes, fewer only at the end of the file; memory follows what is there."""
+    """Reads `count` bytes, fewer only at the end of the file, without allocating more memory."""
     pieces = []
     while count and (piece := file.read(min(count, _PIECE))):
         pieces.append(piece)

@@ -82,7 +82,7 @@ def measure(
     size, count = PRODUCTS.get(device.platform, PRODUCTS_ELSEWHERE)
     products, flops = chain(parallel.make_mesh([device]), "float32", size, count)
     _seconds(products)  # compiles
-    with _anew():
+    with _no_cache():
         tell("first runs, which compile")
         timings = [Timing(task, _compiled(task.run), [], []) for task in tasks]
     for number in range(rounds):
@@ -119,8 +119,8 @@ def _compiled(run: Callable[[], Any]) -> float:
 
 
 @contextmanager
-def _anew() -> Iterator[None]:
-    """Disables the cache of compiled programs, so that all are compiled anew."""
+def _no_cache() -> Iterator[None]:
+    """Disables the cache of compiled programs."""
     before = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
     compilation_cache.reset_cache()

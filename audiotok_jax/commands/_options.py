@@ -58,7 +58,7 @@ def add_folder(parser: argparse.ArgumentParser, what: str, metavar: str = "DIR")
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Adds the fields of `audio.Reading`."""
+    """Adds `--channel` and `--truncated`, the fields of `audio.Reading`."""
     parser.add_argument(
         "--channel",
         type=_channel,

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _samples(job: Job, rate: int, reading: audio.Reading) -> Iterator[NDArray[np.float32]]:
-    """Reads a clip; an error ends this clip only."""
+    """Samples of a clip, resampled; an error ends this clip only."""
     import numpy as np
 
     from audiotok_jax import audio

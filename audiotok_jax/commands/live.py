@@ -33,7 +33,7 @@ EXAMPLES = (
 )
 
 BYTES = 1 << 16
-"""Most that is read at once; what there is less is not waited for."""
+"""Largest number of bytes read at once; fewer are read without waiting for more."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +126,7 @@ def _write(part: NDArray[Any]) -> None:
 
 
 def _delay(tokenizer: AudioTokenizer, heard: bool, given: bool, rate: int, frames: int) -> float:
-    """Seconds from a sound, or a token, to what becomes of it."""
+    """Latency in seconds, from input to output."""
     from audiotok_jax.audio import resampling
 
     config = tokenizer.config

@@ -101,7 +101,7 @@ class Evaluation:
         samples = []
         pairs = zip(self._own, self._clips, self._originals, decoded, strict=True)
         for row, clip, original, wave in pairs:
-            # An untrained model may output NaN, which counts as silence.
+            # An untrained model may output non-finite samples, which count as silence.
             wave = np.nan_to_num(wave, posinf=0.0, neginf=0.0)
             wave = at_rate(wave, self._codec.sample_rate, RATE)
             wave = align(original.wave, wave, RATE).decoded

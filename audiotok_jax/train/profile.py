@@ -1,4 +1,4 @@
-"""A trace of some steps, for xprof or Perfetto."""
+"""Profiler traces of some steps, for xprof or Perfetto."""
 
 from __future__ import annotations
 

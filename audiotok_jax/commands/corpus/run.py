@@ -31,7 +31,7 @@ EXAMPLES = (
 )
 
 PARTS = ", or give each its part with --shard I/N, the same N to all"
-"""What processes that make one corpus may do."""
+"""Advice to processes that make the same corpus, in messages."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

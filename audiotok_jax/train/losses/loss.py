@@ -1,4 +1,4 @@
-"""The base class of losses, which are values with a weight and a reference."""
+"""The base class of losses, dataclasses with a weight and a reference."""
 
 from __future__ import annotations
 

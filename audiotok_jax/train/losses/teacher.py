@@ -1,4 +1,4 @@
-"""Distance between the features of a frozen recogniser for two sounds."""
+"""Distance of two sounds in the features of a frozen speech recogniser."""
 
 from __future__ import annotations
 

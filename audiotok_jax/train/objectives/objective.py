@@ -24,7 +24,7 @@ Networks = dict[str, Any]
 
 
 class GradInputs(NamedTuple):
-    """What a gradient depends on besides its batch: parts of a `State`, and frozen networks."""
+    """Inputs of a gradient besides its batch: parts of a `State`, and frozen networks."""
 
     step: Array
     params: Params
@@ -47,7 +47,7 @@ class Forward(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """Gradients of what is trained and of the discriminators, and scalars to report."""
+    """Gradients of the trained parameters and of the discriminators, and scalars to report."""
 
     trained: Params
     discriminator: Any
@@ -56,7 +56,7 @@ class Gradient(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Objective(abc.ABC):
-    """What a stage trains, and its gradient; pure functions of arrays."""
+    """The trained parameters of a stage, and their gradient; pure functions of arrays."""
 
     codec: CodecConfig
     recipe: Recipe
@@ -134,7 +134,7 @@ class Objective(abc.ABC):
         return jnp.sum(jnp.stack(values)) if values else jnp.float32(0)
 
     def crop(self, wave: Array, seconds: float | None, step: Array) -> Array:
-        """The same part of each row, drawn for each step; all of it if that is no longer."""
+        """A random part of `seconds`, the same of all rows, for each step; whole rows if shorter."""
         length = wave.shape[1] if seconds is None else int(seconds * self.codec.sample_rate)
         if length >= wave.shape[1]:
             return wave

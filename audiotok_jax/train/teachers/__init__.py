@@ -1,4 +1,4 @@
-"""Frozen recognisers whose features of decoded speech are a loss, see `losses.teacher`.
+"""Frozen speech recognisers, whose features are compared in a loss; see `losses.teacher`.
 
 A teacher is a pytree of its weights, so that it is an argument of the compiled step and not a
 constant in it. It is not part of the state of a run, nor of its saves.

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 FILES = ("model.bin", "model.safetensors")
-"""Of CTranslate2 and of Hugging Face; the first one in a folder is read."""
+"""Files of CTranslate2 and of Hugging Face; the first one in a folder is read."""
 
 Weights = dict[str, NDArray[np.float32]]
-"""By the names of CTranslate2 below `encoder/`; matrices are (out, in), kernels (out, in, taps)."""
+"""Weights by CTranslate2's names below `encoder/`: matrices (out, in), kernels (out, in, taps)."""
 
 _TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 _SPEC = "WhisperSpec"

@@ -1,4 +1,4 @@
-"""Trackers: files, the console, TensorBoard, Weights & Biases."""
+"""Trackers of metrics: files, the console, TensorBoard, Weights & Biases."""
 
 from __future__ import annotations
 
