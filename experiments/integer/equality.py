@@ -140,9 +140,11 @@ def make_ways(config: CodecConfig, frames: int) -> dict[str, Way]:
     ways["x64"] = under(
         functools.partial(jax.enable_x64, True), functools.partial(whole, fresh(), config)
     )
-    ways["op by op, without jit"] = under(
-        jax.disable_jit, functools.partial(whole, functools.partial(plain, config), config)
-    )
+
+    def plain(params: Params, waves: np.ndarray) -> jax.Array:
+        return encoder.encode_window(params, config, jnp.asarray(waves))
+
+    ways["op by op, without jit"] = under(jax.disable_jit, functools.partial(whole, plain, config))
     ways["XLA without optimisation"] = functools.partial(whole, unoptimised(fresh()), config)
     devices = np.array(jax.devices())
     sharding = NamedSharding(Mesh(devices, ("clips",)), PartitionSpec("clips"))
@@ -195,11 +197,6 @@ def streamed(config: CodecConfig, params: Params, waves: np.ndarray) -> np.ndarr
 
 start = jax.jit(encoder.init_state, static_argnums=(1, 2))
 step = jax.jit(encoder.encode_step, static_argnums=1, donate_argnums=2)
-
-
-def plain(config: CodecConfig, params: Params, waves: np.ndarray) -> jax.Array:
-    """Without `jax.jit`."""
-    return encoder.encode_window(params, config, jnp.asarray(waves))
 
 
 def under(setting: Callable[[], Any], way: Way) -> Way:
