@@ -134,7 +134,7 @@ class Objective(abc.ABC):
         return jnp.sum(jnp.stack(values)) if values else jnp.float32(0)
 
     def crop(self, wave: Array, seconds: float | None, step: Array) -> Array:
-        """A random part of `seconds`, the same of all rows, for each step; all if they are shorter."""
+        """A random part of `seconds`, the same of all rows and new in each step; or whole rows."""
         length = wave.shape[1] if seconds is None else int(seconds * self.codec.sample_rate)
         if length >= wave.shape[1]:
             return wave
