@@ -113,13 +113,13 @@ def check_folder(
 
     Args:
         out: the folder; it need not exist.
-        what: it will hold, such as "a page".
-        is_one: tells whether a folder holds one already.
-        force: whether that one is replaced.
-        sources: files that are read.
+        what: name of its content, such as "a page".
+        is_one: whether a folder holds such content, which may be replaced.
+        force: whether it is replaced.
+        sources: input files.
 
     Raises:
-        ValueError: there is a file, a source lies in it, or what it holds must not be replaced.
+        ValueError: `out` is a file, contains an input, or must not be replaced.
     """
     if not os.path.lexists(out):
         return
