@@ -70,7 +70,7 @@ class Objective(abc.ABC):
         return {}
 
     def statistics(self, params: Params, batch: Batch) -> Any:
-        """Statistics of a batch for `gradient`: a tree whose mean over equal parts is the whole."""
+        """Statistics of a batch for `gradient`; the mean over equal parts is that of the whole."""
         return {}
 
     @abc.abstractmethod
