@@ -1,4 +1,4 @@
-"""Arrays of other libraries as those of NumPy."""
+"""Conversion of arrays of other libraries to NumPy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def to_numpy(values: ArrayLike) -> NDArray[Any]:
-    """As `numpy.asarray`; tensors of PyTorch may lie on any device, and in a graph of gradients."""
+    """Like `numpy.asarray`; PyTorch tensors may be on any device and require gradients."""
     detach = getattr(values, "detach", None)
     return np.asarray(values if detach is None else detach().cpu())

@@ -16,10 +16,7 @@ from audiotok_jax.terminal import complain, tell_warnings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one subcommand.
-
-    Args:
-        argv: the arguments; None takes those of the process.
+    """Runs one subcommand; without `argv`, with the arguments of the process.
 
     Returns:
         The exit code: 0 success, 1 failure (a line on standard error says why), 130 interrupted,
@@ -44,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         stop = 130
     except signals.Ended as ended:
-        stop = ended.number
+        stop = ended.code
     streams.drop()
-    if argv is None:  # or Python would take JAX down while its threads are at work, and crash
+    if argv is None:  # a normal exit would shut JAX down while its threads run, and crash
         sys.stderr.flush()
         os._exit(stop)
     if stop != 130:

@@ -1,4 +1,4 @@
-"""Where compiled programs are kept, so that the second command does not compile them again."""
+"""The cache of compiled programs on disk, so that only the first command compiles them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 
 def keep() -> None:
-    """Has JAX, which is not imported yet, keep what it compiles in the user's folder of caches.
+    """Makes JAX, which must not be imported yet, keep compiled programs on disk.
 
-    `$XDG_CACHE_HOME/audiotok_jax`, or `~/.cache/audiotok_jax`. JAX's own variables count more:
-    JAX_COMPILATION_CACHE_DIR names another folder, JAX_ENABLE_COMPILATION_CACHE=false keeps
-    nothing. Where no folder can be made, nothing is kept.
+    In `$XDG_CACHE_HOME/audiotok_jax`, or `~/.cache/audiotok_jax`. JAX's own variables take
+    precedence: JAX_COMPILATION_CACHE_DIR names another folder, JAX_ENABLE_COMPILATION_CACHE=false
+    keeps nothing. If the folder cannot be made, nothing is kept.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
-    with suppress(OSError, RuntimeError):  # the latter where there is no home
+    with suppress(OSError, RuntimeError):  # the latter if there is no home folder
         caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         folder = Path(caches, "audiotok_jax", _processor())
         folder.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def keep() -> None:
 
 
 def _processor() -> str:
-    """Names the kind of CPU: JAX would take a program of another one that shares the folder."""
+    """Name of the kind of CPU: JAX would also load programs that were compiled for others."""
     features = ""
     with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
         features = next((line for line in file if line.startswith(("flags", "Features"))), "")

@@ -23,7 +23,7 @@ SIZES = {
 # Token hop and synthesis hop in samples, by frame rate in Hz at 16 kHz.
 RATES = {25: (640, 80), 40: (400, 100), 50: (320, 80), 80: (200, 100), 100: (160, 80)}
 
-# Far beyond what is of use, and within what can be built; both ends are allowed.
+# Inclusive bounds: far beyond useful values, but what they allow can be built.
 _BOUNDS: dict[str, tuple[float, float]] = {
     "sample_rate": (1, 768_000),
     "hop_length": (1, 2**16),
@@ -45,7 +45,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "pitch_lead": (0, 2**8),
 }
 _PARTS, _OCTAVES = 256, 24
-# What keeps every intermediate of the integer encoder within 32 bits; its `check_ranges` says how.
+# Bounds that keep every intermediate of the integer encoder within 32 bits; see `check_ranges`.
 _INTEGER_BOUNDS: dict[str, tuple[float, float]] = {
     "sample_rate": (16000, 16000),
     "hop_length": (2, 2**14),
@@ -83,14 +83,14 @@ class CodecConfig:
         pitch_bins: number of fundamental frequencies the decoder chooses from.
         pitch_cents: step between two of them, in hundredths of a semitone.
         short_n_fft: a second, shorter window about the middle of the first, in samples, a multiple
-            of `subframe_length`; it tells better when something happens, the first one which
-            harmonics there are. 0 is none.
+            of `subframe_length`, which resolves time better, as the first one resolves harmonics.
+            0 is none.
         encoder: "float", or "integer", whose tokens are the same on every machine.
-        encoder_look_ahead, decoder_look_ahead: frames after its own that the blocks of the encoder
-            and of the decoder see, all together; None is as many as before it.
+        encoder_look_ahead, decoder_look_ahead: frames of look-ahead of all blocks of the encoder,
+            or of the decoder, together; None makes the blocks symmetric.
         pitch_lead: frames by which the decoder's pitch runs ahead of its filters, so that the
             synthesizer, which interpolates pitch, waits for fewer frames.
-        noise: of the synthesizer: "hash", or "threefry", that of models before there was a choice.
+        noise: generator of the synthesizer's noise: "hash", or "threefry", that of older models.
     """
 
     sample_rate: int = 16000
@@ -141,7 +141,7 @@ class CodecConfig:
                 f"short_n_fft must be 0, or a multiple of subframe_length {self.subframe_length} "
                 f"below n_fft {self.n_fft} and odd or even as that is, not {self.short_n_fft}"
             )
-        for name in ("hop_length", "n_fft"):  # each part of them is a layer of what is built
+        for name in ("hop_length", "n_fft"):  # each multiple adds a layer to the network
             if getattr(self, name) > _PARTS * self.subframe_length:
                 raise ValueError(
                     f"{name} {getattr(self, name)} is more than {_PARTS} times subframe_length "
@@ -313,7 +313,7 @@ def preset(name: str) -> CodecConfig:
 
 
 def _live(config: CodecConfig) -> CodecConfig:
-    """All look-ahead that the latency leaves is the decoder's, and its tokens are not delayed."""
+    """A preset of the size `live`: the decoder has all the look-ahead that the latency allows."""
     config = dataclasses.replace(
         config,
         n_fft=8 * config.subframe_length,
@@ -332,7 +332,7 @@ _PRESETS = {
     f"{size}-{rate}hz": (shape, hops)
     for size, shape in SIZES.items()
     for rate, hops in RATES.items()
-    # Half of a window and two frames of 40 ms take longer.
+    # At 25 Hz, half a window and two frames last longer than `LIVE_SECONDS`.
     if (size, rate) != ("live", 25)
 }
 PRESETS = tuple(_PRESETS)

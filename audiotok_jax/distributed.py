@@ -15,21 +15,16 @@ def start(
 ) -> None:
     """Joins the processes of a run, or starts a run of one process; before any other use of JAX.
 
-    Without arguments, Slurm, Open MPI, TPU slices and Kubernetes jobs (JobSet on GKE) are detected
-    from the environment (see `jax.distributed.initialize`); otherwise the process is the only one.
-
-    Args:
-        coordinator: "host:port" of process 0.
-        processes: number of processes.
-        process: index of this one, from 0.
+    The arguments are "host:port" of process 0, the number of processes, and the index of this one.
+    Without them, Slurm, Open MPI, TPU slices and Kubernetes jobs (JobSet on GKE) are detected from
+    the environment (see `jax.distributed.initialize`); otherwise the process is the only one.
 
     Raises:
         ValueError: only some of the arguments are given, or they do not fit together.
     """
     # The training loop coordinates signals itself, see `train.loop`.
     jax.config.update("jax_enable_preemption_service", False)
-    given = (coordinator, processes, process)
-    if any(value is not None for value in given):
+    if (coordinator, processes, process) != (None, None, None):
         if coordinator is None or processes is None or process is None:
             raise ValueError("--coordinator, --processes and --process belong together")
         if ":" not in coordinator:
@@ -45,7 +40,9 @@ def start(
     except ValueError as error:
         if "coordinator_address" not in str(error):
             raise
-        address = f"127.0.0.1:{_free_port()}"
+        with socket.socket() as probe:  # finds a free port
+            probe.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{probe.getsockname()[1]}"
         jax.distributed.initialize(
             address,
             1,
@@ -54,10 +51,3 @@ def start(
             heartbeat_timeout_seconds=SUSPENDED,
             coordinator_bind_address=address,
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

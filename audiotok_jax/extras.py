@@ -1,4 +1,4 @@
-"""The extras of the package: a line that names the one that is missing."""
+"""Checks that the extras of the package, its optional dependencies, are installed."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from importlib.util import find_spec
 
 
 class MissingExtraError(ImportError):
-    """A module that an extra brings is not installed."""
+    """A module of an extra is not installed."""
 
 
 def need(extra: str, *modules: str) -> None:
-    """Checks that modules are installed; imports none of them.
-
-    Args:
-        extra: which brings them, as setup.cfg names it.
-        modules: top-level names.
+    """Checks that top-level modules of an extra of setup.cfg are installed; imports none of them.
 
     Raises:
-        MissingExtraError: one is not; the message says how to install the extra.
+        MissingExtraError: one is missing; the message says how to install the extra.
     """
     missing = [module for module in modules if find_spec(module) is None]
     if missing:

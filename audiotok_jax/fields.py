@@ -62,14 +62,9 @@ def fit(value: Any, hint: Any) -> Any:
             raise TypeError from None
         if math.isfinite(number):
             return number
-    elif type(value) is hint or _is_one_of(value, hint):
+    elif type(value) is hint or (isinstance(value, hint) and dataclasses.is_dataclass(hint)):
         return value
     raise TypeError
-
-
-def _is_one_of(value: Any, hint: Any) -> bool:
-    """Whether a value is an instance of a dataclass or of one that inherits from it."""
-    return isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, hint)
 
 
 def describe(hint: Any) -> str:

@@ -137,11 +137,8 @@ def sha256(path: str | os.PathLike[str]) -> str:
 def replacing_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields an empty temporary folder near `folder`, which replaces it if the block succeeds.
 
-    If the block raises, the temporary folder is removed and `folder` stays as it was. Errors name
-    `folder`, not the temporary one.
-
-    Args:
-        folder: is replaced; missing parent folders are made.
+    Missing parent folders are made. If the block raises, the temporary folder is removed and
+    `folder` stays as it was. Errors name `folder`, not the temporary one.
 
     Raises:
         OSError: it cannot be written.
@@ -227,11 +224,9 @@ def _remove(path: Path) -> None:
 def _rename(error: Exception, temporary: str, target: str) -> None:
     """Replaces the path in the message of an error."""
     if not isinstance(error, OSError) or error.errno is None:
-        if any(temporary in arg for arg in error.args if isinstance(arg, str)):
-            error.args = tuple(
-                arg.replace(temporary, target) if isinstance(arg, str) else arg
-                for arg in error.args
-            )
+        error.args = tuple(
+            arg.replace(temporary, target) if isinstance(arg, str) else arg for arg in error.args
+        )
     elif error.filename is None:
         if error.errno in FULL:  # writing does not name the file
             error.filename = target

@@ -1,4 +1,4 @@
-"""The formats that are read and written, by suffix and name; imports nothing."""
+"""Suffixes and names of the formats that are read and written; imports nothing."""
 
 AUDIO_READ = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".webm"),
@@ -29,7 +29,7 @@ ROWS = {"hf": ".parquet", "jsonl": ".jsonl", "webdataset": ".tar"}
 """Names of the formats for language models, modules in `corpus.language_models`, and suffixes."""
 
 TABLES = (".tsv", ".csv", ".parquet", ".jsonl")
-"""Suffixes of tables, also of those that lie beside what they describe."""
+"""Suffixes of tables, including those beside the audio that they describe."""
 
 MANIFESTS = (".json", ".jsonl.gz")
 """More suffixes of tables of JSON Lines."""

@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub, and copies of models in folders of their own."""
+"""Models of the Hugging Face hub, and copies of models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def locate(path_or_name: str | os.PathLike[str] | None) -> str | os.PathLike[str
             None are returned as they are.
 
     Raises:
-        FileNotFoundError: `huggingface_hub` is not installed, or the model cannot be had.
+        FileNotFoundError: `huggingface_hub` is not installed, or the model cannot be downloaded.
     """
     match = _ID.fullmatch(path_or_name) if isinstance(path_or_name, str) else None
     if match is None or os.path.exists(match[1]):
@@ -42,11 +42,9 @@ def locate(path_or_name: str | os.PathLike[str] | None) -> str | os.PathLike[str
 
 
 def copy(model: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
-    """Copies all files of a model to a folder, which is made; the config comes last.
+    """Copies all files of a model, found by `pretrained.locate`, to a folder; the config last.
 
-    Args:
-        model: as `pretrained.locate` takes it.
-        folder: files of the same names are replaced.
+    The folder is made if needed; files of the same names are replaced.
 
     Raises:
         FileNotFoundError: there is no such model.
@@ -54,7 +52,7 @@ def copy(model: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
     """
     source, target = pretrained.locate(model), Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    paths = sorted(path for path in source.iterdir() if path.is_file())
+    paths = filter(Path.is_file, source.iterdir())
     for path in sorted(paths, key=lambda path: path.name == pretrained.CONFIG):
         with replacing(target / path.name) as new:
             shutil.copyfile(path, new)

@@ -1,4 +1,4 @@
-"""Reads and writes tokens as .atok, .npy and .json; reads tensors as PyTorch prints them."""
+"""Reading and writing of tokens as .atok, .npy and .json; reading of printed PyTorch tensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from audiotok_jax.tokens import check_tokens
 if TYPE_CHECKING:
     from audiotok_jax.tokenizer import AudioTokenizer
 
-_TEXT = 2**26  # bytes of JSON or of printed tensors, which take ten times that when they are read
+_TEXT = 2**26  # largest size of JSON or printed tensors; reading them takes ten times as much
 
 
 def of_model(tokens: NDArray[Any], num_samples: int, tokenizer: AudioTokenizer) -> TokenFile:
@@ -42,9 +42,9 @@ def read(path: Path, tokenizer: AudioTokenizer, find: Coders = entropy.find) -> 
 
     Args:
         path: the file; "-" is standard input.
-        tokenizer: the model that the tokens must be of.  An .npy file does not name one, nor the
-            length of the speech: it is taken to fill the last token.
-        find: gives the coder of compact tokens, as in `tokenfile.read`.
+        tokenizer: the model that must have made the tokens.  An .npy file does not name it, nor the
+            length of the speech, which is assumed to fill the last token.
+        find: as in `tokenfile.read`.
 
     Raises:
         OtherModelError: the tokens are of another model.
@@ -62,9 +62,7 @@ def recover(
 
 
 def _read(
-    path: Path,
-    tokenizer: AudioTokenizer,
-    load: Callable[[BinaryIO], tuple[TokenFile, list[range]]],
+    path: Path, tokenizer: AudioTokenizer, load: Callable[[BinaryIO], tuple[TokenFile, list[range]]]
 ) -> tuple[TokenFile, list[range]]:
     lost: list[range] = []
     with _open(path) as file:
@@ -96,8 +94,8 @@ def read_streams(
     Args:
         path: a file of any of the formats, or text with tensors as PyTorch prints them, each a
             stream: `tensor([[ 9071, 22264, ...]], device='cuda:0')`; "-" is standard input.
-        bits: per token, for formats that do not say it; others must say the same.
-        find: as `read` takes it.
+        bits: per token; formats that store it must agree.
+        find: as in `tokenfile.read`.
 
     Returns:
         One int64 (T,) or, from printed tensors, several; T >= 1.
@@ -147,7 +145,7 @@ DUMPS = dict(zip(TOKENS, (tokenfile.dumps, dump_npy, dump_json), strict=True))
 
 @contextmanager
 def _open(path: Path) -> Iterator[io.BufferedReader]:
-    """Opens a file, or standard input, and gives its name to the errors of the block."""
+    """Opens a file, or standard input, and puts its name into the errors of the block."""
     stdin = nullcontext(cast(io.BufferedReader, sys.stdin.buffer))
     with stdin if str(path) == "-" else open(path, "rb") as file:
         try:
@@ -159,7 +157,7 @@ def _open(path: Path) -> Iterator[io.BufferedReader]:
 
 
 def _take(file: BinaryIO, most: int) -> bytes:
-    """All that follows in a file, which is refused if that is more than `most` bytes."""
+    """The rest of a file; TokenFileError if that is more than `most` bytes."""
     if (tokenfile.remaining(file) or 0) <= most:
         data = tokenfile.take(file, most + 1)
         if len(data) <= most:
@@ -213,7 +211,7 @@ def _load_printed(file: BinaryIO) -> list[NDArray[Any]]:
 
 
 def _parse_tensor(body: str, name: str) -> NDArray[Any]:
-    """Returns the integers (T,) of what is printed inside the parentheses of `tensor()`."""
+    """The integers (T,) of a tensor, from what is printed inside the parentheses of `tensor()`."""
     if "..." in body:
         raise TokenFileError(
             f"{name} is elided (...); print it whole: torch.set_printoptions(threshold=10**9)"

@@ -55,18 +55,12 @@ class JobList:
     """
 
     def __init__(
-        self,
-        inputs: Iterable[str],
-        suffixes: tuple[str, ...],
-        targets: Targets,
-        force: bool,
+        self, inputs: Iterable[str], suffixes: tuple[str, ...], targets: Targets, force: bool
     ) -> None:
-        """Pairs inputs with outputs.
+        """Pairs inputs (files, folders, "-") with outputs.
 
         Args:
-            inputs: files, folders, "-".
-            suffixes: of files to find in folders.
-            targets: returns the outputs for a file.
+            suffixes: of the files to find in folders.
             force: whether existing outputs are replaced.
 
         Raises:
@@ -112,11 +106,40 @@ def refuse_corpora(paths: Iterable[str]) -> None:
             raise ValueError(f"{path}: a corpus; see audiotok corpus info, export and decode")
 
 
+def check_folder(
+    out: str, what: str, is_one: Callable[[str], bool], force: bool, sources: Iterable[Path] = ()
+) -> None:
+    """Checks a folder that is to be written as a whole.
+
+    Args:
+        out: the folder; it need not exist.
+        what: name of its content, such as "a page".
+        is_one: whether a folder holds such content, which may be replaced.
+        force: whether it is replaced.
+        sources: input files.
+
+    Raises:
+        ValueError: `out` is a file, contains an input, or must not be replaced.
+    """
+    if not os.path.lexists(out):
+        return
+    if not os.path.isdir(out):
+        raise ValueError(f"{out} is no folder; choose another one for {what}")
+    for source in sources:
+        if Path(os.path.realpath(source)).is_relative_to(os.path.realpath(out)):
+            raise ValueError(f"{source} lies in {out}; choose another folder for {what}")
+    if not os.listdir(out):
+        return
+    if not is_one(out):
+        raise ValueError(f"{out} holds something else than {what}; choose another folder")
+    if not force:
+        raise ValueError(f"{out} exists; --force replaces it")
+
+
 def targets_at(inputs: list[str], out: str | None, suffixes: tuple[str, ...]) -> Targets:
     """Interprets the option `-o`: a file for one input, a folder for several, or "-".
 
     Args:
-        inputs: files, folders, "-".
         out: value of the option; None puts each output beside its input.
         suffixes: allowed for outputs; the first is the default.
 

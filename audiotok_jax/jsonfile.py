@@ -8,11 +8,7 @@ from typing import Any
 
 
 def load(path: str | os.PathLike[str], most: int = 2**20) -> dict[str, Any]:
-    """Reads a file with one JSON object.
-
-    Args:
-        path: of the file.
-        most: largest size in bytes.
+    """Reads a file with one JSON object, of `most` bytes or fewer.
 
     Raises:
         OSError: it cannot be read.
@@ -32,11 +28,7 @@ def load(path: str | os.PathLike[str], most: int = 2**20) -> dict[str, Any]:
 
 
 def parse(text: str | bytes, nan: bool = True) -> Any:
-    """Parses JSON.
-
-    Args:
-        text: the whole text.
-        nan: whether NaN and infinities are accepted, which Python writes, but JSON lacks.
+    """Parses JSON; `nan` allows NaN and infinities, which Python writes, but JSON lacks.
 
     Raises:
         ValueError: it is not JSON, an object has a duplicate key, or it is nested too deeply.

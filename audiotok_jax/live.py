@@ -2,8 +2,8 @@
 
 Made by `AudioTokenizer.encoder_stream` and `AudioTokenizer.decoder_stream`. They hold the state of
 `codec.stream` for one stream, on the first device; what they run is compiled when they are made.
-The latency is that of the codec, `CodecConfig.latency` samples from mouth to ear, and of the steps
-where these are of more than one frame.
+The latency is `CodecConfig.latency` samples from mouth to ear, and more if steps have more than one
+frame.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from audiotok_jax.config import CodecConfig
 from audiotok_jax.settings import pinned
 from audiotok_jax.tokens import check_tokens
 
-# Steps are compiled once for all who take them; their state is donated.
+# Shared by all streams, so that each shape is compiled once; states are donated.
 start_encoder = jax.jit(stream.start_encoder, static_argnums=(1, 2))
 encode_step = jax.jit(stream.encode_step, static_argnums=1, donate_argnums=2)
 start_decoder = jax.jit(stream.start_decoder, static_argnums=(1, 2))
@@ -33,7 +33,7 @@ decode_step = jax.jit(stream.decode_step, static_argnums=1, donate_argnums=2)
 
 
 class _Steps:
-    """Runs a stream in steps of one shape, under the settings and the mesh of its own."""
+    """Runs a stream in steps of one shape, on its own mesh and under pinned settings."""
 
     @pinned()
     def __init__(
@@ -55,23 +55,23 @@ class _Steps:
 
     @pinned()
     def begin(self) -> None:
-        """Forgets what came before."""
+        """Resets the state."""
         with jax.set_mesh(self._mesh):
             self._state = self._start(self._params, self._config, 1)
 
     @pinned()
     def run(self, part: NDArray[Any]) -> NDArray[Any]:
-        """One step, of units (n,)."""
+        """Runs one step, on samples or tokens (n,)."""
         with jax.set_mesh(self._mesh):
             self._state, out = self._step(self._params, self._config, self._state, part[None])
             return np.array(out[0])
 
 
 class EncoderStream:
-    """Tokens of one stream of audio after another.
+    """Encodes one stream of audio after another.
 
-    Together they are those of `AudioTokenizer.encode`: the same by an integer encoder, and up to a
-    rare bit whose latent is almost zero by a float one.
+    The tokens are those of `AudioTokenizer.encode`, except that of a float encoder a rare bit whose
+    latent is almost zero may differ.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class EncoderStream:
         """Takes the next audio, float or int16, (S,) or (S, channels), S >= 0.
 
         Returns:
-            uint16 (n,), n >= 0, the tokens that are known now.
+            uint16 (n,), n >= 0, the tokens that are complete.
 
         Raises:
             AudioError: the audio is bad; the stream goes on without it.
@@ -157,7 +157,7 @@ class EncoderStream:
 
 
 class DecoderStream:
-    """Speech of one stream of tokens after another, as `AudioTokenizer.decode` up to rounding."""
+    """Decodes one stream of tokens after another, as `AudioTokenizer.decode` up to rounding."""
 
     def __init__(self, params: Params, config: CodecConfig, mesh: Mesh, frames: int) -> None:
         """See `AudioTokenizer.decoder_stream`."""
@@ -175,7 +175,7 @@ class DecoderStream:
         """Takes the next tokens, integers (T,), T >= 0.
 
         Returns:
-            float32 (n,), n >= 0, the samples that are known now.
+            float32 (n,), n >= 0, the samples that are complete.
 
         Raises:
             ValueError: a token is not one of the codec; the stream goes on without them.

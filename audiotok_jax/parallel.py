@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
-from numpy.typing import NDArray
 
 from audiotok_jax.forking import refuse_forked
 
@@ -68,11 +68,7 @@ def shard(tree: Any, mesh: Mesh) -> Any:
 
 def from_processes(tree: Any, mesh: Mesh) -> Any:
     """Global arrays from the rows of each process, in the order of the processes."""
-
-    def join(rows: NDArray[Any]) -> jax.Array:
-        return jax.make_array_from_process_local_data(by_rows(mesh), rows)
-
-    return jax.tree.map(join, tree)
+    return jax.tree.map(partial(jax.make_array_from_process_local_data, by_rows(mesh)), tree)
 
 
 def over_devices(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[Any, Any], Any]:
@@ -81,7 +77,6 @@ def over_devices(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[A
     Args:
         function: takes a replicated tree and a tree of arrays (n, ...); returns a tree of arrays
             (n, ...).
-        mesh: of `make_mesh`.
 
     Returns:
         The same function of arrays (devices * n, ...), to be called under `jax.jit`.

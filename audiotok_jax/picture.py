@@ -17,14 +17,9 @@ FLOOR_DB = -80.0
 
 
 def spectrogram(wave: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    """Power over frequency and time in decibels, at most `MAX_COLUMNS` columns.
+    """Power over frequency and time in decibels; 0 dB is a sine of full scale.
 
-    Args:
-        wave: float32 (S,), S >= 1.
-        sample_rate: in Hz.
-
-    Returns:
-        float32 (window / 2 + 1, columns); 0 dB is a sine of full scale.
+    From float32 (S,), S >= 1, to float32 (window / 2 + 1, columns), at most `MAX_COLUMNS` columns.
     """
     window = 2 * round(WINDOW_SECONDS * sample_rate / 2)
     hop = max(window // 8, -(-len(wave) // MAX_COLUMNS))
@@ -38,7 +33,7 @@ def spectrogram(wave: NDArray[np.float32], sample_rate: int) -> NDArray[np.float
 
 
 def narrowed(levels: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
-    """A spectrogram of at most so many columns, each the mean of neighbouring ones."""
+    """A spectrogram reduced to at most `columns` columns, means of neighbouring ones."""
     group = -(-levels.shape[1] // columns)
     filled = np.pad(levels, ((0, 0), (0, -levels.shape[1] % group)), mode="edge")
     return filled.reshape(len(filled), -1, group).mean(axis=2)
@@ -50,16 +45,10 @@ def compare(
     reconstruction: NDArray[np.float32],
     sample_rate: int,
 ) -> None:
-    """Writes a PNG with both spectrograms, in dB relative to the maximum of the first.
-
-    Args:
-        path: of the picture; nothing half-written remains on failure.
-        original: float32 (S,).
-        reconstruction: float32 (S,).
-        sample_rate: in Hz.
+    """Writes a PNG with the spectrograms of two waves (S,), in dB relative to the first's maximum.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written; nothing half-written remains.
     """
     panels = {"original": original, "from the tokens": reconstruction}
     levels = [spectrogram(wave, sample_rate) for wave in panels.values()]

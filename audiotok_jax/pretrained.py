@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from audiotok_jax import jsonfile
+from audiotok_jax import files, jsonfile
 from audiotok_jax.codec import encoders, model
 from audiotok_jax.codec.leaves import by_name
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.files import replacing
 
 DEFAULT = "speech-80hz-v10"
 FORMAT = 2
@@ -39,7 +38,7 @@ MODELS = Path(__file__).parent / "models"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 DTYPES = {"F16": "float16", "I8": "int8", "I32": "int32"}
-"""Those of arrays in a file, by their names there."""
+"""Dtypes of the arrays in a file, by their names in safetensors."""
 
 
 class Model(NamedTuple):
@@ -59,11 +58,11 @@ class Model(NamedTuple):
 
 
 def identity(params: Params, config: CodecConfig) -> str:
-    """Names a new model by what it is made of.
+    """The id of a new model, by its content; that of a saved one is of the arrays in its file.
 
     Returns:
         The first 16 hexadecimal digits of the SHA-256 of the config and of the names, shapes,
-        dtypes and bytes of all arrays. A saved model is named by the arrays in its file.
+        dtypes and bytes of all arrays.
     """
     digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
     for name, array in sorted(by_name(params).items()):
@@ -82,8 +81,8 @@ def save(
     """Writes a model; each of its files appears whole or not at all.
 
     Args:
-        folder: made if it is not there.
-        params: in the released form, of float dtypes or as the encoder's integers.
+        folder: made if it does not exist.
+        params: in the released form; floats are rounded to float16.
         config: shape of the codec.
         card: JSON-ready facts about the model: data, metrics, licence.
 
@@ -108,20 +107,17 @@ def save(
     about: dict[str, Any] = {"format": FORMAT}
     about["id"] = identity(unflatten_dict(weights, sep="/"), config)
     about["codec"] = config.to_dict()
-    with replacing(target / WEIGHTS) as path:
+    with files.replacing(target / WEIGHTS) as path:
         path.write_bytes(to_bytes(weights))  # `save_file` would let nobody else read it
         about["checksum"] = checksum(about, path)
     about["card"] = card or {}
-    with replacing(target / CONFIG) as path:
-        path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    files.write(target / CONFIG, json.dumps(about, indent=2) + "\n")
     return about["id"]
 
 
 def checksum(about: dict[str, Any], weights: Path) -> str:
     """SHA-256 of "id" and "codec" of a config and the SHA-256 of a file of weights, as JSON."""
-    with open(weights, "rb") as file:
-        whole = {"id": about["id"], "codec": about["codec"]}
-        whole["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
+    whole = {"id": about["id"], "codec": about["codec"], "weights": files.sha256(weights)}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
@@ -152,10 +148,7 @@ def locate(path_or_name: str | os.PathLike[str] | None = None) -> Path:
 
 
 def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
-    """Reads a model.
-
-    Args:
-        path_or_name: as `locate` takes it.
+    """Reads a model, found by `locate`.
 
     Raises:
         FileNotFoundError: as `locate`.
@@ -163,7 +156,7 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Model:
     """
     folder = locate(path_or_name)
     about, config = _read_config(folder / CONFIG)
-    # Released models fit, which takes more than half a second to find out: tests have them checked.
+    # Not checked for released models, which takes more than half a second: tests do it.
     wanted = None if folder.parent == MODELS else config
     try:
         weights = _read_weights(folder / WEIGHTS, wanted)
@@ -221,7 +214,7 @@ def _read_weights(path: Path, config: CodecConfig | None) -> dict[str, NDArray[A
 
 
 def _check_fit(found: Mapping[str, tuple[str, tuple[int, ...]]], config: CodecConfig) -> None:
-    """`found` are names of dtypes and shapes."""
+    """Raises ValueError if arrays, given by the names of their dtypes and shapes, do not fit."""
     wanted = {
         name: (leaf.dtype.name if _whole(leaf.dtype) else "float16", leaf.shape)
         for name, leaf in by_name(model.shapes(config)).items()

@@ -53,7 +53,6 @@ def chain(mesh: Mesh, precision: str, size: int, count: int) -> tuple[Callable[[
     """Consecutive products of matrices, on all devices of a mesh at the same time.
 
     Args:
-        mesh: of `parallel.make_mesh`.
         precision: dtype of the factors.
         size: rows and columns of the factors.
         count: number of products on each device.

@@ -15,16 +15,13 @@ from typing import Any
 def provenance(libraries: Iterable[str]) -> dict[str, Any]:
     """Facts to store with results, JSON-ready.
 
-    Args:
-        libraries: names of distributions whose versions matter.
-
     Returns:
         `date`: in UTC, ISO 8601.
         `commit`: of the repository of this package, followed by "-dirty" if files differ from it;
             None if the package is not in a repository.
         `machine`: model of the CPU, number of cores, operating system.
         `python`: version.
-        `libraries`: version of each; None if not installed.
+        `libraries`: version of each distribution; None if it is not installed.
     """
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -46,7 +43,7 @@ def version(library: str) -> str | None:
 def _commit() -> str | None:
     here = Path(__file__)
     try:
-        # A package in an environment inside another repository is not tracked by that.
+        # A virtual environment inside another repository is not tracked by it.
         _git(here.parent, "ls-files", "--error-unmatch", here.with_name("__init__.py").name)
         return _git(here.parent, "describe", "--always", "--dirty", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):

@@ -14,11 +14,9 @@ from audiotok_jax import files
 
 
 class Ended(SystemExit):
-    """Raised by a signal; `number`, the exit code, is 128 + that of the signal."""
+    """Raised by a signal; `code`, the exit code, is 128 + the number of the signal."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    code: int
 
 
 _got: list[int] = []
@@ -48,7 +46,7 @@ def follow_parent() -> None:
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Makes both signals raise `Ended` in the block, and removes temporary files afterwards.
+    """Makes SIGTERM and SIGHUP raise `Ended` in the block, and removes temporary files afterwards.
 
     A signal that is already ignored (`nohup`) stays ignored. In threads other than the main one,
     where Python handles no signals, nothing is changed.

@@ -46,7 +46,7 @@ def progress(verb: str, files: int) -> Iterator[Callable[[float, int], None]]:
 
 
 def _lines(verb: str, files: int) -> Callable[[float, int], None]:
-    """What `progress` yields for a log: what takes long shows that it goes on."""
+    """The function that `progress` yields for a log: prints a line every `LINE_SECONDS`."""
     told = time.monotonic()
     heard, done = 0.0, 0
 

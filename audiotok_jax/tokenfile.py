@@ -1,4 +1,4 @@
-r"""The `.atok` container: one stream of tokens, and what it takes to decode them.
+r"""The `.atok` container: one stream of tokens, with the metadata to decode them.
 
 All header numbers are little-endian.
 
@@ -19,7 +19,7 @@ All header numbers are little-endian.
 Nothing follows the CRC.  As in PNG, the magic starts with a byte above 127 and holds a CR LF
 pair, so that a transfer in text mode shows at once.
 
-Version 2 holds the tokens entropy-coded. It starts with the same 42 bytes, but for the version:
+Version 2 holds the tokens entropy-coded. It starts with the same 42 bytes, except for the version:
 
 | offset | bytes | type | field                                                              |
 |-------:|------:|------|--------------------------------------------------------------------|
@@ -41,6 +41,7 @@ import stat
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -55,18 +56,18 @@ PACKED, CODED = 1, 2
 """Versions of the layout."""
 
 Coders = Callable[[str], entropy.Coder]
-"""Gives the coder whose prior has an id."""
+"""A function of the id of a prior, which returns its coder."""
 
 MOST_BYTES = 2**28
-"""That tokens take in a file that is read: at 80 tokens a second 19 days. Longer ones are refused
-before memory is taken, as there is no end to what a sparse file can announce and hold."""
+"""Largest payload that is read, 19 days at 80 tokens a second: a sparse file can announce and hold
+any size, so larger ones are refused before memory is allocated."""
 
 _HEADER = struct.Struct("<8sBB8sIIQQ")
 _PRIOR = struct.Struct("<8s")
 _CRC = struct.Struct("<I")
-_MOST = 64  # bytes of a coded token: a bit of it takes 2 at the most, a block of one token 14 more
-_UNPACKED = 1 << 16  # tokens unpacked at once, a multiple of 8, so that they end with a byte
-_PIECE = 1 << 20  # bytes asked of a file at once, so that memory follows what is really there
+_MOST = 64  # most bytes of a coded token: 2 for each bit, and 14 for a block of one token
+_UNPACKED = 1 << 16  # tokens unpacked at once; a multiple of 8, so that they end with a byte
+_PIECE = 1 << 20  # bytes read at once, so that memory is allocated only for what is there
 
 
 class TokenFileError(ValueError):
@@ -74,17 +75,17 @@ class TokenFileError(ValueError):
 
 
 class OtherModelError(TokenFileError):
-    """The tokens were made by another model than the one at hand."""
+    """The tokens were made by another model than the given one."""
 
 
 @dataclass(frozen=True, eq=False)
 class TokenFile:
-    """A stream of tokens with what it takes to decode it.
+    """A stream of tokens with the metadata to decode it.
 
     Attributes:
         tokens: uint16 (T,), T = ceil(num_samples / hop_length), each below 2**bits.  Any integer
-            dtype is taken; a read-only uint16 copy is kept.
-        model_id: 16 lower-case hexadecimal digits that name the model which made the tokens.
+            dtype is accepted; a read-only uint16 copy is kept.
+        model_id: 16 lower-case hexadecimal digits, the id of the model that made the tokens.
         sample_rate: of the speech, in Hz.
         hop_length: samples for one token.
         num_samples: length of the speech in samples.
@@ -154,19 +155,11 @@ def pack(tokens: ArrayLike, bits: int) -> bytes:
 
 
 def unpack(payload: bytes, bits: int, count: int) -> NDArray[np.uint16]:
-    """Undoes `pack`.
-
-    Args:
-        payload: what `pack` returned.
-        bits: 1 to 16.
-        count: how many tokens there are.
-
-    Returns:
-        uint16 (count,).
+    """The inverse of `pack`: `count` tokens, uint16 (count,).
 
     Raises:
-        TokenFileError: the payload has another length than `count` tokens take, or the bits that
-            fill up its last byte are not zero.
+        TokenFileError: the payload has another length than `count` tokens take, or the unused bits
+            of its last byte are not zero.
     """
     bits = _check_bits(bits)
     size = _payload_size(count, bits)
@@ -190,15 +183,10 @@ def unpack(payload: bytes, bits: int, count: int) -> NDArray[np.uint16]:
 
 
 def dumps(token_file: TokenFile, coder: entropy.Coder | None = None) -> bytes:
-    """Returns the bytes of a token file.
-
-    Args:
-        token_file: what to write.
-        coder: makes it compact.
+    """Returns the bytes of a token file, compact (version 2) if there is a coder.
 
     Raises:
-        ValueError: the coder is that of another model, or there are so many tokens that they
-            would not be read.
+        ValueError: the coder is that of another model, or there are more tokens than can be read.
     """
     _check_most(len(token_file.tokens), _payload_size(len(token_file.tokens), token_file.bits))
     header = _HEADER.pack(
@@ -224,11 +212,7 @@ def dumps(token_file: TokenFile, coder: entropy.Coder | None = None) -> bytes:
 
 
 def loads(data: bytes, find: Coders = entropy.find) -> TokenFile:
-    """Returns the token file that `data` holds.
-
-    Args:
-        data: what `dumps` returned.
-        find: as `read` takes it.
+    """Returns the token file whose bytes `dumps` returned; `find` as in `read`.
 
     Raises:
         entropy.UnknownPriorError: as `read`.
@@ -238,10 +222,10 @@ def loads(data: bytes, find: Coders = entropy.find) -> TokenFile:
 
 
 def num_tokens(data: bytes) -> int:
-    """How many tokens there are in what `dumps` returned, without a look at them.
+    """Number of tokens in what `dumps` returned, according to the header.
 
     Raises:
-        TokenFileError: it does not start as a token file does.
+        TokenFileError: it does not start with the header of a token file.
     """
     return int(_unpack(data[: _HEADER.size])[-1])
 
@@ -268,10 +252,10 @@ def read(
     No more is read, or kept in memory, than the header announces and the file really holds.
 
     Args:
-        source: a path, or an open binary file (`sys.stdin.buffer`), read from where it stands to
-            its end.
+        source: a path, or an open binary file (`sys.stdin.buffer`), read from its position to its
+            end.
         model_id: if given, the tokens must have been made by this model.
-        find: gives the coder of compact tokens, whose prior has this id.
+        find: returns the coder of compact tokens, given the id of its prior.
 
     Raises:
         entropy.UnknownPriorError: `find` does not find the coder of compact tokens.
@@ -287,37 +271,28 @@ def recover(
     model_id: str | None = None,
     find: Coders = entropy.find,
 ) -> tuple[TokenFile, list[range]]:
-    """Reads what is left of a token file; of one that is not compact, all or nothing.
-
-    Args:
-        source: as `read` takes it, as the others.
+    """Reads the undamaged blocks of a compact token file; of a plain one, all or nothing.
 
     Returns:
-        The token file, its lost tokens being zero, and the places of these, a range for each
+        The token file, with zeros for the lost tokens, and their positions, a range for each
         damaged block.
 
     Raises:
-        As `read`; also TokenFileError if next to nothing is left.
+        As `read`; also TokenFileError if almost nothing is left.
     """
     return _read(source, model_id, find, damaged=True)
 
 
 def _read(
-    source: str | os.PathLike[str] | BinaryIO,
-    model_id: str | None,
-    find: Coders,
-    damaged: bool,
+    source: str | os.PathLike[str] | BinaryIO, model_id: str | None, find: Coders, damaged: bool
 ) -> tuple[TokenFile, list[range]]:
-    try:
-        if isinstance(source, str | os.PathLike):
-            name = os.fspath(source)
-            with open(source, "rb") as file:
-                token_file, lost = _load(file, remaining(file), find, damaged)
-        else:
-            name = str(getattr(source, "name", "token file"))
-            token_file, lost = _load(source, remaining(source), find, damaged)
-    except (TokenFileError, entropy.UnknownPriorError) as error:
-        raise type(error)(f"{name}: {error}") from None
+    opened = open(source, "rb") if isinstance(source, str | os.PathLike) else nullcontext(source)
+    with opened as file:
+        name = getattr(file, "name", "token file")
+        try:
+            token_file, lost = _load(file, remaining(file), find, damaged)
+        except (TokenFileError, entropy.UnknownPriorError) as error:
+            raise type(error)(f"{name}: {error}") from None
     if model_id is not None and token_file.model_id != model_id:
         raise OtherModelError(
             f"{name}: made by model {token_file.model_id}, but this is model {model_id}; "
@@ -327,22 +302,9 @@ def _read(
 
 
 def _load(
-    file: BinaryIO,
-    size: int | None,
-    find: Coders,
-    damaged: bool = False,
+    file: BinaryIO, size: int | None, find: Coders, damaged: bool = False
 ) -> tuple[TokenFile, list[range]]:
-    """Reads one token file.
-
-    Args:
-        file: stands at its start.
-        size: of all bytes from there on, None if not known.
-        find: gives the coder.
-        damaged: whether a damaged file is read as far as possible.
-
-    Returns:
-        The token file, and the places of its lost tokens.
-    """
+    """Reads a token file of `size` bytes, None if that is not known; see `read` and `recover`."""
     header = take(file, _HEADER.size)
     _, version, bits, model_id, sample_rate, hop_length, num_samples, count = _unpack(header)
     if version == CODED:
@@ -431,16 +393,16 @@ def _load_coded(
 
 
 def remaining(file: BinaryIO) -> int | None:
-    """Bytes from where a file stands to its end; None if it is not a regular file, but a pipe."""
+    """Bytes from the position of a file to its end; None for pipes and other irregular files."""
     try:
         status = os.fstat(file.fileno())
         return status.st_size - file.tell() if stat.S_ISREG(status.st_mode) else None
-    except (AttributeError, OSError):  # it only looks like a file
+    except (AttributeError, OSError):  # a file-like object
         return None
 
 
 def take(file: BinaryIO, count: int) -> bytes:
-    """Reads `count` bytes, fewer only at the end of the file; memory follows what is there."""
+    """Reads `count` bytes, fewer only at the end of the file, without allocating more memory."""
     pieces = []
     while count and (piece := file.read(min(count, _PIECE))):
         pieces.append(piece)

@@ -12,7 +12,6 @@ import functools
 import itertools
 import operator
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
@@ -47,17 +46,17 @@ class Decoder(Protocol):
 
 
 Audio = ArrayLike | str | os.PathLike[str] | Mapping[str, Any] | Decoder
-"""A clip: samples, the path of a file, or a row of Hugging Face `datasets`; see `encode`."""
+"""A clip: samples, the path of a file, or a row of a Hugging Face dataset; see `encode`."""
 
 WINDOW = 256
 """Default tokens per window, not counting the halo, which overlaps with the next window's."""
 
 STREAM_FRAMES = 8
-"""Default tokens per step of the iterators over streams: short ones at which two cores still
-encode, and decode, more than ten times faster than real time (`experiments/streams`)."""
+"""Default tokens per step of the iterators over streams: the shortest steps at which two cores
+still encode and decode more than ten times faster than real time (`experiments/streams`)."""
 
 WINDOWS_PER_BATCH = 32
-"""Default windows that an accelerator runs at once; one keeps a CPU busy."""
+"""Default number of windows that an accelerator runs at once; one keeps a CPU busy."""
 
 
 class Window(NamedTuple):
@@ -93,14 +92,14 @@ class _Placed(NamedTuple):
 class AudioTokenizer:
     """Speech to one stream of tokens and back.
 
-    The caller's settings of JAX (`jax.config`, `jax.set_mesh`) change nothing here. A pickled
-    tokenizer holds the name or path of its model, which is loaded at the first use, or else the
-    parameters that it was made of. In a process that was forked after JAX had started, whatever
+    The caller's settings of JAX (`jax.config`, `jax.set_mesh`) have no effect here. A pickled
+    tokenizer holds the name or path of its model, which is loaded at the first use, or, if it has
+    none, its parameters. In a process that was forked after JAX had started, everything that
     computes raises RuntimeError.
 
     Attributes:
         config: shape of the codec.
-        model_id: 16 hexadecimal digits that name the model; tokens mean nothing to another one.
+        model_id: 16 hexadecimal digits; tokens of one model mean nothing to another one.
         bits: per token.
         codebook_size: tokens are integers in [0, codebook_size).
         sample_rate: of decoded speech, in Hz; speech of any rate is encoded.
@@ -110,7 +109,7 @@ class AudioTokenizer:
         window: tokens per window.
     """
 
-    _params: Params  # on the host, of a pickled one that has no name or path
+    _params: Params  # on the host; only in a pickled tokenizer that has no name or path
 
     def __init__(
         self,
@@ -127,12 +126,11 @@ class AudioTokenizer:
             params: as `codec.model.init` gives them.
             config: shape of the codec.
             model_id: of a released model; None computes it from `params`.
-            windows_per_batch: windows that one device takes at once; None is 1 on a CPU and
+            windows_per_batch: windows that one device runs at once; None is 1 on a CPU and
                 `WINDOWS_PER_BATCH` elsewhere.
             devices: that share a batch; None is all devices of this process.
-            window: tokens per window, of all but the streams. Windows of other lengths give the
-                same tokens and speech up to rounding, which may flip a bit whose latent is almost
-                zero.
+            window: tokens per window, except in streams. Windows of other lengths give the same
+                tokens and speech up to rounding, which may flip a bit whose latent is almost zero.
 
         Raises:
             ValueError: windows_per_batch or window is less than 1, or devices is empty.
@@ -162,21 +160,19 @@ class AudioTokenizer:
         """Loads a model.
 
         Args:
-            path_or_name: see `pretrained.locate`; or OWNER/NAME on the Hugging Face hub, see
+            path_or_name: see `pretrained.locate` and, for OWNER/NAME on the Hugging Face hub,
                 `hub.locate`.
-            windows_per_batch: see `__init__`, as the others.
-            devices: see there.
-            window: see there.
+            windows_per_batch, devices, window: see `__init__`.
 
         Raises:
             FileNotFoundError: there is no such model.
-            ValueError: its folder does not hold a complete, undamaged one.
+            ValueError: the model is incomplete or damaged.
         """
         place = hub.locate(path_or_name)
         params, config, model_id, _ = pretrained.load(place)
         tokenizer = cls(params, config, model_id, windows_per_batch, devices, window)
         folder = pretrained.locate(place)
-        released = folder.parent == pretrained.MODELS  # found by its name, wherever that lies
+        released = folder.parent == pretrained.MODELS  # may lie elsewhere on another machine
         tokenizer._source = folder.name if released else os.path.abspath(folder)
         return tokenizer
 
@@ -201,7 +197,7 @@ class AudioTokenizer:
 
     @functools.cached_property
     def _placed(self) -> _Placed:
-        # Of a pickled one, and not before it is used: a pool hangs where unpickling fails.
+        # Computed only after unpickling, at the first use: a pool would hang if unpickling failed.
         if self._source is not None:
             return _load(self._source, self.model_id, *self._arguments)
         windows_per_batch, names = self._arguments
@@ -210,8 +206,8 @@ class AudioTokenizer:
     def save_pretrained(self, folder: str | os.PathLike[str]) -> str:
         """Writes the model to a folder, from which `from_pretrained` loads it.
 
-        One that was loaded is copied with its card, its prior and its id. Weights that were given
-        are rounded to float16 (`pretrained.save`), so that their id is that of the rounded ones.
+        A model that was loaded is copied with its card, its prior and its id. Weights that were
+        given are rounded to float16 (`pretrained.save`), and get the id of the rounded ones.
 
         Returns:
             The id of the model in the folder.
@@ -232,19 +228,19 @@ class AudioTokenizer:
 
         Args:
             audio: path of a file; or a NumPy, JAX or PyTorch array or a list, float or int16, of
-                shape (S,), (S, channels) or (1, S), S >= 1; see `audio.to_mono`. Or what Hugging
-                Face `datasets` has for a clip: such an array with its rate, as a dictionary of
-                `array` and `sampling_rate`, or a decoder of torchcodec.
-            sample_rate: of an array, in Hz; None with what has a rate of its own.
-            channels_first: whether an array has the shape (channels, S), as torchaudio has it.
+                shape (S,), (S, channels) or (1, S), S >= 1; see `audio.to_mono`. Or the audio of
+                a row of a Hugging Face dataset: a dictionary of such an `array` and its
+                `sampling_rate`, or a decoder of torchcodec.
+            sample_rate: of an array, in Hz; None for audio that has a rate of its own.
+            channels_first: whether an array has the shape (channels, S), as in torchaudio.
 
         Returns:
             uint16 (T,), T = ceil(R / hop_length) where R = ceil(S * self.sample_rate /
             sample_rate).
 
         Raises:
-            AudioError: the audio or its rate is bad, the audio is empty, or there are two sample
-                rates or none.
+            AudioError: the audio or its rate is invalid, the audio is empty, or there are two
+                sample rates or none.
             OSError: the file cannot be read.
         """
         return self.encode_batch([audio], sample_rate, channels_first=channels_first)[0]
@@ -256,7 +252,7 @@ class AudioTokenizer:
         *,
         channels_first: bool = False,
     ) -> list[NDArray[np.uint16]]:
-        """Tokens of several clips, of arrays of one sample rate; each as `encode` gives them."""
+        """Tokens of several clips, each as of `encode`; all arrays have the same sample rate."""
         return _gather(
             self.encode_clips(_chunks(audio, sample_rate, channels_first) for audio in audios)
         )
@@ -272,13 +268,12 @@ class AudioTokenizer:
         """Tokens of several clips as one array.
 
         Args:
-            audios: as `encode_batch` takes them, one at least.
-            sample_rate: see `encode`.
-            channels_first: see `encode`.
-            pad: follows the tokens of shorter clips; a token as others, so go by the lengths.
+            audios: as for `encode_batch`, at least one.
+            sample_rate, channels_first: see `encode`.
+            pad: value after the tokens of shorter clips. It is also a token, so use the lengths.
 
         Returns:
-            Tokens, uint16 (B, T), and the number of those of each clip, int64 (B,).
+            Tokens, uint16 (B, T), and the number of tokens of each clip, int64 (B,).
 
         Raises:
             ValueError: there is no clip, or as `encode`.
@@ -291,12 +286,12 @@ class AudioTokenizer:
         """Tokens of one clip that comes in chunks, as soon as they are known.
 
         Args:
-            chunks: as `encode` takes them, of any lengths, also 0.
+            chunks: arrays as for `encode`, of any lengths, also 0.
             sample_rate: in Hz.
-            frames: tokens per step, as of `encoder_stream`.
+            frames: tokens per step, see `encoder_stream`.
 
         Yields:
-            uint16 (n,), n >= 1; together those of `encode`, up to what `live.EncoderStream` says.
+            uint16 (n,), n >= 1; together those of `encode`, see `live.EncoderStream`.
 
         Raises:
             AudioError: as `encode`, at the chunk.
@@ -310,26 +305,26 @@ class AudioTokenizer:
         """Tokens of any number of clips of any lengths, in constant memory and full batches.
 
         Args:
-            clips: pairs of the chunks and the sample rate in Hz of a clip, as `encode_stream`
-                takes them. They are read one after the other, as their turn comes.
+            clips: pairs of the chunks and the sample rate in Hz of a clip, as for `encode_stream`.
+                They are read lazily, one after the other.
 
         Yields:
             Index of the clip and the next piece of its tokens, uint16 (n,), n >= 1, in order.
 
         Raises:
-            AudioError: as `encode`; whatever else the iterators raise comes through, too.
+            AudioError: as `encode`; other exceptions of the iterators are passed on.
         """
         return self.encode_windows(self._cut_audio(clips))
 
     def encode_windows(self, windows: Iterable[Window]) -> Iterator[tuple[int, NDArray[np.uint16]]]:
-        """Tokens of windows that were cut elsewhere, as in a process that decodes audio.
+        """Tokens of windows that were cut elsewhere, for example in a process that decodes audio.
 
         Args:
             windows: of any clips, each of `window * hop_length` samples and the halo,
                 `config.encoder_halo`.
 
         Yields:
-            `Window.clip` and the tokens, uint16 (valid,), of each window in its turn.
+            `Window.clip` and the tokens, uint16 (valid,), of each window in order.
         """
         rows = self._placed.rows
 
@@ -355,7 +350,7 @@ class AudioTokenizer:
             float32 (S,) at `self.sample_rate`, S = num_samples or T * hop_length.
 
         Raises:
-            ValueError: the tokens or num_samples are bad.
+            ValueError: the tokens or num_samples are invalid.
         """
         wave = self.decode_batch([tokens])[0]
         if num_samples is not None and not 1 <= operator.index(num_samples) <= len(wave):
@@ -363,24 +358,24 @@ class AudioTokenizer:
         return wave[:num_samples]
 
     def decode_batch(self, clips: Iterable[ArrayLike]) -> list[NDArray[np.float32]]:
-        """Speech of several streams of tokens, each as `decode` gives it."""
+        """Speech of several streams of tokens, each as of `decode`."""
         return _gather(self.decode_clips([tokens] for tokens in clips))
 
     def decode_padded(
         self, tokens: ArrayLike, lengths: ArrayLike
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Speech of what `encode_padded` gave.
+        """Speech of several clips whose tokens are in one array, as `encode_padded` returns them.
 
         Args:
             tokens: integers (B, T), B >= 1.
-            lengths: integers (B,): the tokens of each clip, in 1..T.
+            lengths: integers (B,), number of tokens of each clip, in 1..T.
 
         Returns:
             Speech, float32 (B, S), zero after the end of shorter clips, and the number of samples
             of each clip, int64 (B,).
 
         Raises:
-            ValueError: the shapes or lengths are bad, or as `decode`.
+            ValueError: the shapes or lengths are invalid, or as `decode`.
         """
         rows, ends = to_numpy(tokens), to_numpy(lengths)
         if rows.ndim != 2 or ends.shape != rows.shape[:1] or ends.dtype.kind not in "iu":
@@ -398,15 +393,14 @@ class AudioTokenizer:
         """Speech of one stream of tokens that comes in chunks, as soon as it is known.
 
         Args:
-            chunks: as `decode` takes them, of any lengths, also 0.
-            frames: tokens per step, as of `decoder_stream`.
+            chunks: tokens as for `decode`, of any lengths, also 0.
+            frames: tokens per step, see `decoder_stream`.
 
         Yields:
             float32 (n,), n >= 1; together that of `decode`, up to rounding.
 
         Raises:
-            ValueError: a chunk is bad, there is no token in all chunks together, or frames is less
-                than 1.
+            ValueError: a chunk is invalid, there is no token at all, or frames is less than 1.
         """
         yield from self.decoder_stream(frames).iterate(chunks)
 
@@ -416,14 +410,14 @@ class AudioTokenizer:
         """Speech of any number of streams of tokens, in constant memory and full batches.
 
         Args:
-            clips: the chunks of each clip, as `decode_stream` takes them. They are read one after
-                the other, as their turn comes.
+            clips: the chunks of each clip, as for `decode_stream`. They are read lazily, one after
+                the other.
 
         Yields:
             Index of the clip and the next piece of its speech, float32 (n,), n >= 1, in order.
 
         Raises:
-            ValueError: as `decode_stream`; whatever else the iterators raise comes through, too.
+            ValueError: as `decode_stream`; other exceptions of the iterators are passed on.
         """
         rows = self._placed.rows
 
@@ -454,14 +448,14 @@ class AudioTokenizer:
                 yield window.clip, row[: window.valid * self.hop_length]
 
     def encoder_stream(self, sample_rate: float, frames: int = 1) -> EncoderStream:
-        """An encoder to which audio is pushed as it comes; see `live.EncoderStream`.
+        """An encoder to which audio is pushed as it arrives; see `live.EncoderStream`.
 
         Args:
-            sample_rate: of what is pushed, in Hz.
-            frames: tokens per step: 1 waits least, more take less computation for each.
+            sample_rate: of the audio, in Hz.
+            frames: tokens per step: 1 has the least delay, more take less computation per token.
 
         Raises:
-            AudioError: the rate is bad.
+            AudioError: the rate is invalid.
             ValueError: frames is less than 1.
         """
         size = _positive("frames", frames)
@@ -469,13 +463,10 @@ class AudioTokenizer:
         return EncoderStream(placed.params, self.config, placed.mesh, sample_rate, size)
 
     def decoder_stream(self, frames: int = 1) -> DecoderStream:
-        """A decoder to which tokens are pushed as they come; see `live.DecoderStream`.
-
-        Args:
-            frames: tokens per step, as of `encoder_stream`.
+        """A decoder to which tokens are pushed as they arrive; see `live.DecoderStream`.
 
         Raises:
-            ValueError: frames is less than 1.
+            ValueError: frames, tokens per step, is less than 1.
         """
         size = _positive("frames", frames)
         return DecoderStream(self._placed.params, self.config, self._placed.mesh, size)
@@ -544,12 +535,9 @@ def _find_devices(names: tuple[tuple[str, int], ...] | None) -> list[jax.Device]
         return None
     refuse_forked()
     here = {(one.platform, one.id): one for one in jax.local_devices()}
-    if missing := [
-        f"{platform}:{number}" for platform, number in names if (platform, number) not in here
-    ]:
-        raise ValueError(
-            f"a pickled tokenizer names devices that are not here: {', '.join(missing)}"
-        )
+    if missing := [name for name in names if name not in here]:
+        told = ", ".join(f"{platform}:{number}" for platform, number in missing)
+        raise ValueError(f"a pickled tokenizer names devices that are not here: {told}")
     return [here[name] for name in names]
 
 
@@ -616,13 +604,9 @@ def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
 
 
 def _ahead(items: Iterator[Any]) -> Iterator[Any]:
-    """Keeps one item in flight: each is yielded after the next one was dispatched."""
-    held: deque[Any] = deque()
-    for item in items:
-        held.append(item)
-        if len(held) > 1:
-            yield held.popleft()
-    yield from held
+    """Keeps one item in flight: yields each after the next one has been dispatched."""
+    for item, _ in itertools.pairwise(itertools.chain(items, [None])):
+        yield item
 
 
 def _chunks(
@@ -646,7 +630,7 @@ def _chunks(
     if sample_rate is None:
         raise AudioError("arrays need their sample rate in Hz")
     array = as_array(audio)
-    # One sample of many channels is no clip.
+    # An array (1, S) is one channel, not one sample of S channels.
     if array.ndim == 2 and (channels_first or len(array) == 1):
         array = array.T
     return [array], sample_rate

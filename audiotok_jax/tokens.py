@@ -19,7 +19,7 @@ _NAME = re.compile(r"<\|s_(\d{1,10})\|>", re.ASCII)
 
 
 def check_tokens(tokens: ArrayLike, bits: int) -> NDArray[Any]:
-    """Returns tokens, integers (T,) or (1, T), as an array (T,), T >= 0, of any width.
+    """Returns tokens, integers (T,) or (1, T), as an array (T,) of any integer dtype, T >= 0.
 
     Raises:
         ValueError: they have another shape, are not integers, or one is not in 0..2**bits - 1.
@@ -59,12 +59,7 @@ def signs(tokens: Array, bits: int) -> Array:
 
 
 def to_text(tokens: ArrayLike, offset: int = 0) -> str:
-    """Names of tokens, `<|s_N|>` as in Llasa (Ye et al. 2025); N is the token + `offset`.
-
-    Args:
-        tokens: integers (T,).
-        offset: 0 or more.
-    """
+    """Names of tokens (T,), `<|s_N|>` as in Llasa (Ye et al. 2025); N is the token + `offset`."""
     return "".join(f"<|s_{token + offset}|>" for token in np.asarray(tokens).tolist())
 
 

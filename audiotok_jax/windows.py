@@ -14,7 +14,7 @@ def cut(
 ) -> Iterator[tuple[NDArray[Any], int]]:
     """Cuts a stream into windows that overlap by a halo, on a grid that starts with the stream.
 
-    It takes constant memory, and yields a window as soon as the last unit of its halo has arrived.
+    In constant memory; a window is yielded as soon as the last unit of its halo has arrived.
 
     Args:
         chunks: arrays (n,) of one dtype, n >= 0; they may be of any lengths.

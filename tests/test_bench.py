@@ -156,7 +156,7 @@ def folder(tiny, tmp_path_factory) -> Path:
 @pytest.fixture
 def small(monkeypatch, tmp_path) -> Path:
     """Little to do, in an empty folder, by programs that other tests compile, too."""
-    monkeypatch.setattr(rounds, "_anew", contextlib.nullcontext)
+    monkeypatch.setattr(rounds, "_no_cache", contextlib.nullcontext)
     monkeypatch.setattr(ours, "STREAMS", 2)
     monkeypatch.setattr(ours, "STEPS", 2)
     monkeypatch.setattr(rounds, "PRODUCTS", {"cpu": (8, 1)})

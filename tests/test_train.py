@@ -22,15 +22,16 @@ import pytest
 from training import OPTIONS, STEPS, read, weights
 
 from audiotok_jax import AudioTokenizer, audio, preset
-from audiotok_jax.codec import model, pitch_tracker, quantizers
+from audiotok_jax.codec import model, pitch_tracker
 from audiotok_jax.codec.pitch import pitch_frequencies
 from audiotok_jax.data import pipeline
 from audiotok_jax.train import discriminators, folder, loop, optimizer, schedule, step
 from audiotok_jax.train.checkpoint import Checkpoints
 from audiotok_jax.train.config import Recipe, Session, TrainConfig
-from audiotok_jax.train.forward import forward
 from audiotok_jax.train.losses.mel import MelLoss
 from audiotok_jax.train.losses.stft import StftLoss
+from audiotok_jax.train.objectives.objective import GradInputs
+from audiotok_jax.train.objectives.stage_1 import Stage1
 from audiotok_jax.train.state import Batch, State
 from audiotok_jax.train.trackers import jsonl
 
@@ -82,18 +83,20 @@ def test_a_reconstruction_is_nearest_to_itself(speech):
         assert same.shape == (1,) and 0 == same < near < far
 
 
-def passed(params, config, wave, dtype, quantize=None):
-    """`forward` of clips without added noise."""
-    keys = jax.random.split(jax.random.key(0), len(wave))
-    quantize = quantize or quantizers.of(config).quantize
-    return forward(params, config, wave, wave, keys, dtype, quantize)
+def passed(params, config, wave, **settings):
+    """`Objective.forward` of clips without added noise."""
+    rows = jnp.zeros(len(wave), jnp.int32)
+    inputs = GradInputs(jnp.int32(0), params, {}, {})
+    return Stage1(config, Recipe(**settings)).forward(
+        params, inputs, Batch(wave, wave, wave, rows, rows)
+    )
 
 
 def test_gradients_are_finite_on_silence_and_on_speech(tiny, speech):
     config, params = tiny
 
     def loss(params, wave):
-        found = passed(params, config, wave, jnp.bfloat16)
+        found = passed(params, config, wave)
         spectral = [jnp.sum(loss(found.wave, wave, 16000)) for loss in (MelLoss(), StftLoss())]
         return sum(spectral) + found.terms["pitch"]
 
@@ -115,7 +118,7 @@ def test_training_decodes_as_decoding_does(tiny, speech, monkeypatch):
     wave = jnp.asarray(speech(8000))[None]
     decoded = model.decode(params, config, model.encode(params, config, wave))
     monkeypatch.setattr(jax.random, "randint", lambda *_: jnp.int32(0))  # where noise starts
-    found = passed(params, config, wave, jnp.float32)
+    found = passed(params, config, wave, precision="float32")
     assert float(jnp.std(decoded)) > 1e-3
     np.testing.assert_allclose(found.wave, decoded, atol=1e-5)
 
@@ -135,11 +138,7 @@ def test_the_decoder_hears_what_the_quantizer_makes_of_latents(tiny, speech):
 
     @functools.partial(jax.jit, static_argnums=0)
     def decoded(anywhere):
-        def quantize(latent):
-            draw = jnp.full(latent.shape, 0.5)
-            return quantizers.of(config).quantize(latent, draw, anywhere=anywhere)
-
-        return passed(params, config, wave, jnp.float32, quantize).wave
+        return passed(params, config, wave, precision="float32", flip_anywhere=anywhere).wave
 
     right, wrong = decoded(0.0), decoded(1.0)
     assert np.max(np.abs(right - wrong)) > 1e-3

@@ -193,10 +193,10 @@ def test_a_step_without_numbers_is_written_and_too_many_end_the_run(session, tmp
 def test_audio_that_fails_on_the_way_is_listed_once(session, tmp_path, capsys):
     with session() as told:
         for step, name in enumerate(["x.wav", "y.wav"]):
-            told._data.skipped.append(Skipped(name, "is bad"))
+            told.data.skipped.append(Skipped(name, "is bad"))
             told.write(results(step))
     with session(first_step=2) as told:
-        told._data.skipped.append(Skipped("y.wav", "is bad"))
+        told.data.skipped.append(Skipped("y.wav", "is bad"))
         told.write(results(2))
     names = [Path(line["path"]).name for line in lines(tmp_path / "skipped.jsonl")]
     assert names == ["broken.wav", "x.wav", "y.wav"]
@@ -208,7 +208,7 @@ def test_other_processes_write_nothing_but_what_they_left_out(
 ):
     monkeypatch.setattr(jax, "process_index", lambda: 3)
     with session(profile=(0, 9)) as told, told.step(0):
-        told._data.skipped.append(Skipped("z.wav", "is bad"))
+        told.data.skipped.append(Skipped("z.wav", "is bad"))
         assert told.write(results(0, stop_request=2)) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["skipped.3.jsonl"]
     assert capsys.readouterr().out == ""

@@ -1,4 +1,4 @@
-"""The making of a corpus, as a task."""
+"""The benchmark task of making a corpus."""
 
 from __future__ import annotations
 
@@ -19,14 +19,9 @@ from audiotok_jax.pretrained import Model
 
 
 def of_corpus(name: str, loaded: Model, clips: Path, encoding: Task, device: jax.Device) -> Task:
-    """A corpus of Parquet from a folder of files, which this process reads itself.
+    """Makes a corpus in Parquet from a folder of clips, which this process reads itself.
 
-    Args:
-        name: of the codec.
-        loaded: its model.
-        clips: the folder.
-        encoding: of the same files, which takes the same matrix products.
-        device: that computes.
+    `encoding` is the task of encoding the same clips, which takes the same matrix products.
     """
     tokenizer = tokenizer_on(device, loaded)
     settings = Settings.of(

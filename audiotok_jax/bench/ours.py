@@ -1,4 +1,4 @@
-"""What our codec does, as tasks: files, and live streams by steps of one frame."""
+"""Benchmark tasks of this package: files, and live streams by steps of one frame."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CLIP = 10
 """Seconds of the longest file: that of an utterance."""
 
 STREAMS = 64
-"""Live streams in a batch, beside one alone."""
+"""Live streams in a batch; a single one is measured, too."""
 
 STEPS = 100
 """Steps of the streams in a run."""
 
 
 def lengths(seconds: int) -> list[int]:
-    """Seconds of the files that hold so many in all."""
+    """Seconds of each file, `seconds` in all."""
     return [min(CLIP, seconds - done) for done in range(0, seconds, CLIP)]
 
 
@@ -52,22 +52,14 @@ def write_clips(folder: Path, seconds: int) -> list[Path]:
 
 
 def tokenizer_on(device: jax.Device, loaded: Model) -> AudioTokenizer:
-    """A tokenizer on one device, to which the rate of products is related, too."""
+    """A tokenizer on one device, the one whose rate of matrix products is measured."""
     return AudioTokenizer(loaded.params, loaded.config, loaded.model_id, devices=[device])
 
 
 def of_files(
     name: str, loaded: Model, clips: Sequence[Path], seconds: int, device: jax.Device
 ) -> list[Task]:
-    """Encoding of files to tokens, and decoding of tokens to files, in full batches.
-
-    Args:
-        name: of the codec.
-        loaded: its model.
-        clips: files to encode; what is decoded lies beside them.
-        seconds: that they hold.
-        device: that computes.
-    """
+    """Encoding of clips to tokens, and decoding of tokens to files beside them, in full batches."""
     params, config = loaded.params, loaded.config
     tokenizer = tokenizer_on(device, loaded)
     rng = np.random.default_rng(0)
@@ -94,7 +86,7 @@ def of_files(
 
 
 def of_streams(name: str, loaded: Model, streams: int, device: jax.Device) -> list[Task]:
-    """Steps of live streams; samples come from the host, and what is made goes there."""
+    """Steps of live streams; inputs come from the host, and outputs go to it."""
     config = loaded.config
     params = jax.device_put(loaded.params, device)
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What other neural codecs do, as tasks; their weights are random, which costs them no time."""
+"""Benchmark tasks of other neural codecs, with random weights, which do not change their speed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PEERS: dict[str, tuple[type[peers.Peer], str, dict[str, Any]]] = {
     ),
     "mimi": (peers.Mimi, "8", {}),
 }
-"""Their classes, how much they code (kbit/s of EnCodec of 24 kHz, codebooks of the others), and how
-the settings of the published models differ from the defaults: DAC is that of 16 kHz."""
+"""Class, size (kbit/s of EnCodec at 24 kHz, number of codebooks of the others), and the settings of
+the published model that differ from the defaults; DAC is the one for 16 kHz."""
 
 
 def of_peer(kind: str, seconds: int) -> list[Task]:

@@ -1,4 +1,4 @@
-"""Which tasks are timed, and in which order."""
+"""The list of benchmark tasks, in the order in which they are timed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from audiotok_jax.settings import pinned
 def tasks(
     models: Mapping[str, Model], peers: Iterable[str], seconds: int, device: jax.Device, room: Path
 ) -> tuple[list[Task], dict[str, str]]:
-    """All tasks; those that do the same follow on each other.
+    """All tasks; those that do the same are consecutive.
 
     Args:
         models: by name.
         peers: names in `peers.PEERS`.
         seconds: of speech in files.
         device: that computes.
-        room: an empty folder, for files, as long as tasks run.
+        room: an empty folder for files, which must exist as long as tasks run.
 
     Returns:
         The tasks, and what is left out, with the reason.

@@ -1,4 +1,4 @@
-"""What follows from timings: rows for JSON and a table."""
+"""Results of timings, as rows for JSON and as a table."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def rows(timings: Sequence[Timing]) -> list[Row]:
         `times_first`: speed over that of the first task that does the same.
         `step_ms`, `frame_ms`: time of a step, and of the frame that it is for; None of files.
         `gflop`: of matrix products for a second of speech; None if unknown.
-        `gflop_in_its_time`: what products of matrices alone would do in the time that it takes for
-            a second of speech: its cost, whatever the machine.
-        `share_of_products`: `gflop` over `gflop_in_its_time`, the part of that rate that it uses;
-            None if unknown.
+        `gflop_in_its_time`: what matrix products alone would do in the time that it takes for a
+            second of speech: a measure of cost that does not depend on the machine.
+        `share_of_products`: `gflop` over `gflop_in_its_time`, the share of that rate that it
+            reaches; None if unknown.
     """
     first: dict[str, Timing] = {}
     return [_row(timing, first.setdefault(timing.task.what, timing)) for timing in timings]

@@ -1,7 +1,7 @@
-"""Timing of tasks in rounds, in turns, each run after products of matrices that gauge the machine.
+"""Timing of tasks in rounds, each run right after matrix products that gauge the machine.
 
-Other work on the machine comes and goes: what is compared runs within seconds of each other, and
-each run is related to the rate of products of matrices at that moment.
+The load of the machine varies, so runs that are compared take place within seconds of each other,
+and each is related to the rate of matrix products at that moment.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from audiotok_jax.products import chain
 from audiotok_jax.settings import pinned
 
 PRODUCTS = {"cpu": (512, 32)}
-"""Rows of the factors and number of the products that gauge a device, by its platform: about a
-tenth of a second, with factors that are large enough for it to be at its best."""
+"""Rows of the factors and number of the matrix products that gauge a device, by its platform: they
+take about a tenth of a second, with factors large enough for the highest rate."""
 
 PRODUCTS_ELSEWHERE = (8192, 8)
 
@@ -28,13 +28,13 @@ COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
 class Task(NamedTuple):
-    """What is timed.
+    """A function to be timed.
 
     Attributes:
-        what: it does; tasks that do the same are compared.
-        codec: that does it.
+        what: name of what it does; tasks of the same name are compared.
+        codec: name of the codec.
         speech: seconds of speech in a run, of all streams together.
-        run: one run, which returns when all is computed.
+        run: one run, which returns when everything is computed.
         streams: number of live streams; 0 is files.
         steps: of the streams in a run.
         flops: of the matrix products in a run; None is unknown.
@@ -50,13 +50,13 @@ class Task(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """What was measured of a task.
+    """Measurements of a task.
 
     Attributes:
         task: the task.
-        compiled: seconds that XLA compiled for in its first run, which counts for nothing else.
+        compiled: seconds of compilation by XLA in the first run, which is not timed otherwise.
         seconds: of each other run.
-        rates: FLOP/s of products of matrices just before each of them.
+        rates: FLOP/s of matrix products just before each of them.
     """
 
     task: Task
@@ -71,18 +71,18 @@ def measure(
 ) -> list[Timing]:
     """Runs all tasks once, and then all of them again in each round.
 
-    Products are of float32 factors at full precision, as those of float codecs.
+    Matrix products have float32 factors at full precision, as in float codecs.
 
     Args:
-        tasks: those that are compared with each other should follow on each other.
-        device: whose products are measured.
+        tasks: those that are compared with each other should be consecutive.
+        device: whose matrix products are measured.
         rounds: number of timed runs of each task.
-        tell: is told of each round.
+        tell: called with a line about each round.
     """
     size, count = PRODUCTS.get(device.platform, PRODUCTS_ELSEWHERE)
     products, flops = chain(parallel.make_mesh([device]), "float32", size, count)
     _seconds(products)  # compiles
-    with _anew():
+    with _no_cache():
         tell("first runs, which compile")
         timings = [Timing(task, _compiled(task.run), [], []) for task in tasks]
     for number in range(rounds):
@@ -101,7 +101,7 @@ def _seconds(run: Callable[[], Any]) -> float:
 
 
 def _compiled(run: Callable[[], Any]) -> float:
-    """Seconds that XLA compiles for in a run."""
+    """Seconds of compilation by XLA in a run."""
     total = 0.0
 
     def listen(event: str, duration_secs: float, **_: str | int) -> None:
@@ -119,8 +119,8 @@ def _compiled(run: Callable[[], Any]) -> float:
 
 
 @contextmanager
-def _anew() -> Iterator[None]:
-    """Has programs compiled that were kept from before."""
+def _no_cache() -> Iterator[None]:
+    """Disables the cache of compiled programs."""
     before = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
     compilation_cache.reset_cache()

@@ -145,11 +145,11 @@ class ConvNeXtStack(nn.Module):
 
         Args:
             x: input of the window with its halo, or the next frames, N = T.
-            past: what this function gave for the frames before, if it is a stream.
+            past: in a stream, the second result for the previous frames.
 
         Returns:
-            Output, and the last inputs of each block, float32 (B, sum(taps), D), which are those
-            that its output for the frames after these depends on.
+            Output, and the past of the next frames: the last inputs of each block that their output
+            depends on, float32 (B, sum(taps), D).
         """
         x = nn.LayerNorm(epsilon=1e-6, name="norm_in")(x)
         after = []

@@ -21,7 +21,7 @@ from audiotok_jax.settings import pinned
 class Decoder(nn.Module):
     """Codes with halo, (B, T + sum(decoder_halo), dim) -> controls of the head, and the past.
 
-    Without halo in a stream, where the past of the frames before is given; see `ConvNeXtStack`.
+    In a stream, the past of the previous frames takes the place of the halo; see `ConvNeXtStack`.
     """
 
     config: CodecConfig
@@ -45,12 +45,7 @@ def start(config: CodecConfig, batch: int) -> Any:
 def prepare(
     params: Any, config: CodecConfig, codes: Array, dtype: Any = jnp.float32
 ) -> tuple[Any, Any]:
-    """First phase of decoding a window given with its halo.
-
-    Args:
-        params: of `Decoder`.
-        codes: float32 (B, T + sum(decoder_halo), dim), of `quantizers`.
-        dtype: of the factors of the large matrix products.
+    """First phase of decoding a window given with its halo, (B, T + sum(decoder_halo), dim).
 
     Returns:
         Input of `render`, and the increment of the carry.
@@ -62,14 +57,10 @@ def prepare(
 
 @pinned()
 def render(config: CodecConfig, parts: Any, carry: Any) -> Array:
-    """Second phase of decoding a window.
+    """Second phase of decoding a window: float32 (B, T * hop_length).
 
-    Args:
-        parts: of `prepare`.
-        carry: `start` and the sum of what `prepare` gave for all windows before.
-
-    Returns:
-        float32 (B, T * hop_length).
+    `parts` is the first result of `prepare`; `carry` is `start` plus the increments from `prepare`
+    of all windows before.
     """
     return heads.of(config).render(parts, carry)
 
@@ -77,14 +68,12 @@ def render(config: CodecConfig, parts: Any, carry: Any) -> Array:
 def reconstruct(
     params: Any, config: CodecConfig, codes: Array, speech: Array, keys: Array, dtype: Any
 ) -> tuple[Array, dict[str, Array]]:
-    """Decodes in training, where the original is at hand.
+    """Decodes in training, with the original as a further input.
 
     Args:
-        params: of `Decoder`.
         codes: float32 (B, T, dim), of whole clips.
         speech: float32 (B, T * hop_length), the original, without noise that was added.
         keys: (B,), of random numbers.
-        dtype: of the factors of the large matrix products.
 
     Returns:
         float32 (B, T * hop_length), and the head's named loss terms, scalars.

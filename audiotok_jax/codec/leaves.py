@@ -1,4 +1,4 @@
-"""Leaves of trees of parameters by name, as files and exports have them."""
+"""Names of the leaves of parameter trees, as in files and exports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import jax
 
 
 def by_name(tree: Any) -> dict[str, Any]:
-    """The leaves of a tree, each by the keys, fields and places on the way to it, joined by "/"."""
+    """The leaves of a tree by their paths: keys, fields and indices, joined by "/"."""
     leaves = jax.tree.leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}

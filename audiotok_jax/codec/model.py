@@ -1,7 +1,7 @@
 """The codec as pure functions over a tree of parameters.
 
 Parameters are {"encoder": tree, "decoder": tree}, and the encoder's have two forms, see `encoders`:
-`init` and `latent` are of those to train, `release` makes of them what all else takes.
+`init` and `latent` use the one for training, and `release` converts it to the one for all else.
 
 A clip is a function of time that is zero outside its samples; likewise a token stream holds
 "no token" (-1) outside its frames. `encode` and `decode` extend their input by the halo, so that
@@ -42,14 +42,7 @@ def init(key: Array, config: CodecConfig) -> Params:
 
 @pinned()
 def latent(params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32) -> Array:
-    """Latents before quantization.
-
-    Args:
-        wave: float32 (B, T * hop_length + sum(encoder_halo)).
-
-    Returns:
-        float32 (B, T, dim of the quantizer).
-    """
+    """Latents before quantization, (B, T * hop_length + sum(encoder_halo)) -> (B, T, dim)."""
     return encoders.of(config).latent(params["encoder"], wave, dtype)
 
 
@@ -59,7 +52,7 @@ def release(params: Params, config: CodecConfig) -> Params:
 
 
 def restore(released: Params, config: CodecConfig) -> Params:
-    """Parameters to train, of which `release` makes these; ValueError if there are none."""
+    """The trained parameters whose `release` is `released`; ValueError if there are none."""
     return released | {"encoder": encoders.of(config).restore(released["encoder"])}
 
 
@@ -74,13 +67,9 @@ def shapes(config: CodecConfig) -> Params:
 def encode_window(
     params: Params, config: CodecConfig, wave: Array, dtype: Any = jnp.float32
 ) -> Array:
-    """Tokens of a window given with its halo.
+    """Tokens of a window, int32 (B, T) in [0, codebook_size).
 
-    Args:
-        wave: float32 or int16 (B, T * hop_length + sum(encoder_halo)).
-
-    Returns:
-        int32 (B, T) in [0, codebook_size).
+    The window is given with its halo: float32 or int16 (B, T * hop_length + sum(encoder_halo)).
     """
     return encoders.of(config).encode(params["encoder"], wave, dtype)
 
@@ -89,13 +78,9 @@ def encode_window(
 def prepare(
     params: Params, config: CodecConfig, tokens: Array, dtype: Any = jnp.float32
 ) -> tuple[Any, Any]:
-    """First phase of decoding a window given with its halo; `decoder.render` is the second.
+    """First phase of decoding a window, see `decoder.prepare`; `decoder.render` is the second.
 
-    Args:
-        tokens: int32 (B, T + sum(decoder_halo)); -1 outside the clip.
-
-    Returns:
-        As `decoder.prepare`.
+    The window is given with its halo: int32 (B, T + sum(decoder_halo)), -1 outside the clip.
     """
     codes = quantizers.of(config).decode(tokens)
     return decoder.prepare(params["decoder"], config, codes, dtype)

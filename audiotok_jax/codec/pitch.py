@@ -25,10 +25,8 @@ def periodicity(
     """Autocorrelation at the periods of `pitch_frequencies`, about 1 for a periodic frame.
 
     The autocorrelation of the windowed frame divided by that of the window (Boersma 1993, as in
-    Praat), by the inverse transform of the power spectrum at real-valued lags.
-
-    Args:
-        power: power spectra of frames under a Hann window, with `n_fft // 2 + 1` bins.
+    Praat), by the inverse transform of the power spectrum at real-valued lags; `power` has the
+    `n_fft // 2 + 1` bins of frames under a Hann window.
     """
     bins = np.arange(config.n_fft // 2 + 1)
     twice = np.where((bins == 0) | (bins == config.n_fft // 2), 1.0, 2.0)

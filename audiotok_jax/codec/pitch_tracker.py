@@ -36,16 +36,11 @@ def track(
     frames = frame(jnp.pad(wave, ((0, 0), (half, half))), config.n_fft, hop)
     frames = frames[:, : -1 : config.subframes]
     strength = periodicity(magnitude(frames, hann(config.n_fft)) ** 2, config)
-    path = _best_path(
-        strength - aligned(OCTAVE_COST * _octaves_below_top(config), strength), config
-    )
+    frequencies = pitch_frequencies(config)
+    octaves_below_top = np.log2(frequencies[-1] / frequencies).astype(np.float32)
+    path = _best_path(strength - aligned(OCTAVE_COST * octaves_below_top, strength), config)
     periodic = jnp.take_along_axis(strength, path[..., None], axis=-1)[..., 0]
     return path, jnp.clip(periodic, 0.0, 1.0)
-
-
-def _octaves_below_top(config: CodecConfig) -> Float32[np.ndarray, " N"]:
-    frequencies = pitch_frequencies(config)
-    return np.log2(frequencies[-1] / frequencies).astype(np.float32)
 
 
 def _best_path(score: Float32[Array, "B T N"], config: CodecConfig) -> Int32[Array, "B T"]:

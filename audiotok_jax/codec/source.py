@@ -21,8 +21,7 @@ _CYCLE = 2.0**32
 def phase_steps(pitch: Int32[Array, "B N"], config: CodecConfig) -> UInt32[Array, "B N-2"]:
     """Phase increments per sample at the starts of frames, smoothed over three frames.
 
-    Args:
-        pitch: indices of fundamental frequencies.
+    From indices of `pitch_frequencies`.
     """
     table = np.round(pitch_frequencies(config) / config.sample_rate * _CYCLE).astype(np.uint32)
     steps = jnp.asarray(table)[pitch]

@@ -25,18 +25,10 @@ def hann(length: int) -> Float32[np.ndarray, " {length}"]:
 def frame(
     wave: Float32[Array, "*B S"], length: int, hop: int
 ) -> Float32[Array, "*B S//{hop}-{length}//{hop}+1 {length}"]:
-    """Overlapping frames, without padding.
+    """Overlapping frames, without padding; `hop` divides `length` and S.
 
     Made from shifted blocks of `hop` samples instead of a gather, whose gradient, a scatter, is
     slow on a CPU.
-
-    Args:
-        wave: (..., S).
-        length: samples per frame; a multiple of `hop`.
-        hop: samples between the starts of two frames; divides S.
-
-    Returns:
-        (..., S // hop - length // hop + 1, length).
     """
     blocks = wave.reshape(*wave.shape[:-1], -1, hop)
     overlap = length // hop
@@ -68,15 +60,9 @@ def magnitude(
 
 
 def minimum_phase(log_magnitude: Float32[Array, "*N F"]) -> Complex64[Array, "*N F"]:
-    """Spectrum of the minimum-phase filter of a given log-magnitude.
+    """Spectrum of the minimum-phase filter of a given (natural) log-magnitude.
 
     By the folded real cepstrum (Oppenheim and Schafer, Discrete-Time Signal Processing, 13.5).
-
-    Args:
-        log_magnitude: natural logarithm of the magnitude, float32 (..., n // 2 + 1), n even.
-
-    Returns:
-        complex64 of the same shape.
     """
     half = log_magnitude.shape[-1] - 1
     fold = np.concatenate([[1.0], np.full(half - 1, 2.0), [1.0], np.zeros(half - 1)])

@@ -1,14 +1,14 @@
 """Streams: the codec frame by frame, as pure functions of a state.
 
-For a batch of streams, `encode_step` takes the next k * hop_length samples of each and gives k
-tokens; `decode_step` takes the next k tokens and gives k * hop_length samples. Any k will do, one
+For a batch of streams, `encode_step` takes the next k * hop_length samples of each and returns k
+tokens; `decode_step` takes the next k tokens and returns k * hop_length samples. Any k will do, one
 per compiled program. Both may be jitted (`config` and `dtype` static, the state donated) and
-vmapped. In all, a stream is given the tokens of `model.encode`, the same by an integer encoder and
-up to rounding by a float one, and the speech of `model.decode` up to rounding.
+vmapped. The tokens are those of `model.encode`, exactly with an integer encoder and up to rounding
+with a float one; the speech is that of `model.decode` up to rounding.
 
-Steps wait for the frames ahead that they depend on: what they give first lies before the clip, and
-is marked as such (-1) by the encoder and silent from the decoder. At the end of a clip,
-`encoder_delay` frames of silence, and `decoder_delay` tokens of -1, bring out the last ones.
+Frames depend on later ones, so the first outputs lie before the clip: the encoder marks them by -1,
+the decoder's are silent. At the end of a clip, `encoder_delay` frames of silence, or
+`decoder_delay` tokens of -1, bring out the last frames.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from audiotok_jax.settings import pinned
 
 
 class EncoderState(NamedTuple):
-    """What the encoder of streams remembers; rows are streams.
+    """The state of the encoder; rows are streams.
 
     Attributes:
         past: of the encoder, see `encoders`.
-        early: int32 (B,), tokens still to come before that of the first frame.
+        early: int32 (B,), number of tokens that still precede that of the first frame.
     """
 
     past: Any
@@ -39,14 +39,14 @@ class EncoderState(NamedTuple):
 
 
 class DecoderState(NamedTuple):
-    """What the decoder of streams remembers; rows are streams.
+    """The state of the decoder; rows are streams.
 
     Attributes:
         past: of the network, see `blocks.ConvNeXtStack`.
         controls: of the head, of the last sum(control_halo) frames.
         carry: of the head, at the next frame.
-        early: int32 (B,), frames still to come before the first one of the clip.
-        begun: bool (B,), whether there was a token.
+        early: int32 (B,), number of frames that still precede the first one of the clip.
+        begun: bool (B,), whether there has been a token.
     """
 
     past: Any
@@ -57,7 +57,7 @@ class DecoderState(NamedTuple):
 
 
 def lead(config: CodecConfig) -> int:
-    """Zeros before the samples of a clip, which make its frames end where steps do.
+    """Number of zeros before the samples of a clip, which make its frames end where steps do.
 
     Otherwise a step would wait for samples that it does not depend on.
     """
@@ -65,12 +65,12 @@ def lead(config: CodecConfig) -> int:
 
 
 def encoder_delay(config: CodecConfig) -> int:
-    """Tokens that come before that of the first frame."""
+    """Number of tokens that precede that of the first frame."""
     return (config.encoder_halo[1] + lead(config)) // config.hop_length
 
 
 def decoder_delay(config: CodecConfig) -> int:
-    """Frames that come before the one of the first token."""
+    """Number of frames that precede that of the first token."""
     return config.decoder_halo[1]
 
 
@@ -93,13 +93,11 @@ def encode_step(
 
     Args:
         params: in the released form.
-        state: of `start_encoder`, or the one before.
+        state: of `start_encoder`, or of the previous step.
         samples: int16 or float32 (B, k * hop_length); those of a clip begin with `lead` zeros.
-        dtype: of the factors of the large matrix products.
 
     Returns:
-        state: before the next samples.
-        tokens: int32 (B, k), -1 before the first frame.
+        The next state, and int32 (B, k), -1 before the first frame.
     """
     past, tokens = encoders.of(config).step(params["encoder"], state.past, samples, dtype)
     waits = jnp.arange(tokens.shape[1], dtype=jnp.int32)[None] < state.early[:, None]
@@ -130,13 +128,11 @@ def decode_step(
 
     Args:
         params: in the released form.
-        state: of `start_decoder`, or the one before.
+        state: of `start_decoder`, or of the previous step.
         tokens: int32 (B, k); -1 is no token: before the first one of a clip and after the last.
-        dtype: of the factors of the large matrix products.
 
     Returns:
-        state: before the next tokens.
-        wave: float32 (B, k * hop_length), zero before the first frame.
+        The next state, and float32 (B, k * hop_length), zero before the first frame.
     """
     head, frames = heads.of(config), tokens.shape[1]
     codes = quantizers.of(config).decode(tokens)
@@ -144,7 +140,7 @@ def decode_step(
     controls, past = network.apply({"params": params["decoder"]}, codes, state.past)
     held = jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), state.controls, controls)
     parts, gained = head.prepare(held)
-    # The carry counts from the first frame of the clip, which follows on the first token.
+    # The carry counts from the first frame of the clip, whose position the first token determines.
     missing = jnp.cumprod((tokens < 0).astype(jnp.int32), axis=1)
     waiting = state.early + jnp.where(state.begun, 0, jnp.sum(missing, axis=1, dtype=jnp.int32))
     early = jnp.minimum(waiting, frames)
@@ -169,12 +165,12 @@ def decode_step(
 
 
 def reset(state: Any, fresh: Any, rows: Array) -> Any:
-    """Begins other streams in some rows.
+    """Starts new streams in some rows.
 
     Args:
         state: an `EncoderState` or a `DecoderState`.
         fresh: the state at the start, of one stream or as many as in `state`.
-        rows: bool (B,), which ones begin.
+        rows: bool (B,), the rows to start.
     """
 
     def chosen(old: Array, new: Array) -> Array:

@@ -52,8 +52,13 @@ def add_out(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def add_folder(parser: argparse.ArgumentParser, what: str, metavar: str = "DIR") -> None:
+    """Adds `--out` for a folder that must be given."""
+    parser.add_argument("-o", "--out", type=path, required=True, metavar=metavar, help=what)
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Adds the fields of `audio.Reading`."""
+    """Adds `--channel` and `--truncated`, the fields of `audio.Reading`."""
     parser.add_argument(
         "--channel",
         type=_channel,

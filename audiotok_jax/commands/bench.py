@@ -38,7 +38,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok bench`."""
     parser.add_argument(
         "models",
         type=options.path,
@@ -128,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _models(args: argparse.Namespace) -> dict[str, Model]:
-    """What is to be measured, by name."""
+    """The models to measure, by name."""
     import jax
 
     from audiotok_jax import pretrained

@@ -14,7 +14,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok completion`."""
     parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="that is to read it")
 
 

@@ -27,7 +27,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok decode`."""
     options.add_inputs(
         parser, "token files (.atok, .npy, .json), folders of them, or - for standard input"
     )

@@ -29,7 +29,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok encode`."""
     options.add_inputs(parser, "audio files, folders of them, or - for standard input")
     options.add_out(
         parser, "a token file for one input, a folder for many, or - for standard output"
@@ -84,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _samples(job: Job, rate: int, reading: audio.Reading) -> Iterator[NDArray[np.float32]]:
-    """Reads a clip; an error ends this clip only."""
+    """Samples of a clip, resampled; an error ends this clip only."""
     import numpy as np
 
     from audiotok_jax import audio

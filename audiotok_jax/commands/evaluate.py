@@ -37,7 +37,6 @@ EXAMPLES = ("audiotok evaluate --data speech/ --codecs audiotok,opus:6,codec2:12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok evaluate`."""
     parser.add_argument(
         "--data",
         type=options.path,

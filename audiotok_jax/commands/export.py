@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 from pathlib import Path
 
 from audiotok_jax.commands import _options as options
 from audiotok_jax.files import replacing_folder
+from audiotok_jax.jobs import check_folder
 
 EXAMPLES = (
     "audiotok export speech-40hz-v1 --to stablehlo --out stablehlo/",
@@ -30,22 +30,20 @@ FORMATS = {"stablehlo": "stablehlo", "onnx": "onnx_folder", "web": "web"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok export`."""
     parser.add_argument(
         "model", type=options.path, metavar="MODEL", help="a released model's name, or a folder"
     )
     parser.add_argument("--to", required=True, choices=FORMATS, help="the form")
-    parser.add_argument(
-        "-o", "--out", type=options.path, required=True, metavar="DIR", help="folder to write"
-    )
+    options.add_folder(parser, "folder to write")
     options.add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the folder."""
     from audiotok_jax import extras, pretrained
+    from audiotok_jax.export.about import ABOUT
 
-    _check_out(args.out, args.force)
+    check_folder(args.out, "an export", lambda out: Path(out, ABOUT).is_file(), args.force)
     if args.to == "stablehlo":
         extras.need("export", "flatbuffers")
     if args.to == "onnx":
@@ -57,19 +55,3 @@ def run(args: argparse.Namespace) -> int:
         size = sum(path.stat().st_size for path in place.rglob("*"))
     print(f"{args.out}: model {released.model_id}, {size / 1e6:.1f} MB")
     return 0
-
-
-def _check_out(out: str, force: bool) -> None:
-    """Raises if an export must not take the place of what is at `out`."""
-    from audiotok_jax.export.about import ABOUT
-
-    if not os.path.lexists(out):
-        return
-    if not os.path.isdir(out):
-        raise ValueError(f"{out} is no folder; choose another one for the export")
-    if not os.listdir(out):
-        return
-    if not (Path(out) / ABOUT).is_file():
-        raise ValueError(f"{out} holds something else than an export; choose another folder")
-    if not force:
-        raise ValueError(f"{out} exists; --force replaces it")

@@ -13,7 +13,6 @@ EXAMPLES = ("audiotok info talk.atok", "audiotok info")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok info`."""
     parser.add_argument("inputs", nargs="*", metavar="FILE", help=".atok files")
     options.add_model(parser)
 

@@ -33,11 +33,10 @@ EXAMPLES = (
 )
 
 BYTES = 1 << 16
-"""Most that is read at once; what there is less is not waited for."""
+"""Largest number of bytes read at once; fewer are read without waiting for more."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok live`."""
     for name, what in (("--from", "standard input"), ("--to", "standard output")):
         parser.add_argument(
             name,
@@ -127,7 +126,7 @@ def _write(part: NDArray[Any]) -> None:
 
 
 def _delay(tokenizer: AudioTokenizer, heard: bool, given: bool, rate: int, frames: int) -> float:
-    """Seconds from a sound, or a token, to what becomes of it."""
+    """Latency in seconds, from input to output."""
     from audiotok_jax.audio import resampling
 
     config = tokenizer.config

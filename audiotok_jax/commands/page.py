@@ -8,7 +8,6 @@ model and codec; a summary; and blind listening tests, ABX and MUSHRA.
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from audiotok_jax import formats
 from audiotok_jax.commands import _options as options
 from audiotok_jax.files import replacing_folder
-from audiotok_jax.jobs import find_sources
+from audiotok_jax.jobs import check_folder, find_sources
 from audiotok_jax.terminal import complain, progress, tell
 
 if TYPE_CHECKING:
@@ -30,11 +29,8 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok page`."""
     options.add_inputs(parser, "audio files, folders of them, or - for standard input")
-    parser.add_argument(
-        "-o", "--out", type=options.path, required=True, metavar="DIR", help="folder of the page"
-    )
+    options.add_folder(parser, "folder of the page")
     parser.add_argument(
         "--model",
         type=options.path,
@@ -79,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from audiotok_jax.tokenizer import AudioTokenizer
 
     sources = _named(args.inputs)
-    _check_out(args.out, sources, args.force)
+    check_folder(args.out, "a page", site.is_page, args.force, sources)
     measured, left_out = _metrics(args.metrics)
     others = [codecs.parse(spec) for spec in dict.fromkeys(args.codec)]
     if others:
@@ -117,26 +113,6 @@ def _named(inputs: Iterable[str]) -> dict[Path, str]:
     }
     count = Counter(names.values())
     return {source: name if count[name] == 1 else str(source) for source, name in names.items()}
-
-
-def _check_out(out: str, sources: dict[Path, str], force: bool) -> None:
-    """Raises if the page cannot replace what is at `out`."""
-    from audiotok_jax.page import site
-
-    if not os.path.lexists(out):
-        return
-    if not os.path.isdir(out):
-        raise ValueError(f"{out} is no folder; choose another one for the page")
-    place = os.path.realpath(out)
-    for source in sources:
-        if Path(os.path.realpath(source)).is_relative_to(place):
-            raise ValueError(f"{source} lies in {out}; choose another folder for the page")
-    if not os.listdir(out):
-        return
-    if not site.is_page(out):
-        raise ValueError(f"{out} holds something else than a page; choose another folder")
-    if not force:
-        raise ValueError(f"{out} exists; --force replaces it")
 
 
 def _metrics(given: str) -> tuple[list[metrics.Metric], list[str]]:

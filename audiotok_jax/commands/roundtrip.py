@@ -25,9 +25,8 @@ EXAMPLES = ("audiotok roundtrip talk.flac -o compare/",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok roundtrip`."""
     options.add_inputs(parser, "audio files, folders of them, or - for standard input")
-    parser.add_argument("-o", "--out", type=options.path, required=True, help="a folder")
+    options.add_folder(parser, "a folder", "OUT")
     options.add_reading(parser)
     options.add_model(parser)
     options.add_force(parser)

@@ -30,7 +30,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok stats`."""
     options.add_inputs(
         parser, "token files (.atok, .npy, .json, text), folders of them, or - for stdin"
     )

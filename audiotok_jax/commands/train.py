@@ -45,7 +45,6 @@ SETTINGS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok train`."""
     # Options that are not given are absent, so that TrainConfig alone holds the defaults.
     parser.argument_default = argparse.SUPPRESS
     parser.add_argument(
@@ -56,13 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--preset, --data and --out are needed",
     )
     parser.add_argument("--preset", metavar="NAME", help="of the codec; see `audiotok info`")
-    parser.add_argument(
-        "--data",
-        type=options.path,
-        nargs="+",
-        metavar="DATA",
-        help=options.CLIPS,
-    )
+    parser.add_argument("--data", type=options.path, nargs="+", metavar="DATA", help=options.CLIPS)
     parser.add_argument("--out", type=options.path, metavar="RUN", help="folder of the run")
     parser.add_argument("--minutes", type=float, metavar="M", help="stop after this time")
     parser.add_argument("--steps", type=int, metavar="N", help="stop after this many steps")

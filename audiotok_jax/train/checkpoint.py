@@ -17,7 +17,7 @@ from audiotok_jax import files, jsonfile
 from audiotok_jax.train.state import State
 
 SUMS = "sums.json"
-"""File in the folder of a save with size and CRC-32 of its other files, which Orbax lacks."""
+"""File in a save with sizes and CRC-32s of its other files, which Orbax does not check."""
 
 _NEEDED = ("state/_METADATA", "state/manifest.ocdbt")
 _PIECE = 1 << 20  # bytes read at once
@@ -35,7 +35,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, keep: int):
         self._folder = folder.resolve()
-        # Before Orbax reads them, which reports damage in many lines.
+        # Checked before Orbax reads them, as it reports damage in many lines.
         for step in self._steps():
             last = step == self._steps()[0]
             save = self._folder / str(step)
@@ -62,11 +62,7 @@ class Checkpoints:
         return None if latest is None else latest.step
 
     def save(self, step: int, state: State, score: float | None = None) -> None:
-        """Starts a save, unless that step is already saved.
-
-        Args:
-            score: of the averaged parameters, the larger the better.
-        """
+        """Starts a save, unless that step is saved already; the larger the score, the better."""
         if step == self.latest:
             return
         # Forced, as Orbax skips a save soon after another one.
@@ -79,10 +75,7 @@ class Checkpoints:
         self._unsealed.append(self._folder / str(step))
 
     def restore(self, state: State) -> State:
-        """The last save, with the shardings of `state`, whatever devices it was saved from.
-
-        Args:
-            state: arrays, or their shapes with shardings.
+        """The last save, with the shardings of `state`, of arrays or their shapes.
 
         Raises:
             ValueError: it is damaged; the message names the file and the save to use instead.
@@ -98,7 +91,7 @@ class Checkpoints:
         hook, sys.unraisablehook = sys.unraisablehook, _silent
         try:
             found = self._checkpointer.load_checkpointables(step, parts)["state"]
-        except Exception:  # of any kind, for a damaged save without `SUMS`
+        except Exception:  # a damaged save without `SUMS` may raise anything
             logging.getLogger("asyncio").disabled = True
             self._refuse(step, f"{self._folder / str(step)}: damaged")
             raise

@@ -1,7 +1,7 @@
 """Settings of a training run.
 
-`TrainConfig` holds everything. The compiled step depends on its part `recipe`; `session` and `mesh`
-may change between sessions of a run.
+`TrainConfig` holds all of them. The compiled step depends on its part `recipe`; `session` and
+`mesh` may change between sessions of a run.
 """
 
 from __future__ import annotations

@@ -70,8 +70,7 @@ class Evaluation:
 
         Args:
             data: a location of audio; see `sources.listing`.
-            count: number of clips, spread evenly over it; fewer if there are fewer.
-            codec: of the parameters to evaluate.
+            count: largest number of clips, spread evenly over `data`.
 
         Raises:
             ValueError: no audio can be read, or a clip is invalid.
@@ -93,11 +92,7 @@ class Evaluation:
     def run(self, params: Params) -> Evaluated:
         """Encodes, decodes and measures the clips; all processes must call this.
 
-        Args:
-            params: NumPy arrays, the same in all processes.
-
-        Returns:
-            The same means and score in all processes.
+        From the same parameters, NumPy arrays, all processes get the same means and score.
         """
         tokenizer = AudioTokenizer(params, self._codec, model_id="in training")
         waves = [original.wave for original in self._originals]
@@ -106,7 +101,7 @@ class Evaluation:
         samples = []
         pairs = zip(self._own, self._clips, self._originals, decoded, strict=True)
         for row, clip, original, wave in pairs:
-            # An untrained model may output NaN, which counts as silence.
+            # An untrained model may output non-finite samples, which count as silence.
             wave = np.nan_to_num(wave, posinf=0.0, neginf=0.0)
             wave = at_rate(wave, self._codec.sample_rate, RATE)
             wave = align(original.wave, wave, RATE).decoded

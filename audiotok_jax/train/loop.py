@@ -1,8 +1,8 @@
 """The training loop, from the start or the last save to the end of a session.
 
-All processes of a run take the same steps. A signal or a time limit may reach only one of them: its
-request is part of its rows of the batch, and the step returns the highest request. Results are read
-one step late, so that all processes save and stop at the same step.
+All processes of a run take the same steps. A signal or a time limit may reach only one of them, so
+each adds its request to its rows of the batch, and the step returns the highest one. Results are
+read one step late, so that all processes save and stop at the same step.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def train(config: TrainConfig) -> Path:
             requests = np.full(len(rows), stop_request, np.int32)
             local = Batch(drawn.audio, drawn.speech, drawn.target, rows, requests)
             batch = parallel.from_processes(local, mesh)
-            # No implicit transfer between host and devices in the step.
+            # Forbids implicit transfers between host and devices in the step.
             with metrics.step(step), jax.transfer_guard("disallow"):
                 state, results = update(state, batch, networks)
             # One step late, so that the device never waits for the host.
@@ -142,16 +142,11 @@ def train(config: TrainConfig) -> Path:
 
 
 def trace_step(
-    state: State,
-    codec: CodecConfig,
-    recipe: Recipe,
-    mesh: Mesh,
-    networks: Networks | None = None,
+    state: State, codec: CodecConfig, recipe: Recipe, mesh: Mesh, networks: Networks | None = None
 ) -> jax.stages.Traced:
     """The traced step: a function of a state (donated), a global `Batch` and the networks.
 
-    Args:
-        state: arrays, or their shapes with shardings.
+    `state` holds arrays, or their shapes with shardings.
     """
     rows = (recipe.batch_size,)
 
@@ -159,13 +154,7 @@ def trace_step(
         return jax.ShapeDtypeStruct(shape, dtype, sharding=parallel.by_rows(mesh))
 
     crops = shaped((*rows, crop_samples(codec, recipe)), np.float32)
-    batch = Batch(
-        crops,
-        crops,
-        crops,
-        shaped(rows, np.int32),
-        shaped(rows, np.int32),
-    )
+    batch = Batch(crops, crops, crops, shaped(rows, np.int32), shaped(rows, np.int32))
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
     update = jax.jit(
         training.update,
@@ -249,11 +238,7 @@ def _start(
         state: State = jax.jit(create, out_shardings=shardings)(given)
         return state
     return checkpoints.restore(
-        jax.tree.map(
-            lambda leaf, one: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one),
-            shapes,
-            shardings,
-        )
+        jax.tree.map(lambda leaf, one: leaf.update(sharding=one), shapes, shardings)
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -25,55 +26,45 @@ from audiotok_jax.train.trackers import Tracker, open_trackers
 from audiotok_jax.train.trackers.console import LINE_STEPS
 
 
+@dataclasses.dataclass(eq=False)
 class Metrics:
     """Passes the metrics of every step to the trackers; a context manager.
 
     All processes call all methods; only the first one prints and writes, but each lists the audio
     that it left out.
+
+    Attributes:
+        out: folder of the run, which exists.
+        first_step: of the session.
+        config: of the run.
+        clips: training data.
+        data: loader of the clips.
+        flops: of a step over all devices, see `products.matmul_flops`.
     """
 
-    def __init__(
-        self,
-        out: Path,
-        first_step: int,
-        config: TrainConfig,
-        clips: Clips,
-        data: Loader,
-        flops: float,
-    ):
-        """Stores the arguments; output begins on entering the block.
-
-        Args:
-            out: folder of the run, which exists.
-            first_step: of the session.
-            config: of the run.
-            clips: training data.
-            data: loader of the clips.
-            flops: of a step over all devices, see `products.matmul_flops`.
-        """
-        self._out = out
-        self._first_step = first_step
-        self._config = config
-        self._clips = clips
-        self._data = data
-        self._flops = flops
-        self._listed = 0
-        self._trackers: list[Tracker] = []
-        self._profile: Profile | None = None
+    out: Path
+    first_step: int
+    config: TrainConfig
+    clips: Clips
+    data: Loader
+    flops: float
+    _listed: int = 0
+    _trackers: Sequence[Tracker] = ()
+    _profile: Profile | None = None
 
     def __enter__(self) -> Metrics:
         """Records and prints the start of the session, and opens the trackers."""
-        config, codec, recipe = self._config, self._config.codec, self._config.recipe
+        config, codec, recipe = self.config, self.config.codec, self.config.recipe
         peak = peak_flops(recipe.precision)
         seconds = recipe.batch_size * crop_samples(codec, recipe) / codec.sample_rate
-        self._throughput = Throughput(seconds, self._flops, peak)
+        self._throughput = Throughput(seconds, self.flops, peak)
         if jax.process_index() == 0:
-            folder.list_skipped(self._out, self._clips.skipped)
-            folder.add_session(self._out, config, self._first_step)
-            print(_opening(config, self._first_step, self._clips, peak), flush=True)
+            folder.list_skipped(self.out, self.clips.skipped)
+            folder.add_session(self.out, config, self.first_step)
+            print(_opening(config, self.first_step, self.clips, peak), flush=True)
             if config.session.profile is not None:
-                self._profile = Profile(self._out / "profile", config.session.profile)
-            self._trackers = open_trackers(self._out, self._first_step, config)
+                self._profile = Profile(self.out / "profile", config.session.profile)
+            self._trackers = open_trackers(self.out, self.first_step, config)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,10 +105,10 @@ class Metrics:
         values |= self._throughput.step()
         for tracker in self._trackers:
             tracker.log(step, values)
-        if len(self._data.skipped) > self._listed:
-            self._listed = len(self._data.skipped)
-            folder.list_skipped(self._out, self._data.skipped)
-        if in_a_row >= self._config.recipe.patience:
+        if len(self.data.skipped) > self._listed:
+            self._listed = len(self.data.skipped)
+            folder.list_skipped(self.out, self.data.skipped)
+        if in_a_row >= self.config.recipe.patience:
             raise FloatingPointError(
                 f"the gradient is not finite for {in_a_row} steps in a row, up to step {step}: "
                 "resume from the last save with a smaller learning rate, or look for broken audio"
@@ -125,11 +116,9 @@ class Metrics:
         return stop_request
 
     def evaluate(self, done: int, evaluation: Evaluation, params: Params) -> float:
-        """Evaluates parameters and passes the results to the trackers.
+        """Evaluates the parameters after `done` steps, and passes the results to the trackers.
 
         Args:
-            done: steps so far.
-            evaluation: what to evaluate on.
             params: NumPy arrays, the same in all processes.
 
         Returns:

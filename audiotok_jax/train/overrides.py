@@ -9,6 +9,7 @@ import runpy
 import traceback
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -115,19 +116,16 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     alike = {one.replace("_", "."): one for one in known}
     by_last = {one.rpartition(".")[2]: one for one in known}
     close = [alike[one] for one in difflib.get_close_matches(name.replace("_", "."), alike, 1, 0.8)]
-    close += [
-        by_last[one] for one in difflib.get_close_matches(name.rpartition(".")[2], by_last, 1)
-    ]
+    last = name.rpartition(".")[2]
+    close += [by_last[one] for one in difflib.get_close_matches(last, by_last, 1)]
     hint = f", did you mean {close[0]}?" if close else "; --print-config shows all there are"
     return f"no setting {name!r}{hint}"
 
 
 def _read(name: str, text: str, hint: Any) -> Any:
     readings: list[Any] = [text]
-    try:
+    with suppress(ValueError, SyntaxError):
         readings.insert(0, ast.literal_eval(text))
-    except (ValueError, SyntaxError):
-        pass
     for reading in readings:
         try:
             return fields.fit(reading, hint)

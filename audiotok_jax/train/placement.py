@@ -25,7 +25,6 @@ def infer_sharding(state: Any, mesh: Mesh, fsdp_size: int = FSDP_SIZE) -> Any:
 
     Args:
         state: a tree of arrays or of their shapes.
-        mesh: of `parallel.make_mesh`.
         fsdp_size: arrays with at least this many elements are sharded over the axis "fsdp", along
             the longest axis that it divides (ZeRO-3, Rajbhandari et al. 2020).
 

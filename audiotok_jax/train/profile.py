@@ -1,4 +1,4 @@
-"""A trace of some steps, for xprof or Perfetto."""
+"""Profiler traces of some steps, for xprof or Perfetto."""
 
 from __future__ import annotations
 
@@ -10,15 +10,9 @@ import jax
 
 
 class Profile:
-    """Traces a range of steps on this process."""
+    """Traces a range of steps, from the first to before the end, on this process."""
 
     def __init__(self, folder: Path, steps: tuple[int, int]):
-        """Stores the arguments; the trace starts at the first of the steps.
-
-        Args:
-            folder: for the trace.
-            steps: first step and end.
-        """
         self._folder = folder
         self._first, self._end = steps
         self._on = False

@@ -28,7 +28,7 @@ from audiotok_jax.train.state import Batch, State
 
 @pinned("default")
 def create(params: Params, codec: CodecConfig, recipe: Recipe) -> State:
-    """State of step 0."""
+    """The state before the first step."""
     objective = objectives.of(codec, recipe)
     discriminator = objective.discriminator()
     return State(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import jax
@@ -16,21 +17,20 @@ _SIZE_ELSEWHERE = (8192, 8)
 _TRIALS = 5
 
 
+@dataclasses.dataclass
 class Throughput:
-    """Speed of steps, measured from the end of the previous one."""
+    """Speed of steps, measured from the end of the previous one.
 
-    def __init__(self, audio_seconds: float, flops: float, peak: float):
-        """Stores the arguments.
+    Attributes:
+        audio_seconds: of audio per step.
+        flops: of a step, as `products.matmul_flops` counts them.
+        peak: FLOP/s of all devices, as `peak_flops` measures them.
+    """
 
-        Args:
-            audio_seconds: of audio per step.
-            flops: of a step, as `products.matmul_flops` counts them.
-            peak: FLOP/s of all devices, as `peak_flops` measures them.
-        """
-        self._audio_seconds = audio_seconds
-        self._flops = flops
-        self._peak = peak
-        self._last: float | None = None
+    audio_seconds: float
+    flops: float
+    peak: float
+    _last: float | None = None
 
     def pause(self) -> None:
         """Excludes the time until the next step has ended."""
@@ -50,19 +50,16 @@ class Throughput:
         if last is None:
             return {}
         return {
-            "audio_seconds_per_second": self._audio_seconds / (now - last),
-            "mfu": self._flops / self._peak / (now - last),
+            "audio_seconds_per_second": self.audio_seconds / (now - last),
+            "mfu": self.flops / self.peak / (now - last),
         }
 
 
 def peak_flops(precision: str) -> float:
-    """FLOP/s of large matrix products on the devices of all processes, measured.
+    """FLOP/s of large products of matrices of dtype `precision` on all devices, measured.
 
     The devices of this process compute at the same time, as simulated ones of a CPU share its
     cores; those of other processes are assumed to be equal.
-
-    Args:
-        precision: dtype of the factors.
     """
     mesh = parallel.make_mesh()
     size, products = _SIZES.get(mesh.devices.flat[0].platform, _SIZE_ELSEWHERE)

@@ -1,8 +1,8 @@
-"""Tells in which sets a model's 95% intervals are better than those of classical codecs.
+"""Compares a model's 95% intervals with those of classical codecs, set by set.
 
     python experiments/bitrates/apart.py [--model audiotok:speech-40hz-v1]
 
-Prints the lines of which that is not true, and the nearest of the others.
+Prints where the model's interval is not better than the codec's, and the closest other cases.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OTHERS = ("codec2:1200", "codec2:3200", "speex:4")
 
 
 class Line(NamedTuple):
-    """A metric of a set: the worse end of the model's interval, the better one of a codec's."""
+    """A metric of a set: the worse end of the model's interval, the better end of a codec's."""
 
     margin: float
     set: str
@@ -29,10 +29,10 @@ class Line(NamedTuple):
 
 
 def compare(summary: dict[str, Any], model: str) -> list[Line]:
-    """All lines of the summary that `audiotok evaluate` writes, the nearest first.
+    """All comparisons in the summary that `audiotok evaluate` writes, the closest first.
 
-    What has no interval, such as word errors in languages that the recogniser does not know, has
-    no line.
+    Metrics without an interval, such as word errors in languages that the recogniser does not know,
+    are left out.
     """
     found = []
     for name, codecs in {**summary["sets"], "all": summary["overall"]}.items():
@@ -50,7 +50,7 @@ def compare(summary: dict[str, Any], model: str) -> list[Line]:
 
 def main() -> None:
     """Reads the arguments and prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="audiotok", help="as the summary calls it")
     args = parser.parse_args()
     lines = compare(json.loads(SUMMARY.read_text()), args.model)

@@ -1,12 +1,12 @@
-"""Takes the noise out of recordings, for runs whose targets are cleaner than what they hear.
+"""Removes noise from recordings, for runs whose targets are cleaner than their inputs.
 
     pip install pyrnnoise==0.4.5
     python experiments/default_model/clean.py ../shared/speech/train --out runs/clean
 
-By RNNoise (Valin 2018), with the weights that come with the library pyrnnoise, at a level of
--20 dBFS; what is left of strong noise goes in a second pass. A share of the recording is mixed in,
-so that what is taken from speech by mistake is not gone. The files have the names of the
-recordings, as FLAC; `TrainConfig.targets` names the folder.
+Uses RNNoise (Valin 2018), with the weights of the library pyrnnoise, at a level of -20 dBFS; a
+second pass removes what is left of strong noise. A share of the recording is mixed in, so that
+speech that was removed by mistake is not lost. The files have the names of the recordings, as
+FLAC; `TrainConfig.targets` names the folder.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from audiotok_jax.data.sources import listing
 
 LEVEL = 0.1
 DELAY = 960
-"""Samples at 48 kHz by which the network's output comes late."""
+"""Samples at 48 kHz by which the network's output is delayed."""
 
 Wave = NDArray[np.float32]
 
 
 def clean(wave: Wave, passes: int = 1, kept: float = 0.15) -> Wave:
-    """Float32 (samples,) at 16 kHz with less noise, in place and at its level.
+    """Float32 (samples,) at 16 kHz with less noise, at the same times and level.
 
     Args:
-        passes: times that noise is taken out.
+        passes: of RNNoise.
         kept: share of `wave` in the result; 0.15 lowers noise by 16.5 dB at most.
     """
     quiet = wave
@@ -71,10 +71,10 @@ def write(name: str, recording: Recording, out: Path, passes: int, kept: float) 
 
 def main() -> None:
     """Reads the arguments and cleans with all cores."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", nargs="+", help="folders, tables, tars or rows of recordings")
     parser.add_argument("--out", required=True, type=Path, help="folder of the results")
-    parser.add_argument("--passes", type=int, default=1, help="times that noise is taken out")
+    parser.add_argument("--passes", type=int, default=1, help="of RNNoise")
     parser.add_argument("--kept", type=float, default=0.15, help="share of the recording mixed in")
     args = parser.parse_args()
     found = [listing(location, SAMPLE_RATE) for location in args.data]

@@ -1,4 +1,4 @@
-"""What changes of the decoder's two filters do to quality, without training.
+"""The effect of changes to the decoder's two filters on quality, without training.
 
     python experiments/default_model/filters.py ../shared/speech/eval --limit 10
 
@@ -72,16 +72,15 @@ def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[st
     parts, _ = model.prepare(params, config, tokens)
 
     def play(controls: Controls) -> Array:
-        return decoder.render(config, parts._replace(controls=controls), decoder.start(config, 1))[
-            0
-        ]
+        changed = parts._replace(controls=controls)
+        return decoder.render(config, changed, decoder.start(config, 1))[0]
 
     return {name: play(change(parts.controls)) for name, change in CHANGES.items()}
 
 
 def main() -> None:
     """Reads the arguments, measures, prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", nargs="+", help="folders or tables of speech")
     parser.add_argument("--limit", type=int, default=5, help="clips of each set")
     parser.add_argument("--model", help="default: the released one")

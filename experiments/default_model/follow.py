@@ -1,9 +1,9 @@
-"""How closely the losses follow PESQ-WB on what models make of speech.
+"""The correlation of the losses with PESQ-WB on decoded speech of models.
 
     python experiments/default_model/follow.py ../shared/speech/eval --model A --model B
 
-Two seconds of some clips of each set. Prints for each loss its correlation with PESQ-WB over all
-clips and models, and, of two models, that of the differences which they make clip by clip.
+On two seconds of some clips of each set. Prints the correlation of each loss with PESQ-WB over all
+clips and models and, for two models, that of the differences between them clip by clip.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SKIPPED = RATE // 2
 
 def main() -> None:
     """Reads the arguments, measures, prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", help="folder or table of speech; its folders are the sets")
     parser.add_argument("--model", action="append", required=True, help="names or folders, two")
     parser.add_argument("--limit", type=int, default=9, help="clips of each set")

@@ -1,10 +1,10 @@
-"""Weights for a model with more parts to start its training from.
+"""Initial weights for a larger model, made from those of a trained one.
 
     python experiments/default_model/grow.py speech-40hz-v1 --encoder 7 --decoder 11 --out runs/deep
     python experiments/default_model/grow.py speech-40hz-v1 --short-window 400 --out runs/before
 
-Blocks are put after those that are there, a second window beside the first. Until they are trained
-they add nothing (Zhang et al. 2019, Fixup), so that the new model says what the other one does.
+Blocks are added after the existing ones, a second window beside the first. Until they are trained
+they contribute nothing (Zhang et al. 2019, Fixup), so the new model computes what the old one does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
 
 SEEN = "encoder/from_features/kernel"
-"""What takes the features of the front end in."""
+"""The weight that the features of the front end are multiplied by."""
 
 
 def grow(params: Params, config: CodecConfig) -> Params:
@@ -42,7 +42,7 @@ def grow(params: Params, config: CodecConfig) -> Params:
 def _widened(
     kernel: NDArray[np.float32], shape: tuple[int, ...], subframes: int
 ) -> NDArray[np.float32]:
-    """With zeros for what is seen of each subframe after what was seen before."""
+    """The kernel with rows of zeros for new features, after the old ones of each subframe."""
     parts = kernel.reshape(subframes, -1, shape[1])
     more = shape[0] // subframes - parts.shape[1]
     return np.pad(parts, ((0, 0), (0, more), (0, 0))).reshape(shape)
@@ -50,7 +50,7 @@ def _widened(
 
 def main() -> None:
     """Reads the arguments and writes the folder of a model."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", help="name of a released model, or a folder")
     parser.add_argument("--encoder", type=int, help="blocks of the encoder")
     parser.add_argument("--decoder", type=int, help="blocks of the decoder")

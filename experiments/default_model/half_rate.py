@@ -1,10 +1,10 @@
-"""Weights for a model of half the frame rate to start its training from.
+"""Initial weights for a model of half the frame rate, made from those of a trained one.
 
     python experiments/default_model/half_rate.py small-80hz-6 --out runs/half
 
 A token of the new model stands for two of the old one. The layers next to the waveform act on each
-subframe as on two, and the taps of the convolutions move to half their distance. It speaks poorly,
-but training does not have to begin from nothing.
+subframe as on two, and the taps of the convolutions move to half their distance. Its speech is
+poor, but training need not start from random weights.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def halve(name: str, weight: Weights, subframes: int) -> Weights:
 
 
 def _twice(weight: Weights, subframes: int, axis: int) -> Weights:
-    """With the part of each subframe once more after it."""
+    """The weight with the part of each subframe repeated."""
     parts = np.split(weight, subframes, axis)
     return np.concatenate([part for part in parts for _ in range(2)], axis)
 
@@ -48,7 +48,7 @@ def _closer(kernel: Weights) -> Weights:
 
 def main() -> None:
     """Reads the arguments and writes the folder of a model."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", help="name of a released model, or a folder")
     parser.add_argument("--out", required=True, help="folder to be written")
     args = parser.parse_args()

@@ -1,15 +1,15 @@
-"""Gives a model of the float encoder an integer one, which learns its latents.
+"""Replaces the float encoder of a model by an integer one, which is distilled from it.
 
     python experiments/default_model/integer.py speech-80hz-v9 --data ../shared/speech/train.tsv \
         --out runs/integer
 
-The weights are carried over as far as the two encoders have the same layers: features of the one
-are fitted to those of the other, norms that shift and scale are folded into the products around
-them. What is left, the rounding to 8 bits and norms without a mean, is learnt: the probability of
-each bit, of the latents of both, is brought together (Hinton et al. 2015, Distilling the Knowledge
-in a Neural Network). The decoder stays as it is, but for the noise, which becomes that of a hash.
-Every 250 steps it writes the model, and prints the share of bits and of tokens that differ, on
-other crops of the same speech.
+The weights are converted as far as the two encoders have the same layers: the features of one are
+fitted to those of the other, the shifts and scales of norms are folded into the layers around them.
+Training makes up for the rest, the rounding to 8 bits and norms without a mean, on the cross
+entropy between the bit probabilities of both (Hinton et al. 2015, Distilling the Knowledge in a
+Neural Network). The decoder stays as it is, except for the noise, which becomes "hash". Every 250
+steps it writes the model, and prints the share of bits and of tokens that differ, on other crops of
+the same speech.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ FRAMES, ROWS = 160, 8
 """Tokens of a crop, and crops of a batch."""
 
 SOFT = 0.3
-"""Of the latents' mean magnitude: below it, a bit counts as less than certain."""
+"""Softness of bits: the scale of a sigmoid, in units of the latents' mean magnitude."""
 
 KEPT = 0.998
-"""Decay of the mean over steps."""
+"""Decay of the moving average of the parameters."""
 
 TOKENS = jax.jit(
     lambda params, config, wave: encoders.of(config).encode(params, wave, jnp.float32),
@@ -51,8 +51,8 @@ TOKENS = jax.jit(
 
 
 def main() -> None:
-    """Reads the arguments, carries over, teaches, writes the folder of a model."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    """Reads the arguments, converts, trains, writes the folder of a model."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", help="name of a released model, or a folder")
     parser.add_argument("--data", required=True, help="speech to learn from")
     parser.add_argument("--steps", type=int, default=3000)
@@ -91,15 +91,15 @@ def batches(config: CodecConfig, data: str, seed: int) -> Iterator[Array]:
 
 
 def carried_over(teacher: Any, config: CodecConfig, wave: Array) -> Any:
-    """Parameters of `from_float` that say about what the float encoder does.
+    """Parameters of `from_float` that compute about what the float encoder does.
 
-    With P, which takes the mean off: LayerNorm(x) @ W = x / rms(P x) @ P W, so that it needs a root
-    of means alone where W is P W, if x has hardly a mean of its own.
+    If P removes the mean, LayerNorm(x) @ W = x / rms(P x) @ P W. So with P W as the weight, and a
+    mean of x that is almost zero, the integer encoder's norm, which has no mean, suffices.
     """
     scale, shift = fitted(config, wave)
     front, stack = teacher["from_features"], teacher["stack"]
     norm_in, norm_out = stack["norm_in"], stack["norm_out"]
-    # What is between blocks: (x - shift of norm_in) / its scale.
+    # The residual between blocks is (x - shift of norm_in) / scale of norm_in.
     unit, zero = norm_in["scale"], norm_in["bias"]
     kernel = front["kernel"] * scale[:, None]
     bias = front["bias"] + shift @ front["kernel"]
@@ -131,7 +131,7 @@ def carried_over(teacher: Any, config: CodecConfig, wave: Array) -> Any:
 
 
 def after_norm(norm: Any, layer: Any) -> Any:
-    """A layer that takes what has neither mean, scale nor shift of the norm."""
+    """A layer with the mean, scale and shift of the norm before it folded in."""
     kernel = layer["kernel"] * norm["scale"][:, None]
     return {
         "kernel": kernel - kernel.mean(axis=0),
@@ -140,7 +140,7 @@ def after_norm(norm: Any, layer: Any) -> Any:
 
 
 def fitted(config: CodecConfig, wave: Array) -> tuple[Array, Array]:
-    """Scale and shift, (features,) each, that make float features of those of integers."""
+    """Scale and shift, (features,) each, that map integer features to float features."""
     margin = sum(config.encoder_halo) // 2 - config.margin
     wave = wave[:, margin : wave.shape[1] - margin]
     whole = dataclasses.replace(config, encoder="integer")
@@ -157,7 +157,7 @@ def fitted(config: CodecConfig, wave: Array) -> tuple[Array, Array]:
 def learnt(
     student: Any, teacher: Any, config: CodecConfig, crops: Iterator[Array], steps: int, rate: float
 ) -> Iterator[tuple[int, Any]]:
-    """Teaches; yields the mean of the parameters every 250 steps and at the end."""
+    """Trains; yields the averaged parameters every 250 steps and at the end."""
     schedule = optax.warmup_cosine_decay_schedule(0.0, rate, 50, steps, rate / 100)
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=0.0))
     usual = dataclasses.replace(config, encoder="float")
@@ -193,7 +193,7 @@ def learnt(
 
 
 def differences(student: Any, config: CodecConfig, held: list[Array], tokens: list[Array]) -> str:
-    """How many bits of the integer model, and tokens, are not as given."""
+    """Shares of bits and tokens in which the integer model differs from the given tokens."""
     integers = encoders.of(config).release(student)
     bits = differ = 0.0
     for wave, wanted in zip(held, tokens, strict=True):

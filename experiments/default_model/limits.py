@@ -1,4 +1,4 @@
-"""Where quality is lost: what the original's pitch or voicing, or ideal filters, would bring.
+"""Where quality is lost: the gain from the original's pitch or voicing, or from ideal filters.
 
     python experiments/default_model/limits.py ../shared/speech/eval
 
@@ -33,7 +33,7 @@ RATE = 16000
 SECONDS = 3
 STEPS = 200
 LOSSES = (1.0, MelLoss()), (0.5, StftLoss()), (2.0, StoiLoss())
-"""What filters are fitted by, and weights."""
+"""Losses that filters are fitted with, and their weights."""
 JUDGES = {"per": 1, "wer": 1, "speaker_similarity": 3, "pesq_wb": 2, "stoi": 3}
 """Metrics of `audiotok_jax.evaluate`, and decimals."""
 
@@ -48,7 +48,7 @@ def play(filters: Filters, pitch: Array, config: CodecConfig) -> Array:
 
 
 def voiced_as(filters: Filters, periodic: Array) -> Filters:
-    """Filters that share out the power of each frame by how periodic it is, float32 (1, T)."""
+    """Filters that split the power of each frame by its periodicity, float32 (1, T)."""
     shares = jnp.stack([periodic, 1 - periodic])[..., None, None] + 1e-2
     powers = jnp.stack([jnp.mean(jnp.exp(2 * one), (2, 3), keepdims=True) for one in filters])
     gains = 0.5 * jnp.log(shares / (powers / jnp.sum(powers, axis=0) + 1e-2))
@@ -90,7 +90,7 @@ def decodings(wave: Array, params: model.Params, config: CodecConfig) -> dict[st
 
 def main() -> None:
     """Reads the arguments, measures, prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", nargs="+", help="folders or tables of speech to measure on")
     parser.add_argument("--limit", type=int, default=5, help="clips of each set")
     parser.add_argument("--model", help="default: the released one")

@@ -21,7 +21,7 @@ from audiotok_jax.codec.model import Params
 
 STEPS = 100
 SPARSE = ("audio_seconds_per_second", "mfu", "bits")
-"""What is not in every line."""
+"""Metrics that are not in every line."""
 
 
 def summary(run: Path) -> list[dict[str, float | str]]:
@@ -40,7 +40,7 @@ def summary(run: Path) -> list[dict[str, float | str]]:
 
 
 def louder(params: Params, db: float) -> Params:
-    """Weights of a codec whose decoder gives `db` decibels more; its tokens stay."""
+    """Weights of a codec whose decoder is `db` decibels louder; its tokens stay the same."""
     filters = params["decoder"]["to_filters"]
     raised = {**filters, "bias": filters["bias"] + db * np.log(10) / 20}
     return {**params, "decoder": {**params["decoder"], "to_filters": raised}}
@@ -48,7 +48,7 @@ def louder(params: Params, db: float) -> Params:
 
 def main() -> None:
     """Reads the arguments and copies."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--name", required=True, help="of the released model")
     parser.add_argument("--runs", required=True, nargs="+", type=Path, help="in their order")
     parser.add_argument("--mean", type=int, default=1, help="runs whose decoders are averaged")

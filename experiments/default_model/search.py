@@ -4,11 +4,10 @@
         --eval ../shared/speech/eval --steps 600 \
         small-80hz small-80hz,codec.kernel_size=9 small-80hz,recipe.losses.teacher.weight=2
 
-Trains one after the other, the seeds of each at the same time on their shares of the cores, for
-`--steps` or for `--minutes` beside compilation, with a constant learning rate and averaged weights,
-so that none of them is cut off within a schedule. Writes OUT/search.md. Phoneme errors and the
-similarity of speakers come first: words are counted by the recogniser that may have been the
-teacher.
+Trains one codec after the other, its seeds at the same time on their shares of the cores, for
+`--steps` or for `--minutes` plus compilation, with a constant learning rate and averaged weights,
+so that no run ends within a schedule. Writes OUT/search.md. Phoneme errors and the similarity of
+speakers come first, as the recogniser that counts word errors may have been the teacher.
 """
 
 from __future__ import annotations
@@ -27,9 +26,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audiotok_jax import preset
+from audiotok_jax import files, preset
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.files import replacing
 from audiotok_jax.provenance import provenance
 from audiotok_jax.train import overrides
 from audiotok_jax.train.config import TrainConfig
@@ -56,14 +54,14 @@ SETTINGS = {
 
 
 class Candidate(NamedTuple):
-    """What a name on the command line means: PRESET[,SETTING=VALUE...]."""
+    """A codec on the command line: PRESET[,SETTING=VALUE...]."""
 
     preset: str
     settings: tuple[str, ...]
 
     @classmethod
     def of(cls, name: str) -> Candidate:
-        """A comma within a value is none that parts settings: a setting has a name and `=`."""
+        """Splits at the commas that a setting's name and `=` follow; values may hold others."""
         base, *own = re.split(r",(?=[\w.]+=)", name)
         return cls(base, tuple(own))
 
@@ -75,7 +73,7 @@ class Candidate(NamedTuple):
 
 def main() -> None:
     """Reads the arguments, trains, evaluates, writes the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("codecs", nargs="+", metavar="CODEC", help="PRESET[,SETTING=VALUE...]")
     parser.add_argument("--data", required=True, help="speech to train on")
     parser.add_argument("--eval", required=True, help="speech to compare on")
@@ -123,8 +121,7 @@ def main() -> None:
             values = [f"{found[metric]:.{digits}f}" for metric, (_, digits) in METRICS.items()]
             row = " | ".join([name.replace(",", ", "), f"{kbps:.2f}", str(seed), *heard, *values])
             text += f"| {row} |\n"
-        with replacing(args.out / "search.md") as path:
-            path.write_text(text, encoding="utf-8")
+        files.write(args.out / "search.md", text)
 
 
 def measured(
@@ -154,7 +151,7 @@ def measured(
     run(*evaluate, "--codecs", f"audiotok:{out / 'model'}")
     summary = json.loads((out / "eval" / "summary.json").read_text())
     (of_all,) = summary["overall"].values()
-    # What is not measured here is no number.
+    # Metrics that are not measured here are NaN.
     found = {name: of_all["metrics"].get(name, {}).get("mean") for name in METRICS}
     means = {name: math.nan if value is None else value for name, value in found.items()}
     return means | {"steps": len(steps), "seconds": STEP_SECONDS / float(np.median(speeds))}

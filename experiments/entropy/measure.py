@@ -1,9 +1,9 @@
-"""What entropy coding saves on a corpus of tokens, against 16 bits, zstd and xz.
+"""The size of a corpus of entropy-coded tokens, against 16 bits, zstd and xz.
 
     python experiments/entropy/measure.py --tokens runs/tokens/eval
 
-writes `results.json` and `table.md` beside this file. Each clip is coded alone, as in a corpus, but
-for the rows which say that all tokens were coded together, which favours zstd and xz.
+writes `results.json` and `table.md` beside this file. Each clip is coded alone, as in a corpus,
+except in the rows where all clips are compressed together, which favours zstd and xz.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import json
 import lzma
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,8 @@ import numpy as np
 import pyarrow
 
 import audiotok_jax.corpus
-from audiotok_jax import entropy
+from audiotok_jax import entropy, files
 from audiotok_jax.entropy import blocks
-from audiotok_jax.files import replacing
 from audiotok_jax.provenance import provenance
 
 HERE = Path(__file__).parent
@@ -47,22 +46,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     def xz(data: bytes) -> bytes:
         return lzma.compress(data, lzma.FORMAT_ALONE, preset=9 | lzma.PRESET_EXTREME)
 
-    def squeeze(data: bytes) -> bytes:
-        return zstd.compress(data, asbytes=True)
-
     start = time.perf_counter()
     coded = [coder.encode(clip) for clip in clips]
     middle = time.perf_counter()
     for clip, data in zip(clips, coded, strict=True):
         if not np.array_equal(coder.decode(data, len(clip)), clip):
-            raise SystemExit("a clip came back changed")
+            raise SystemExit("a decoded clip differs")
     end = time.perf_counter()
     count = sum(-(-len(clip) // coder.prior.block) for clip in clips)
     sizes = {
         "16 bits": 2 * total,
-        "zstd -19": _sum(squeeze, raw),
-        "zstd -19, all clips together": len(squeeze(b"".join(raw))),
-        "xz -9e": _sum(xz, raw),
+        "zstd -19": sum(len(zstd.compress(clip, asbytes=True)) for clip in raw),
+        "zstd -19, all clips together": len(zstd.compress(b"".join(raw), asbytes=True)),
+        "xz -9e": sum(len(xz(clip)) for clip in raw),
         "xz -9e, all clips together": len(xz(b"".join(raw))),
         "the range coder": sum(map(len, coded)),
         "the range coder, without blocks' lengths and checksums": (
@@ -90,17 +86,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"| {row['coder']} | {row['bytes']} | {row['bits_per_token']:.2f} | {saved:.1%} |"
         )
     args.out.mkdir(parents=True, exist_ok=True)
-    with replacing(args.out / "results.json") as path:
-        path.write_text(json.dumps(found, indent=2) + "\n")
-    with replacing(args.out / "table.md") as path:
-        path.write_text("\n".join(table) + "\n")
+    files.write(args.out / "results.json", json.dumps(found, indent=2) + "\n")
+    files.write(args.out / "table.md", "\n".join(table) + "\n")
     print("\n".join(table))
     for verb in ("encode", "decode"):
         print(f"{verb}: {found[f'{verb}_tokens_per_second']:.0f} tokens/s")
-
-
-def _sum(code: Callable[[bytes], bytes], pieces: list[bytes]) -> int:
-    return sum(len(code(piece)) for piece in pieces)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Fits the prior of a model's tokens, by which they are coded compactly, to a corpus of them.
+"""Trains the prior of a model, for the entropy coding of its tokens, on a corpus of them.
 
     python experiments/entropy/train.py --tokens runs/tokens/train
 
-writes `entropy.safetensors` into the folder of the model. The networks learn as floats, each step
-on all places of all clips, and are then rounded: the weights of a hidden unit to -127..127, by a
-scale that its head undoes, as rectified units allow.
+writes `entropy.safetensors` into the folder of the model. The networks are trained as floats and
+then rounded: the weights of a hidden unit to -127..127, by a scale that its head undoes, as ReLUs
+allow.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ REACH = 3  # known tokens on each side
 HIDDEN = 24
 BATCH = 2048
 RATE = 4e-3
-PLACES = 4096  # of the table
-FINENESS = 256  # of them to a nat of log odds
+PLACES = 4096  # entries of the table
+FINENESS = 256  # entries per nat of log odds
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def lay_out(
     streams: Sequence[NDArray[np.uint16]], block: int, bits: int
 ) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
-    """All blocks one after the other, with zeros between them that no neighbour reaches over.
+    """All blocks one after the other, separated by zeros beyond the reach of their neighbours.
 
     Returns:
         Signs of the bits, int8 (N, bits), and the places of tokens among them, (T,).
@@ -127,7 +127,7 @@ def fit(
 def rounded(
     params: dict[str, NDArray[np.float32]], known: NDArray[np.float32]
 ) -> dict[str, NDArray[np.integer]]:
-    """Integers that give the same log odds, but for the rounding, in 1 / FINENESS nats."""
+    """Integers that give the same log odds, in units of 1 / FINENESS nats, up to rounding."""
     weights = params["weights"] * known
     scale = 127 / np.maximum(np.abs(weights).max(axis=0), 1e-9)
     unit = FINENESS * 2**SHIFT
@@ -135,13 +135,13 @@ def rounded(
         "weights": np.round(weights * scale).astype(np.int8),
         "bias": np.round(params["bias"] * scale).astype(np.int32),
         "heads": np.round(params["heads"] / scale * unit).astype(np.int32),
-        # Half a place more, as a shift to the right rounds down.
+        # Plus half an entry, as a shift to the right rounds down.
         "offsets": np.round((params["offsets"] + 0.5 / FINENESS) * unit).astype(np.int64),
     }
 
 
 def table() -> NDArray[np.uint16]:
-    """The logistic function at the places of a table."""
+    """The logistic function as a table."""
     odds = (np.arange(PLACES) - PLACES // 2) / FINENESS
     return np.round(2**16 / (1 + np.exp(-odds))).clip(1, 2**16 - 1).astype(np.uint16)
 

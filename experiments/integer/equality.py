@@ -1,4 +1,4 @@
-"""Whether the integer encoder gives the same tokens in every way, and how fast each way is.
+"""Compares the tokens of the integer encoder, however it is run, with the reference; and the speed.
 
     python experiments/integer/equality.py [--tokens 1000000] [--speech ../shared/speech/eval]
         [--model MODEL]
@@ -83,7 +83,7 @@ def compare(
     frames: int,
     speech: Path | None,
 ) -> None:
-    """Prints differences, over as many clips as hold so many tokens, the next weights every 32."""
+    """Prints differences over as many tokens, with new weights every 32 clips."""
     ways = make_ways(config, frames)
     wrong, seconds = dict.fromkeys(ways, 0), dict.fromkeys(ways, 0.0)
     devices = jax.device_count()
@@ -140,10 +140,11 @@ def make_ways(config: CodecConfig, frames: int) -> dict[str, Way]:
     ways["x64"] = under(
         functools.partial(jax.enable_x64, True), functools.partial(whole, fresh(), config)
     )
-    ways["op by op, without jit"] = under(
-        jax.disable_jit,
-        functools.partial(whole, functools.partial(plain, config), config),
-    )
+
+    def plain(params: Params, waves: np.ndarray) -> jax.Array:
+        return encoder.encode_window(params, config, jnp.asarray(waves))
+
+    ways["op by op, without jit"] = under(jax.disable_jit, functools.partial(whole, plain, config))
     ways["XLA without optimisation"] = functools.partial(whole, unoptimised(fresh()), config)
     devices = np.array(jax.devices())
     sharding = NamedSharding(Mesh(devices, ("clips",)), PartitionSpec("clips"))
@@ -184,25 +185,18 @@ def streamed(config: CodecConfig, params: Params, waves: np.ndarray) -> np.ndarr
     """All clips in one batch of streams."""
     hop = config.hop_length
     frames = waves.shape[1] // hop
-    ends = (
-        stream.lead(config),
-        (frames + stream.encoder_delay(config)) * hop - stream.lead(config) - waves.shape[1],
-    )
-    fed = np.pad(waves, ((0, 0), ends))
+    before, delay = stream.lead(config), stream.encoder_delay(config)
+    after = (frames + delay) * hop - before - waves.shape[1]
+    fed = np.pad(waves, ((0, 0), (before, after)))
     state, found = start(params, config, len(waves)), []
     for at in range(0, fed.shape[1], hop):
         state, tokens = step(params, config, state, fed[:, at : at + hop])
         found.append(tokens)
-    return np.concatenate(found, axis=1)[:, stream.encoder_delay(config) :]
+    return np.concatenate(found, axis=1)[:, delay:]
 
 
 start = jax.jit(encoder.init_state, static_argnums=(1, 2))
 step = jax.jit(encoder.encode_step, static_argnums=1, donate_argnums=2)
-
-
-def plain(config: CodecConfig, params: Params, waves: np.ndarray) -> jax.Array:
-    """Without `jax.jit`."""
-    return encoder.encode_window(params, config, jnp.asarray(waves))
 
 
 def under(setting: Callable[[], Any], way: Way) -> Way:
@@ -229,7 +223,7 @@ def unoptimised(run: Any) -> Any:
 
 
 def draw(config: CodecConfig, seed: int) -> Params:
-    """Weights as at the start of training, larger, and with biases."""
+    """Weights as at the start of training, but larger, and with biases."""
     params = jax.jit(from_float.init, static_argnums=1)(jax.random.key(seed), config)
     rng = np.random.default_rng(seed)
 
@@ -267,10 +261,8 @@ def sounds(config: CodecConfig, frames: int, speech: Path | None) -> Iterator[np
         elif kind == "silence":
             yield np.zeros(samples, np.int16)
         elif kind == "square":
-            high = (
-                np.sin(2 * np.pi * np.cumsum(rng.uniform(40, 4000) * (1 + t / t[-1])) / 16000) > 0
-            )
-            yield np.where(high, 32767, -32768).astype(np.int16)
+            phase = 2 * np.pi * np.cumsum(rng.uniform(40, 4000) * (1 + t / t[-1])) / 16000
+            yield np.where(np.sin(phase) > 0, 32767, -32768).astype(np.int16)
         else:
             yield rng.integers(-(2**15), 2**15, samples).astype(np.int16)
 
@@ -284,7 +276,7 @@ def rounded(wave: Any) -> np.ndarray:
 
 
 def measure(config: CodecConfig, frames: int = 256, rounds: int = 15) -> None:
-    """Prints tokens a second of windows, taken in turns, the median of each."""
+    """Prints the median speed of each way of encoding windows, in tokens a second."""
     batch = 1 if jax.default_backend() == "cpu" else 8  # a CPU is given one at a time
     params = jax.device_put(draw(config, 0))
     left, right = config.encoder_halo
@@ -321,7 +313,7 @@ def measure(config: CodecConfig, frames: int = 256, rounds: int = 15) -> None:
 def products(
     config: CodecConfig, frames: int, batch: int, product: encoder.Product
 ) -> Callable[[], Any]:
-    """All products of matrices of a window with its halo, of operands that are there already."""
+    """All matrix products of a window with its halo, with precomputed operands."""
     hop, subframe = config.hop_length, config.subframe_length
     bins = 2 * (config.n_fft // 2 + 1)
     dim, wide = config.encoder_dim, config.expansion * config.encoder_dim

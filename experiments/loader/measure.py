@@ -37,7 +37,7 @@ ROWS = 12
 
 
 def speed(clips: Clips, seconds: float, **options: Any) -> dict[str, float]:
-    """Reads batches for so many seconds, once every lane has met its first clip."""
+    """Speed of reading batches, over `seconds`, once every lane has opened its first clip."""
     data = Loader(clips, CROP, ROWS, 0, **options)
     for _ in range(LANES + 8):
         next(data)
@@ -53,7 +53,7 @@ def speed(clips: Clips, seconds: float, **options: Any) -> dict[str, float]:
 
 
 def decoded(clips: Clips) -> float:
-    """Seconds that are decoded for a second that is given, after the start."""
+    """Seconds of audio that are decoded per second of batches, after the start."""
     total = 0.0
 
     class Counted(Clips):
@@ -88,7 +88,7 @@ def check_same(kinds: dict[str, Clips], count: int) -> None:
 
 def main() -> None:
     """Reads the arguments, measures, writes."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", required=True, type=Path, help="folder of compressed speech")
     parser.add_argument("--flac", required=True, help="folder of FLAC files")
     parser.add_argument("--noise", required=True, help="folder of noise")

@@ -51,7 +51,7 @@ def run(*arguments: str) -> dict[str, float]:
 
 def main() -> None:
     """Reads the arguments, measures, writes."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", required=True, type=Path, help="folder of clips")
     parser.add_argument("--hours", type=float, default=2.0)
     args = parser.parse_args()

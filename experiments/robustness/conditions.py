@@ -1,4 +1,4 @@
-"""Speech under conditions that a codec meets outside of read speech, as folders of WAV files.
+"""Speech in conditions other than clean read speech, as folders of WAV files.
 
     python experiments/robustness/conditions.py ../shared/speech/eval ../shared/speech/noise OUT
 
@@ -40,8 +40,8 @@ def full_scale(wave: Wave) -> Wave:
 def whispered(wave: Wave, random: np.random.Generator) -> Wave:
     """White noise through the vocal tract's filter: 18 linear prediction coefficients every 10 ms.
 
-    What is left of speech when the voice is replaced by breath; real whispering differs in its
-    formants and its tempo, too.
+    Speech whose voiced source is replaced by breath; real whispering also has other formants and
+    another tempo.
     """
     length, hop = 480, 160
     window = scipy.signal.get_window("hann", length).astype(np.float32)
@@ -61,7 +61,7 @@ def whispered(wave: Wave, random: np.random.Generator) -> Wave:
 
 def main() -> None:
     """Reads the arguments and writes the folders."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", help="folder or table of clean speech")
     parser.add_argument(
         "noise", type=Path, help="folder of noise, with blanket and librosa-data-music below it"

@@ -1,11 +1,11 @@
-"""Reads ten thousand damaged, forged and odd files, and counts what goes wrong.
+"""Fuzzes the readers with ten thousand damaged, forged and odd files, and counts the faults.
 
     python experiments/robustness/fuzz.py --out experiments/robustness/results/fuzz.json
 
-Each input is a whole file that is made here, of synthetic speech or of tokens drawn at random, with
-one or two mutations; `--seed` and its number say which. A reader must give what is in the file, or
-an error that becomes one line which names it; `fuzzing/` has readers, mutations, and how rightness
-is told. `--only N` writes input N to the folder OUT and says what becomes of it.
+Each input is a file made here, of synthetic speech or random tokens, with one or two mutations that
+follow from `--seed` and its number. A reader must return what is in the file, or raise an error of
+one line that names it; `fuzzing/` has the readers, mutations and checks. `--only N` writes input N
+to the folder OUT and prints its outcome.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ LIBRARIES = ("numpy", "soundfile", "pyarrow", "safetensors", "array_record", "co
 
 
 def make(folder: Path) -> None:
-    """Writes the whole files."""
+    """Writes the undamaged files."""
     for part in PARTS:
         part.make(folder)
 
 
 def targets(folder: Path) -> list[Target]:
-    """All that is read in a folder that `make` filled, or a copy of it."""
+    """All targets in a folder that `make` filled, or in a copy of it."""
     return [target for part in PARTS for target in part.targets(folder)]
 
 
 def run(seed: int, count: int, jobs: int) -> list[Result]:
-    """Has so many inputs read by so many processes."""
+    """Reads `count` inputs in `jobs` processes."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         folder = Path(name).resolve()
         make(folder)
@@ -86,7 +86,7 @@ def run(seed: int, count: int, jobs: int) -> list[Result]:
 
 
 def report(results: list[Result]) -> dict[str, Any]:
-    """Counts by reader and outcome, and all that must not be."""
+    """Counts by reader and outcome, and a list of all faults."""
     readers: dict[str, Counter[str]] = defaultdict(Counter)
     for result in results:
         readers[result.reader][result.outcome] += 1
@@ -109,7 +109,7 @@ def report(results: list[Result]) -> dict[str, Any]:
 
 
 def show(seed: int, count: int, number: int, out: Path) -> None:
-    """Writes one input of a run to a folder, and prints what becomes of it."""
+    """Writes one input of a run to a folder, and prints its outcome."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         folder = Path(name).resolve()
         make(folder)
@@ -125,8 +125,8 @@ def show(seed: int, count: int, number: int, out: Path) -> None:
 
 
 def main() -> int:
-    """Reads the arguments, runs, writes; returns 1 if anything went wrong."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    """Reads the arguments, runs, writes; returns 1 if there is a fault."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--count", type=int, default=10_000, help="of inputs")

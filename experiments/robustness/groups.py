@@ -1,10 +1,10 @@
-"""How well the default model does on low and high voices, and on quiet and loud recordings.
+"""Quality of the default model on low and high voices, and on quiet and loud recordings.
 
     python experiments/robustness/groups.py ../shared/speech/eval \
         experiments/bitrates/results/clips.csv OUT.md
 
-Sorts the rows of an evaluation by what its originals sound like. The sex of speakers is not in the
-tables of the clips; the median pitch of a clip stands for it.
+Groups the rows of an evaluation by pitch and level of the originals. The sex of speakers is not in
+the tables of the clips; the median pitch of a clip stands for it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax import audio
+from audiotok_jax import audio, files
 from audiotok_jax.evaluate import clips, report
 from audiotok_jax.evaluate.metrics import METRICS, RATE
-from audiotok_jax.files import replacing
 
 _NAMES = ("pesq_wb", "stoi", "dnsmos_ovrl", "voice_similarity", "speaker_similarity", "wer", "per")
 SHOWN = [m for m in METRICS if m.name in _NAMES]
@@ -54,7 +53,7 @@ GROUPS: tuple[tuple[str, Callable[[Wave], float], float, float], ...] = (
 
 def main() -> None:
     """Reads the arguments, sorts, writes."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", help="folder or table that was evaluated")
     parser.add_argument("clips", type=Path, help="clips.csv of the evaluation")
     parser.add_argument("out", type=Path, help="Markdown file to write")
@@ -72,8 +71,7 @@ def main() -> None:
         if own:
             table = report.table(report.summarize(own, SHOWN), SHOWN, intervals=True)
             text.append(report.markdown(title, table))
-    with replacing(args.out) as path:
-        path.write_text("\n".join(text), encoding="utf-8")
+    files.write(args.out, "\n".join(text))
 
 
 def _parsed(row: dict[str, str]) -> dict[str, Any]:

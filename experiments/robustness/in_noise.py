@@ -1,9 +1,9 @@
-"""Speech in noise through codecs, against the speech without the noise.
+"""Quality of noisy speech after codecs, relative to the speech without the noise.
 
     python experiments/robustness/in_noise.py CONDITIONS OUT.json
 
-CONDITIONS is what conditions.py wrote. `pcm` is the noisy speech itself: what is above its values,
-a codec has cleaned; what is below them, it has lost.
+CONDITIONS is the folder of conditions.py. `pcm` is the noisy speech itself: a codec with higher
+values has removed noise, one with lower values has lost speech.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from audiotok_jax import audio, pretrained
+from audiotok_jax import audio, files, pretrained
 from audiotok_jax.evaluate import codecs
 from audiotok_jax.evaluate.align import align
 from audiotok_jax.evaluate.codecs.interface import at_rate
 from audiotok_jax.evaluate.metrics import METRICS, RATE, Original, measure
-from audiotok_jax.files import replacing
 from audiotok_jax.provenance import provenance
 
 NOISY = ("noise-20-db", "noise-10-db", "noise-5-db")
@@ -30,7 +29,7 @@ MEASURED = [m for m in METRICS if m.name in ("pesq_wb", "stoi", "dnsmos_ovrl")]
 
 def main() -> None:
     """Reads the arguments, measures, writes."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("conditions", type=Path)
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
@@ -49,8 +48,7 @@ def main() -> None:
                 m.name: round(float(np.mean([row[m.name] for row in rows])), 3) for m in MEASURED
             }
     about = {"model_id": pretrained.load().model_id, "clips": len(clean), **provenance([])}
-    with replacing(args.out) as path:
-        path.write_text(json.dumps(about | {"means": found}, indent=2) + "\n")
+    files.write(args.out, json.dumps(about | {"means": found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Is there a click or a comb at the boundaries of frames or windows, and does silence stay silent?
+"""Checks for clicks at the boundaries of frames and windows, and for sound in decoded silence.
 
 python experiments/robustness/seams.py ../shared/speech/eval OUT.json [--model speech-40hz-v1]
 """
@@ -16,10 +16,9 @@ import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
 
-from audiotok_jax import AudioTokenizer, audio, pretrained
+from audiotok_jax import AudioTokenizer, audio, files, pretrained
 from audiotok_jax.codec import model
 from audiotok_jax.evaluate import clips
-from audiotok_jax.files import replacing
 from audiotok_jax.provenance import provenance
 from audiotok_jax.tokenizer import WINDOW
 
@@ -46,8 +45,7 @@ def above(wave: NDArray[np.float32]) -> NDArray[np.float64]:
 def excess(power: NDArray[np.float64], hop: int) -> dict[str, float]:
     """Power near the multiples of `hop` against elsewhere, in dB.
 
-    `spread` is the standard deviation of the same at places between them, which are no boundaries:
-    what chance makes of it.
+    `spread` is the standard deviation of the same at positions between them, due to chance.
     """
     by_phase = power[: len(power) // hop * hop].reshape(-1, hop).mean(axis=0)
     starts = range(0, hop, 2 * REACH)
@@ -60,10 +58,10 @@ def excess(power: NDArray[np.float64], hop: int) -> dict[str, float]:
 def at_windows(
     tokenizer: AudioTokenizer, released: pretrained.Model, tokens: NDArray[np.uint16]
 ) -> dict[str, float]:
-    """What decoding by windows does at their boundaries, against decoding without windows.
+    """Compares decoding by windows with decoding without windows.
 
-    The power near the boundaries in dB to that of the same samples where there is none, of the
-    whole signal and above `EDGE_HZ`, and the largest difference of any two samples.
+    Power near the boundaries in dB relative to the same samples without windows, of the whole
+    signal and above `EDGE_HZ`, and the largest difference of a sample.
     """
     decode = jax.jit(lambda tokens: model.decode(released.params, released.config, tokens))
     pieces = tokens[: len(tokens) // WHOLE * WHOLE].reshape(-1, WHOLE)
@@ -87,7 +85,7 @@ def at_windows(
 
 def main() -> None:
     """Reads the arguments, measures, writes."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("speech", help="folder or table of clean speech")
     parser.add_argument("out", type=Path, help="JSON file to write")
     parser.add_argument("--model", help="name or folder; default: the default model")
@@ -115,8 +113,7 @@ def main() -> None:
             "rms": _db(np.sqrt(np.mean(np.square(heard, dtype=float)))),
             "peak": _db(np.abs(heard).max()),
         }
-    with replacing(args.out) as path:
-        path.write_text(json.dumps(facts | provenance([]), indent=2) + "\n")
+    files.write(args.out, json.dumps(facts | provenance([]), indent=2) + "\n")
     print(json.dumps(facts, indent=2))
 
 

@@ -1,4 +1,4 @@
-"""A small causal Transformer over tokens, which come in and go out as bits."""
+"""A small causal Transformer over tokens, with bits as input and output."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Block(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """The next token after each id, bit by bit: each one given those below it.
+    """A model of the next token, bit by bit, each given the lower ones.
 
     Attributes:
-        length: most ids that it sees.
+        length: largest number of ids.
         bits: per token.
         width: of the residual stream.
         depth: number of blocks.
@@ -52,7 +52,7 @@ class LanguageModel(nn.Module):
         self.bos = self.param("bos", normal(1.0), (self.width,))
         self.place = self.param("place", normal(0.1), (self.length, self.width))
         self.enter = nn.Dense(self.width)
-        # The last four ids at once: most of what tells the next token is in them.
+        # Sees the last four ids at once, which predict most of the next token.
         self.recent = nn.Conv(self.width, (4,), padding=[(3, 0)])
         self.blocks = [Block(self.heads) for _ in range(self.depth)]
         self.norm = nn.LayerNorm()
@@ -68,7 +68,7 @@ class LanguageModel(nn.Module):
         return jnp.where(ids[:, 1:] == BOS, 0.0, wrong.sum(-1) / np.log(2))
 
     def draw(self, ids: Array, count: Array, key: Array) -> Array:
-        """An id, int32 (), that may follow the first `count` of int32 (T,)."""
+        """Samples the id, int32 (), that follows the first `count` of int32 (T,)."""
         context = self._context(ids[None])[0, count - 1]
         luck = jax.random.logistic(key, (self.bits,))
         signs = jnp.zeros(self.bits)

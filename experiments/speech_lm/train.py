@@ -1,4 +1,4 @@
-"""Trains a language model on a corpus of tokens, and lets it go on with speech that it never heard.
+"""Trains a language model on a corpus of tokens, and continues held-out speech with it.
 
     python experiments/speech_lm/train.py --tokens runs/tokens/train --held-out runs/tokens/eval
 
@@ -68,11 +68,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def unigrams(seen: corpus.Corpus, held_out: corpus.Corpus) -> dict[str, float]:
-    """What a model without context could do.
+    """The costs of a model without context.
 
     Returns:
-        `unigram_entropy`: plug-in, of the corpus to train on; it falls short, as many ids are rare.
-        `held_out_unigram_bits_per_token`: of the held-out clips under those counts, plus one each.
+        `unigram_entropy`: plug-in estimate for the training corpus; too low, as many ids are rare.
+        `held_out_unigram_bits_per_token`: cross entropy of the held-out clips, with add-one counts.
     """
     size = 2**seen.plan.settings.bits
     counts = np.zeros(size, np.int64)
@@ -87,12 +87,9 @@ def unigrams(seen: corpus.Corpus, held_out: corpus.Corpus) -> dict[str, float]:
 
 
 def train(
-    network: LanguageModel,
-    seen: corpus.Corpus,
-    minutes: float,
-    log: Path,
+    network: LanguageModel, seen: corpus.Corpus, minutes: float, log: Path
 ) -> tuple[dict[str, Array], int]:
-    """Trains for some minutes; the learning rate follows the clock down.
+    """Trains for some minutes; the learning rate decays with the wall-clock time.
 
     Returns:
         The parameters, and the number of steps.
@@ -151,10 +148,10 @@ def sample(
     model: str | None,
     folder: Path | None,
 ) -> dict[str, object]:
-    """Goes on with the beginning of a held-out clip, as long as the model sees, and decodes that.
+    """Continues the beginning of a held-out clip up to the length of the model, and decodes it.
 
     Returns:
-        What was decoded: `prompt`, the id of the clip; seconds; and levels in dB of full scale.
+        `prompt`, the id of the clip; and seconds and levels, in dB of full scale, of the speech.
     """
     tokenizer = AudioTokenizer.from_pretrained(model or held_out.plan.settings.model)
     given = round(PROMPT * tokenizer.frame_rate)

@@ -1,4 +1,4 @@
-"""How fast streams are by the frames of their steps, and which of their tokens differ.
+"""The speed of streams by the number of frames per step, and how many of their tokens differ.
 
     python experiments/streams/measure.py CLIP [--model NAME]
 
@@ -20,7 +20,7 @@ from audiotok_jax import AudioTokenizer, audio
 
 def main() -> None:
     """Reads the arguments, measures, prints."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("clip", help="an audio file")
     parser.add_argument("--model", help="default: the released one")
     parser.add_argument("--frames", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])

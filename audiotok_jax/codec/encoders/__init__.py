@@ -1,7 +1,7 @@
 """Encoders, one file each: windows of samples to latents, and to tokens.
 
-Parameters have two forms. In training they are a tree of float32 arrays; `release` makes of it
-the form that tokens are defined by, which is saved and loaded, and `restore` is its inverse.
+Parameters have two forms. In training they are a tree of float32 arrays; `release` converts it to
+the form that defines the tokens, which is saved and loaded, and `restore` is its inverse.
 """
 
 from __future__ import annotations
@@ -25,55 +25,40 @@ class Encoder(Protocol):
     def latent(self, params: Any, wave: Array, dtype: Any) -> Array:
         """Latents of a window given with its halo, in training.
 
-        Args:
-            params: to train.
-            wave: float32 (B, T * hop_length + sum(encoder_halo)).
-            dtype: of the factors of the large matrix products.
-
-        Returns:
-            float32 (B, T, dim of the quantizer).
+        From float32 (B, T * hop_length + sum(encoder_halo)) to (B, T, dim of the quantizer); the
+        factors of the large matrix products have the given dtype.
         """
 
     def release(self, params: Any) -> Any:
         """The released form of trained parameters; ValueError if it fails `check`."""
 
     def restore(self, released: Any) -> Any:
-        """Parameters to train whose `release` is this one; ValueError if there are none."""
+        """The trained parameters whose `release` is `released`; ValueError if there are none."""
 
     def shapes(self) -> Any:
         """The released form, with a `jax.ShapeDtypeStruct` in place of each array."""
 
     def from_names(self, tree: Mapping[str, Any]) -> Any:
-        """The released form in nested dicts of arrays by their names, as from a file."""
+        """The released form, made from nested dicts of arrays by their names, as from a file."""
 
     def check(self, released: Any) -> None:
-        """Raises ValueError if what these parameters make could depend on the machine."""
+        """Raises ValueError if the tokens of these parameters could depend on the machine."""
 
     def encode(self, released: Any, wave: Array, dtype: Any) -> Array:
-        """Tokens of a window given with its halo.
-
-        Args:
-            wave: float32 as of `latent`, or int16.
-            dtype: as of `latent`.
-
-        Returns:
-            int32 (B, T) in [0, codebook_size).
-        """
+        """Tokens of a window as of `latent`, or int16: int32 (B, T) in [0, codebook_size)."""
 
     def start(self, released: Any, batch: int) -> Any:
-        """What a stream remembers before its first samples, after endless silence."""
+        """The state of streams before their first samples, after infinite silence."""
 
     def step(self, released: Any, past: Any, wave: Array, dtype: Any) -> tuple[Any, Array]:
         """Tokens of the next frames of a stream.
 
         Args:
-            past: of `start`, or of the step before.
+            past: the state, of `start` or of the previous step.
             wave: float32 or int16 (B, k * hop_length), the next samples.
-            dtype: as of `latent`.
 
         Returns:
-            What it remembers, and int32 (B, k), the tokens of the last k frames whose halo has
-            arrived.
+            The next state, and the tokens of the last k frames with a complete halo, int32 (B, k).
         """
 
 

@@ -60,7 +60,7 @@ def of_tokens(parts: list[Array], config: CodecConfig) -> Array:
 class Network(nn.Module):
     """Waveform with halo, float32 (B, T * hop_length + sum(encoder_halo)) -> latent (B, T, dim).
 
-    The halo is only 2 * margin in a stream, where the past is given; see `ConvNeXtStack`.
+    In a stream, where the past is given, the halo is only 2 * margin; see `ConvNeXtStack`.
     """
 
     config: CodecConfig
@@ -82,46 +82,37 @@ class FloatEncoder:
     config: CodecConfig
 
     def init(self, key: Array) -> Any:
-        """See `Encoder`."""
         samples = self.config.hop_length + sum(self.config.encoder_halo)
         wave = jnp.zeros((1, samples), jnp.float32)
         return Network(self.config).init(key, wave)["params"]
 
     def latent(self, params: Any, wave: Array, dtype: Any) -> Array:
-        """See `Encoder`."""
         return Network(self.config, dtype).apply({"params": params}, wave)[0]
 
     def release(self, params: Any) -> Any:
-        """See `Encoder`."""
         return params
 
     def restore(self, released: Any) -> Any:
-        """See `Encoder`."""
         return released
 
     def shapes(self) -> Any:
-        """See `Encoder`."""
         return jax.eval_shape(lambda: self.init(jax.random.key(0)))
 
     def from_names(self, tree: Mapping[str, Any]) -> Any:
-        """See `Encoder`."""
         return tree
 
     def check(self, released: Any) -> None:
-        """Nothing: these tokens are promised on one kind of device."""
+        """Does nothing: equal tokens are promised on one kind of device only."""
 
     def encode(self, released: Any, wave: Array, dtype: Any) -> Array:
-        """See `Encoder`."""
         return quantizers.of(self.config).encode(self.latent(released, _floats(wave), dtype))
 
     def start(self, released: Any, batch: int) -> Any:
-        """See `Encoder`."""
         silence = jnp.zeros((batch, sum(self.config.encoder_halo)), jnp.float32)
         _, past = Network(self.config).apply({"params": released}, silence)
         return silence[:, : 2 * self.config.margin], past
 
     def step(self, released: Any, past: Any, wave: Array, dtype: Any) -> tuple[Any, Array]:
-        """See `Encoder`."""
         samples, before = past
         heard = jnp.concatenate([samples, _floats(wave)], axis=1)
         latent, after = Network(self.config, dtype).apply({"params": released}, heard, before)

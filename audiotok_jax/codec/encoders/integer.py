@@ -21,43 +21,34 @@ class IntegerEncoder:
     config: CodecConfig
 
     def init(self, key: Array) -> Any:
-        """See `Encoder`."""
         return from_float.init(key, self.config)
 
     def latent(self, params: Any, wave: Array, dtype: Any) -> Array:
-        """See `Encoder`."""
         return from_float.apply(params, wave, self.config, dtype)
 
     def release(self, params: Any) -> Params:
-        """See `Encoder`."""
         return from_float.to_integer(params, self.config)
 
     def restore(self, released: Params) -> Any:
-        """See `Encoder`."""
         return from_float.from_integer(released, self.config)
 
     def shapes(self) -> Params:
-        """See `Encoder`."""
         return params.shapes(self.config)
 
     def from_names(self, tree: Mapping[str, Any]) -> Params:
-        """See `Encoder`."""
         return params.from_names(tree)
 
     def check(self, released: Params) -> None:
-        """See `Encoder`."""
         params.check_ranges(released, self.config)
 
     def encode(self, released: Params, wave: Array, dtype: Any) -> Array:
-        """See `Encoder`; floats are rounded to int16, and products are exact in any dtype."""
+        """Floats are rounded to int16; products are exact in any dtype."""
         return encoder.encode_window(released, self.config, _integers(wave)).astype(jnp.int32)
 
     def start(self, released: Params, batch: int) -> Any:
-        """See `Encoder`."""
         return encoder.init_state(released, self.config, batch)
 
     def step(self, released: Params, past: Any, wave: Array, dtype: Any) -> tuple[Any, Array]:
-        """See `Encoder`."""
         past, tokens = encoder.encode_step(released, self.config, past, _integers(wave))
         return past, tokens.astype(jnp.int32)
 

@@ -1,6 +1,6 @@
 """Heads of the decoder, one file each: they turn the output of its network into samples.
 
-Decoding has two phases. `prepare` runs in parallel over windows and gives, with its result, the
+Decoding has two phases. `prepare` runs in parallel over windows and returns, with its result, the
 increments of the carry; `render` needs the carry, the sum of the increments of all frames before.
 Callers sum carries leaf by leaf and pass parts from one phase to the other; only the head knows
 what they contain. Another head is a file here, a line in `of`, and a field of `CodecConfig` that
@@ -23,11 +23,8 @@ class Head(Protocol):
     def controls(self, x: Array, dtype: Any) -> Any:
         """Applies the last layers of the decoder, from within its Flax module.
 
-        What they make of a frame depends on this frame alone: a tree of (B, frames, ...).
-
-        Args:
-            x: float32 (B, left + T + right, decoder_dim).
-            dtype: of the factors of the large matrix products.
+        From float32 (B, left + T + right, decoder_dim) to a tree of arrays (B, left + T + right,
+        ...), each frame of which depends on the same frame of `x` alone.
         """
 
     def start(self, batch: int) -> Any:
@@ -44,7 +41,7 @@ class Head(Protocol):
         """Second phase: float32 (B, T * hop_length)."""
 
     def teach(self, controls: Any, speech: Array, keys: Array) -> tuple[Array, dict[str, Array]]:
-        """Renders in training, where the original is at hand.
+        """Renders in training, with the original as a further input.
 
         Args:
             controls: of left + T + right frames.

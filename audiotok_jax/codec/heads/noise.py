@@ -1,7 +1,7 @@
 """White noise that is a function of the position in the clip alone.
 
-Two kinds, as `CodecConfig.noise` says: "threefry" is that of the first models, and "hash" is made
-of a few integer operations, so that a browser and other runtimes have the same samples.
+`CodecConfig.noise` selects one of two generators: "threefry", that of the first models, or "hash",
+a few integer operations, which give the same samples in a browser and in other runtimes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEED = 0x9E3779B9
 """Added to the index of a sample, as the hash of 0 is 0."""
 
 ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B))
-"""Of the hash: by how many bits to shift, and what to multiply with after it."""
+"""Rounds of the hash: bits to shift by, and the factor after it."""
 
 LAST_SHIFT = 16
 
@@ -31,12 +31,7 @@ SCALE = np.float32(1 / math.sqrt(4 * (256**2 - 1) / 12))
 def noise(
     start: Int32[Array | np.ndarray, " B"], frames: int, config: CodecConfig
 ) -> Float32[Array, "B {frames}*{config.hop_length}"]:
-    """Noise of unit variance.
-
-    Args:
-        start: index of the first frame; may be negative.
-        frames: number of frames.
-    """
+    """Noise of unit variance, from the frame `start` on, which may be negative."""
     index = jnp.asarray(start)[:, None] + jnp.arange(frames, dtype=jnp.int32)[None]
     kind = hashed if config.noise == "hash" else threefry
     return kind(index.astype(jnp.uint32), config.hop_length).reshape(start.shape[0], -1)
@@ -60,8 +55,8 @@ def hashed(frames: UInt32[Array, "B N"], hop: int) -> Float32[Array, "B N {hop}"
 def threefry(frames: UInt32[Array, "B N"], hop: int) -> Float32[Array, "B N {hop}"]:
     """The values of `jax.random.normal` with a key for each frame.
 
-    They are written out, as the results of that function depend on settings at the time when the
-    program of the caller is lowered.
+    Written out, as the results of that function depend on the settings of JAX at the time when the
+    caller's program is lowered.
     """
     key = jax.random.wrap_key_data(jnp.zeros(2, jnp.uint32), impl="threefry2x32")
     samples = jnp.arange(hop, dtype=jnp.uint32)

@@ -81,7 +81,7 @@ class SourceFilter:
         pitch = Dense(c.pitch_bins, dtype, name="to_pitch")(x)
         size, quiet = 2 * c.subframes * c.filter_bins, nn.initializers.constant(-5.0)
         filters = Dense(size, dtype, quiet, name="to_filters")(x)
-        # Bounded, so that no stray token can make the output overflow.
+        # Bounded, so that no sequence of tokens can make the output overflow.
         filters = jnp.clip(filters, -14.0, 5.0)
         filters = filters.reshape(*x.shape[:2], c.subframes, 2, c.filter_bins)
         return Controls(pitch, filters[..., 0, :], filters[..., 1, :])
@@ -91,7 +91,7 @@ class SourceFilter:
         return Carry(np.zeros(batch, np.uint32), np.zeros(batch, np.int32))
 
     def prepare(self, controls: Controls) -> tuple[Parts, Carry]:
-        """Chooses the pitch, and tells what each frame adds to the phase and the frame index."""
+        """Chooses the pitch, and computes the increments of phase and frame index by each frame."""
         c = self.config
         frames = controls.pitch.shape[1] - sum(c.control_halo)
         pitch = jnp.argmax(controls.pitch, axis=-1).astype(jnp.int32)
@@ -135,7 +135,7 @@ class SourceFilter:
     def teach(
         self, controls: Controls, speech: Array, keys: Array
     ) -> tuple[Array, dict[str, Array]]:
-        """Renders in training, where the original is at hand.
+        """Renders in training, with the original as a further input.
 
         A spectral loss has no useful gradient with regard to the fundamental frequency, so speech
         is rendered with that of the original (teacher forcing), and the network's is learnt by

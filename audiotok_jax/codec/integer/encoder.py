@@ -1,9 +1,9 @@
 """The integer encoder in JAX: bit for bit what `reference` defines, on any backend and setting.
 
-Pure functions over batches. Products of matrices are exact: their factors are integers of at most
-8 bits and no sum reaches 2**24, so that float32, bfloat16 with float32 sums (and TensorFloat-32)
-and int8 with int32 sums give the same integers in any order. All else is int32 arithmetic and
-tables. What a line makes, and within which bounds, is said there.
+Pure functions over batches. Matrix products are exact: their factors are integers of at most 8 bits
+and no sum reaches 2**24, so that float32, bfloat16 with float32 sums (and TensorFloat-32) and int8
+with int32 sums give the same integers in any order. All else is int32 arithmetic and tables; the
+comments in `reference` explain the lines and the ranges of their values.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from audiotok_jax.codec.spectral import aligned
 from audiotok_jax.config import CodecConfig
 
 Product = Literal["float32", "bfloat16", "int8"]
-"""Type of the factors of products."""
+"""Dtype of the factors of matrix products."""
 
 WIDEST = 1040
 """Inputs of an exact sum: 127 * 127 * 1040 < 2**24."""
@@ -35,7 +35,7 @@ def to_int16(wave: Array) -> Array:
 
 
 def default_product() -> Product:
-    """The product that the default backend is fastest at."""
+    """The dtype in which the default backend multiplies fastest."""
     if jax.default_backend() != "cpu":
         return "bfloat16"
     features = _cpu_features()
@@ -46,7 +46,7 @@ def default_product() -> Product:
 
 @functools.cache
 def _cpu_features() -> frozenset[str]:
-    """Flags of the CPU as Linux names those of x86; none where it does not say."""
+    """Feature flags of an x86 CPU, as far as Linux reports them."""
     try:
         return frozenset(Path("/proc/cpuinfo").read_text().split())
     except OSError:
@@ -56,14 +56,9 @@ def _cpu_features() -> frozenset[str]:
 def encode(
     params: Params, config: CodecConfig, wave: Array, product: Product | None = None
 ) -> Array:
-    """Tokens of whole clips, which count as zero outside of their samples.
+    """Tokens of whole clips, int16 (B, samples) -> uint16 (B, config.frames(samples)).
 
-    Args:
-        wave: int16 (B, samples).
-        product: by default `default_product()`.
-
-    Returns:
-        uint16 (B, config.frames(samples)).
+    Clips count as zero outside of their samples.
     """
     left, right = config.encoder_halo
     rest = -wave.shape[1] % config.hop_length
@@ -76,7 +71,7 @@ def encode_window(
     """Tokens of a window given with its halo.
 
     Args:
-        wave: int16 (B, left + T * hop_length + right), `config.encoder_halo` being (left, right).
+        wave: int16 (B, left + T * hop_length + right), (left, right) = config.encoder_halo.
         product: by default `default_product()`.
 
     Returns:
@@ -90,12 +85,12 @@ def encode_window(
 
 
 class State(NamedTuple):
-    """What a stream remembers; the first axis is that of streams.
+    """The state of a batch of streams.
 
     Attributes:
         spectra: of the last blocks of a subframe's length in 2 * margin samples, real and
             imaginary part, int32 (B, 2 * margin / subframe_length, bins).
-        frames: for each block of the network, int16 (B, left + right, dim), its last inputs.
+        frames: the last inputs of each block of the network, int16 (B, left + right, dim).
     """
 
     spectra: tuple[Array, Array]
@@ -105,9 +100,9 @@ class State(NamedTuple):
 def init_state(
     params: Params, config: CodecConfig, batch: int, product: Product | None = None
 ) -> State:
-    """The state of streams before their first sample, after endless silence.
+    """The state of streams before their first sample, after infinite silence.
 
-    A row of it takes the place of that of a stream that has ended.
+    To start a new stream in place of one that has ended, copy a row of it.
     """
     dot = _Dot(product or default_product())
     silence = jnp.zeros((1, 2 * config.margin + config.hop_length), jnp.int16)
@@ -129,16 +124,10 @@ def encode_step(
     samples: Array,
     product: Product | None = None,
 ) -> tuple[State, Array]:
-    """Tokens of a stream as its samples come, equal to those of `encode`.
+    """The next state, and tokens of streams, int16 (B, k * hop_length) -> uint16 (B, k).
 
-    The first ones are of silence before its first frame, see `codec.stream`.
-
-    Args:
-        samples: int16 (B, k * hop_length), the next ones.
-
-    Returns:
-        state: before the next samples.
-        tokens: uint16 (B, k).
+    They equal those of `encode`; the first ones are of silence before the first frame, see
+    `codec.stream`.
     """
     dot = _Dot(product or default_product())
     re, im = (
@@ -157,7 +146,7 @@ def encode_step(
 
 
 def _last(spectra: tuple[Array, Array], config: CodecConfig) -> tuple[Array, Array]:
-    """Of the blocks in the margins of the next frame, before its own."""
+    """Spectra of the blocks before the next frame's own that its windows span."""
     re, im = spectra
     first = re.shape[1] - 2 * config.margin // config.subframe_length
     return re[:, first:], im[:, first:]
@@ -179,7 +168,7 @@ class _Dot:
                 lax.slice_in_dim(x, a, b, axis=x.ndim - 1).astype(self.factor),
                 kernel[a:b].astype(self.factor),
                 (((x.ndim - 1,), (0,)), ((), ())),
-                # Factors of 8 bits lose nothing by any of them, and this one is the fastest.
+                # Exact at any precision, as factors have 8 bits; this one is the fastest.
                 precision=lax.Precision.DEFAULT,
                 preferred_element_type=self.sum,
             ).astype(jnp.int32)
@@ -203,14 +192,10 @@ def _tokens(x: Array, head: Linear, dot: _Dot) -> Array:
 
 
 def features(config: CodecConfig, wave: Array, product: Product | None = None) -> Array:
-    """What the network is given: logarithms of power and periodicity, of each subframe.
+    """Input of the network: logarithms of power, and periodicity, of each subframe.
 
-    Args:
-        wave: int16 (B, margin + T * hop_length + margin).
-        product: by default `default_product()`.
-
-    Returns:
-        int8 (B, T, tables.features(config)) within +-127.
+    From int16 (B, margin + T * hop_length + margin) to int8 (B, T, tables.features(config)) within
+    +-127.
     """
     dot = _Dot(product or default_product())
     return _features(config, _blocks(wave, config, dot), dot)

@@ -1,9 +1,10 @@
-"""The integer encoder to train: its float graph with fake quantization, and the way to integers.
+"""Quantization-aware training of the integer encoder, and its conversion to integers and back.
 
-Features are those of the integer encoder, exactly. Weights, activations and what is between blocks
-are rounded as there, with gradients that pass straight through; the norms alone divide by a root
-of floats, where the integer encoder looks it up. Scales are powers of two: of a layer's weights
-by the largest of each output, of the activation by a number that is learnt.
+Training uses a float graph with fake quantization: features are exactly those of the integer
+encoder; weights, activations and the residual are rounded as there, with straight-through
+gradients; only norms differ, which divide by the root of a float, where the integer encoder uses a
+table. Scales are powers of two: those of weights follow from the largest one of each output, that
+of the activation is learnt.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from audiotok_jax.config import CodecConfig
 FloatParams = dict[str, Any]
 
 FEATURE, NORM, BEFORE, RESIDUAL = 6, 4, 6, 10
-"""Bits after the point of features, of what is normalised, before the activation and between
+"""Bits after the point of features, of normalised values, before the activation and between
 blocks."""
 
-_DRAWN, _DRAWN_TAPS = 0.02, 0.2  # deviation of fresh weights before they are cut off at twice that
-_CUT = 0.88  # what is left of it after
-_AFTER = 5  # the same of the activation, less a learnt number
-_FINEST = 16  # bits after the point of weights
-_ZERO = 100  # is stored as 0, as no activation lies below -0.17
+_DRAWN, _DRAWN_TAPS = 0.02, 0.2  # standard deviation of fresh weights, truncated at twice that
+_CUT = 0.88  # share of the standard deviation that truncation leaves
+_AFTER = 5  # bits after the point of the activation, less a learnt number
+_FINEST = 16  # most bits after the point of weights
+_ZERO = 100  # activation that is stored as 0, as none lies below -0.17
 _GELU_OF_ONE = 0.8413
 
 
@@ -73,9 +74,9 @@ def apply(
     """Latents of a window given with its halo; a bit is 1 where its latent is positive.
 
     Args:
-        wave: float32 (B, left + T * hop_length + right), `config.encoder_halo` being (left, right).
-        dtype: of the factors of products, float32 or bfloat16. They have 8 bits, so that both
-            give the same, but for the gradients.
+        wave: float32 (B, left + T * hop_length + right), (left, right) = config.encoder_halo.
+        dtype: of the factors of products, float32 or bfloat16. They have 8 bits, so that the
+            choice affects gradients only.
 
     Returns:
         float32 (B, T, bits).
@@ -108,8 +109,8 @@ def apply(
         h = product(h, _down(block), _after(block), RESIDUAL)
         return _fake(x + h, RESIDUAL, 32767), None
 
-    # As a loop, XLA compiles one block, and does not work out each input again for each tap. So
-    # all frames go through all blocks; those whose neighbours are missing are cut off at the end.
+    # In a loop, XLA compiles only one block, and does not recompute each input for each tap. So all
+    # frames pass all blocks; those whose neighbours are missing are cut off at the end.
     if params["blocks"]:
         blocks = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params["blocks"])
         left, right = zip(*config.encoder_taps, strict=True)
@@ -119,7 +120,7 @@ def apply(
 
 
 def to_integer(params: FloatParams, config: CodecConfig) -> Params:
-    """The integer model of trained parameters, NumPy arrays; it gives the tokens of `apply`.
+    """Converts trained parameters to integers, NumPy arrays, which give the tokens of `apply`.
 
     Raises:
         ValueError: as `check_ranges`.
@@ -132,7 +133,7 @@ def to_integer(params: FloatParams, config: CodecConfig) -> Params:
 @jax.jit
 def _to_integer(params: FloatParams) -> Params:
     front = _linear(params["front"], FEATURE, None)
-    # What follows is normalised, so that only the differences between channels count.
+    # A norm follows, so only the differences between channels count.
     front = front._replace(shift=front.shift - jnp.min(front.shift))
     blocks = tuple(_block(block) for block in params["blocks"])
     return Params(front, blocks, _linear(params["head"], NORM, None))
@@ -153,10 +154,10 @@ def _block(block: FloatParams) -> Block:
 
 
 def from_integer(params: Params, config: CodecConfig) -> FloatParams:
-    """Parameters of which `to_integer` makes this model, to train it further; NumPy arrays.
+    """Trained parameters that `to_integer` converts to these, to train further; NumPy arrays.
 
     Raises:
-        ValueError: there are none: the model was not made by `to_integer`.
+        ValueError: there are none, as the model was not made by `to_integer`.
     """
     shift, kernel = params.front.shift, params.front.kernel
     bits = _FINEST - np.max(shift)
@@ -193,9 +194,9 @@ def _block_to_float(block: Block) -> FloatParams:
 
 
 def _bits(weights: np.ndarray, drawn: float) -> int:
-    """Bits after the point at which weights are about as large as those that are drawn.
+    """Bits after the point at which weights are about as large as those of `init`.
 
-    What is normalised next has lost its scale, and a rate of learning is meant for that of `init`.
+    Before a norm, the scale of weights is lost, and learning rates are meant for that of `init`.
     """
     mean = np.sqrt(np.mean(np.square(np.float64(weights))))
     return round(math.log2(max(mean, 1e-30) / drawn))
@@ -232,9 +233,9 @@ def _of_linear(
 
 
 def _of_taps(block: FloatParams) -> tuple[Array, Array, Array]:
-    """The same of the convolution, whose channels have one scale: the largest that 2**30 allows."""
+    """The same for the convolution, all channels of which have the largest scale within 2**30."""
     reach = jnp.sum(jnp.abs(block["taps"]), axis=0) * 2 ** (15 - RESIDUAL) + jnp.abs(block["bias"])
-    largest = 1.02 * jnp.max(reach)  # as they are rounded
+    largest = 1.02 * jnp.max(reach)  # with a margin for rounding
     bits = jnp.clip(30 - RESIDUAL - jnp.frexp(largest)[1], 0, _FINEST)
     bias = _round(_shifted(block["bias"], bits + RESIDUAL))
     return _round(_shifted(block["taps"], bits)), bias, bits
@@ -260,12 +261,12 @@ def _fake(
     least: int | None = None,
     coarser: Array | None = None,
 ) -> Array:
-    """Rounded to 2**-bits and clipped; past the ends of the range, the gradient is 0.
+    """Fake quantization: rounds to steps of 2**-bits and clips, with zero gradient where clipped.
 
     Args:
-        most, least: ends of the range in such steps; `least` is -most by default.
-        coarser: what is learnt of the step, its logarithm. Its gradient weighs what is rounded
-            against what is clipped (Jain et al. 2019, Trained Quantization Thresholds).
+        most, least: ends of the range in steps; `least` is -most by default.
+        coarser: learnt part of the logarithm of the step. Its gradient balances errors of rounding
+            and clipping (Jain et al. 2019, Trained Quantization Thresholds).
     """
     step = _shifted(jnp.float32(1), -bits)
     if coarser is not None:
@@ -275,7 +276,7 @@ def _fake(
 
 
 def _passed(x: Array, rounded: Array) -> Array:
-    """The rounded value with the gradient of x."""
+    """The rounded value with the gradient of x (straight-through estimator)."""
     return x + jax.lax.stop_gradient(rounded - x)
 
 

@@ -1,4 +1,4 @@
-"""Parameters of an integer encoder, and whether they keep its arithmetic exact."""
+"""Parameters of an integer encoder, and checks that they keep its arithmetic exact."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from audiotok_jax.config import CodecConfig
 
 LARGEST_SHIFT = 24
 GELU = 1024  # entries of its table
-_NORMED = 2**30  # what is normalised is rounded to fewer bits first, so it needs room
+_NORMED = 2**30  # bound of the input of a norm, which is first rounded to fewer bits
 
 
 class Linear(NamedTuple):
@@ -38,7 +38,7 @@ class Block(NamedTuple):
         taps: int32 (kernel_size, dim), of the depthwise convolution.
         bias: int32 (dim,), of the same.
         mlp_in: dim to expansion * dim.
-        gelu: int8 (GELU,), what the activation makes of -GELU / 2 and so on; within +-127.
+        gelu: int8 (GELU,), table of the activation from -GELU / 2 on, within +-127.
         mlp_out: expansion * dim to dim, in units of the residual.
     """
 
@@ -55,7 +55,7 @@ class Params(NamedTuple):
     Attributes:
         front: features of a frame to dim.
         blocks: in order.
-        head: dim to bits; its signs are the token, so its shift says only the scale.
+        head: dim to bits; the signs of its output are the token, so its shift is only the scale.
     """
 
     front: Linear
@@ -100,10 +100,10 @@ def from_names(tree: Mapping[str, Any]) -> Params:
 
 
 def check_ranges(params: Params, config: CodecConfig) -> None:
-    """Refuses a model whose tokens could depend on the machine; no audio is tried.
+    """Rejects a model whose tokens could depend on the machine, without trying any audio.
 
-    Every bound is a sum of absolute values of weights times the largest input, so no order of
-    summation can leave it. What the reference states of its other intermediates follows from
+    Every bound is a sum of absolute values of weights times the largest input, so it holds for any
+    order of summation. The bounds that `reference` states for other intermediates follow from
     their last operation, or from the bounds of `CodecConfig`.
 
     Raises:
@@ -156,7 +156,7 @@ def _check_front_end(config: CodecConfig) -> None:
 
 
 def _total(weights: Any) -> np.ndarray:
-    """Sums of absolute values over inputs, int64, which nothing here can leave."""
+    """Sums of absolute values over inputs, int64, which cannot overflow here."""
     return np.abs(np.asarray(weights, np.int64)).sum(axis=0)
 
 

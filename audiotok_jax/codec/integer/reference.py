@@ -1,10 +1,10 @@
-"""What the tokens of an integer encoder are: the definition, in NumPy's int64.
+"""Definition of the tokens of an integer encoder, in NumPy with int64.
 
-All values are integers; `>>` rounds towards minus infinity. Comments give the range of what a
-line makes, for every input and for all parameters that `check_ranges` lets pass. All lie within
-int32, and all sums of products but that of the convolution and of squares have factors of at most
-8 bits and, cut where inputs are more than 1040, sums below 2**24: `encoder` computes the same with
-them as floats. Arrays have time first.
+All values are integers; `>>` rounds towards minus infinity. Comments give the range of a line's
+values, for every input and for all parameters that pass `check_ranges`. All lie within int32. All
+sums of products except those of the convolution and of squares have factors of at most 8 bits and,
+if split into parts of at most 1040 inputs, stay below 2**24, so that `encoder` computes them in
+floats. Arrays have time first.
 """
 
 from __future__ import annotations
@@ -20,13 +20,9 @@ Ints = NDArray[np.int64]
 
 
 def encode(params: Params, config: CodecConfig, wave: NDArray[np.int16]) -> NDArray[np.uint16]:
-    """Tokens of a clip, which counts as zero outside of its samples.
+    """Tokens of a clip, int16 (samples,) -> uint16 (config.frames(samples),).
 
-    Args:
-        wave: int16 (samples,).
-
-    Returns:
-        uint16 (config.frames(samples),).
+    The clip counts as zero outside of its samples.
     """
     left, right = config.encoder_halo
     rest = -len(wave) % config.hop_length
@@ -47,7 +43,7 @@ def features(wave: Ints, config: CodecConfig) -> Ints:
     of_blocks = blocks(wave, config)
     for i, span in enumerate(tables.spans(config)):
         log = log_power(*spectrum(*of_blocks, span, config))
-        # 1 / 12 octave of magnitude, half a decibel, to a step.
+        # In steps of 1 / 12 octave of magnitude, half a decibel.
         parts.append(clip(((3 * log + 64) >> 7) - tables.middle(span, config), 127))
         if i == 0:
             parts.append(periodicity(log, config))
@@ -62,13 +58,13 @@ def blocks(wave: Ints, config: CodecConfig) -> tuple[Ints, Ints]:
     high, low = tables.split(np.minimum(wave, 32639).reshape(-1, config.subframe_length))
     turn_high, turn_low = tables.split(integers(tables.twiddles(config)))
     coarse = high @ turn_high  # within 2**22
-    fine = high @ turn_low + low @ turn_high  # within 2**23; low @ turn_low is less than is kept
+    fine = high @ turn_low + low @ turn_high  # within 2**23; low @ turn_low is too small to count
     both = (coarse << 4) + ((fine + 8) >> 4)  # within 2**25.7
     return both[:, : config.n_fft // 2 + 1], both[:, config.n_fft // 2 + 1 :]
 
 
 def spectrum(re: Ints, im: Ints, span: int, config: CodecConfig) -> tuple[Ints, Ints]:
-    """Fourier transform, four times, of `span` neighbouring blocks under a Hann window.
+    """Fourier transform, times four, of `span` neighbouring blocks under a Hann window.
 
     (N, window // 2 + 1) -> (N - longest + 1, span * subframe_length // 2 + 1)
     """
@@ -96,7 +92,7 @@ def by_root_half(x: Ints) -> Ints:
 
 
 def hann(x: Ints, mirrored: int) -> Ints:
-    """The window, over bins; beyond the first and last one, `mirrored` is the sign."""
+    """The Hann window applied over bins; `mirrored` is the sign beyond the first and last bin."""
     before = np.concatenate([mirrored * x[:, 1:2], x[:, :-1]], axis=1)
     after = np.concatenate([x[:, 1:], mirrored * x[:, -2:-1]], axis=1)
     return 2 * x - before - after  # within 2**31
@@ -114,13 +110,13 @@ def log_power(re: Ints, im: Ints) -> Ints:
 
 
 def periodicity(log: Ints, config: CodecConfig) -> Ints:
-    """Whether a frame repeats at each of the periods: (N, bins) -> (N, pitch_bins) within +-127.
+    """Periodicity of frames at each of the lags: (N, bins) -> (N, pitch_bins) within +-127.
 
     The inverse Fourier transform of the magnitudes, over their sum.
     """
     bins = tables.harmonic_bins(config)
     log = log[:, bins.start : bins.stop]
-    loudest = np.maximum(log.max(axis=1, keepdims=True), 2**13)  # that of 70 dB below full scale
+    loudest = np.maximum(log.max(axis=1, keepdims=True), 2**13)  # 70 dB below full scale
     below = np.minimum((loudest - log) >> 4, tables.DECAY - 1)  # 0 to DECAY - 1
     magnitude = integers(tables.falling())[below]  # 0 to 127
     total = magnitude.sum(axis=1, keepdims=True) + 128  # 128 to 2**17

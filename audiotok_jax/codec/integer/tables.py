@@ -1,7 +1,7 @@
-"""Tables of the integer encoder, NumPy.
+"""Tables of the integer encoder, NumPy arrays.
 
-Those of trigonometric and exponential functions are rounded from float64. A test holds that none
-of their numbers lies near a tie, so that no mathematical library rounds it otherwise.
+Those of trigonometric and exponential functions are rounded from float64. A test asserts that none
+of their values lies near a tie, so that every mathematical library gives the same integers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DECAY = 256
 """Entries of `falling`."""
 
 
-# Above this there is little that tells one fundamental from another.
+# Higher frequencies hardly distinguish fundamentals.
 _HIGHEST_HARMONIC_HZ = 2500.0
 
 
@@ -34,15 +34,15 @@ def spans(config: CodecConfig) -> tuple[int, ...]:
 
 
 def harmonic_bins(config: CodecConfig) -> range:
-    """Bins of the longest window that periodicity is measured from.
+    """Bins of the longest window from which periodicity is computed.
 
-    The mean of a frame, spread by the window over two bins, is no part of the voice.
+    Without the DC component, which the window spreads over two bins.
     """
     return range(2, math.ceil(_HIGHEST_HARMONIC_HZ * config.n_fft / config.sample_rate))
 
 
 def features(config: CodecConfig) -> int:
-    """Numbers that the network is given of a frame."""
+    """Number of inputs of the network per frame."""
     bins = sum(window // 2 + 1 for window in config.windows)
     return (bins + config.pitch_bins) * config.subframes
 
@@ -60,7 +60,7 @@ def twiddles(config: CodecConfig) -> Array:
     At the frequencies of the longest window, window // 2 + 1 bins.
     """
     bins = np.arange(config.n_fft // 2 + 1)
-    # Whole turns are left out as integers.
+    # Whole turns are removed in integers.
     turns = np.arange(config.subframe_length)[:, None] * bins % config.n_fft
     angles = 2 * np.pi * turns / config.n_fft
     return _rounded(AMPLITUDE * np.concatenate([np.cos(angles), -np.sin(angles)], axis=1))
@@ -74,7 +74,7 @@ def signs(bins: int, parts: int) -> tuple[Array, Array]:
 
 
 def middle(span: int, config: CodecConfig) -> int:
-    """What is taken off 12 * log2(magnitude), so that a square wave of full scale makes 127."""
+    """Offset subtracted from 12 * log2(magnitude): a square wave of full scale gives 127."""
     return round(12 * math.log2(2**28 * span * config.subframe_length / 800)) - 127
 
 

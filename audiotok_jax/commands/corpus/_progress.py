@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 def showing(
     count: int, todo: Sequence[Shard], sample_rate: int
 ) -> Iterator[Callable[[Done | Receipt], None]]:
-    """Shows the progress of a run.
-
-    Args:
-        count: number of shards of this run.
-        todo: those that are not done yet.
-        sample_rate: of the model, in Hz.
+    """Shows the progress of a run of `count` shards, of which those in `todo` are not done yet.
 
     Yields:
         A function that takes the events of `make.make`.

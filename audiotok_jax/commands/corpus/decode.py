@@ -17,17 +17,9 @@ EXAMPLES = ("audiotok corpus decode tokens/ en/a.flac en/b.flac --out speech/",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok corpus decode`."""
     add_corpus(parser)
     parser.add_argument("ids", nargs="+", metavar="ID", help="ids of clips")
-    parser.add_argument(
-        "-o",
-        "--out",
-        type=options.path,
-        required=True,
-        metavar="DIR",
-        help="a folder; ids become file names",
-    )
+    options.add_folder(parser, "a folder; ids become file names")
     parser.add_argument(
         "--suffix",
         choices=tuple(formats.AUDIO_WRITTEN),

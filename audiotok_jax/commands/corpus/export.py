@@ -43,11 +43,8 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok corpus export`."""
     add_corpus(parser)
-    parser.add_argument(
-        "-o", "--out", type=options.path, required=True, metavar="OUT", help="a folder"
-    )
+    options.add_folder(parser, "a folder", "OUT")
     parser.add_argument(
         "--format",
         required=True,
@@ -108,10 +105,7 @@ def run(args: argparse.Namespace) -> int:
 def _show(corpus: Corpus, events: Generator[Done | Receipt, None, None]) -> None:
     """Runs an export and shows its progress."""
     shards = [shard for shard, _ in corpus.done]
-    with (
-        closing(events),
-        showing(len(shards), shards, corpus.plan.settings.sample_rate) as show,
-    ):
+    with closing(events), showing(len(shards), shards, corpus.plan.settings.sample_rate) as show:
         for event in events:
             show(event)
             signals.check()

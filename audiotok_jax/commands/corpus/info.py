@@ -11,7 +11,6 @@ EXAMPLES = ("audiotok corpus info tokens/",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok corpus info`."""
     add_corpus(parser)
 
 

@@ -31,15 +31,12 @@ EXAMPLES = (
 )
 
 PARTS = ", or give each its part with --shard I/N, the same N to all"
-"""What processes that make one corpus may do."""
+"""Advice to processes that make the same corpus, in messages."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok corpus run`."""
     options.add_inputs(parser, f"{options.CLIPS}, or lists of paths and URLs (.txt), a line each")
-    parser.add_argument(
-        "-o", "--out", type=options.path, required=True, metavar="OUT", help="folder of the corpus"
-    )
+    options.add_folder(parser, "folder of the corpus", "OUT")
     parser.add_argument(
         "--format",
         choices=tuple(formats.SHARDS),

@@ -17,7 +17,6 @@ EXAMPLES = ("audiotok corpus verify tokens/ --sample 100",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok corpus verify`."""
     add_corpus(parser, "OUT")
     parser.add_argument(
         "--sample",

@@ -16,7 +16,6 @@ EXAMPLES = ("audiotok data build corpus/ more.tsv --name speech",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok data build`."""
     options.add_inputs(parser, options.CLIPS)
     parser.add_argument("--name", required=True, help="of the dataset, as in tfds:NAME")
     parser.add_argument(

@@ -18,7 +18,6 @@ EXAMPLES = ("audiotok data info corpus/ tfds:speech:train[:90%]",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `audiotok data info`."""
     options.add_inputs(parser, options.CLIPS)
 
 

@@ -1,4 +1,4 @@
-"""Losses between decoded speech and its reference, one file each; a recipe contains them as values.
+"""Losses between decoded speech and its reference, one file each; `Recipe.losses` lists them.
 
 They are differentiable approximations of perception; reported metrics are measured with the
 libraries of `audiotok_jax.evaluate`.

@@ -18,7 +18,7 @@ BARK_BANDS = 48
 def powers(
     wave: Float32[Array, "B S"], seconds: float, pad: int, sample_rate: int
 ) -> Float32[Array, "B N bins"]:
-    """Power spectra of half-overlapping frames, scaled so that white noise has its own power.
+    """Power spectra of half-overlapping frames; those of white noise add up to its power.
 
     Frames are padded with zeros to `pad` times their length.
     """

@@ -19,7 +19,6 @@ class LevelLoss(Loss):
     weight: Schedule = 0.5
 
     def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
-        """See `Loss`."""
         ours, theirs = (
             jnp.log(jnp.mean(jnp.square(wave), axis=1) + 1e-8) for wave in (decoded, reference)
         )

@@ -1,4 +1,4 @@
-"""The base class of losses, which are values with a weight and a reference."""
+"""The base class of losses, dataclasses with a weight and a reference."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Loss(abc.ABC):
             precision: dtype of the factors of large matrix products.
 
         Returns:
-            A pytree, the `network` of `__call__`.
+            A pytree, the argument `network` of `__call__`.
 
         Raises:
             ValueError: the network does not exist or does not fit.
@@ -74,13 +74,10 @@ class Loss(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
-        """Compares clip by clip, differentiably in `decoded`.
+        """Compares clip by clip, differentiably in `decoded`; about 0 where both are equal.
 
         Args:
             decoded, reference: waveforms.
             rate: sample rate in Hz.
             network: the result of `open`.
-
-        Returns:
-            About 0 where both are equal.
         """

@@ -30,7 +30,6 @@ class MelLoss(Loss):
     )  # fmt: skip
 
     def check(self) -> None:
-        """See `Loss`."""
         super().check()
         if not self.scales or any(n < 4 or n % 4 or bands < 1 for n, bands in self.scales):
             raise ValueError(
@@ -38,7 +37,6 @@ class MelLoss(Loss):
             )
 
     def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
-        """See `Loss`."""
         apart = []
         for length, bands in self.scales:
             filters = _mel_filters(rate, length, bands)

@@ -37,7 +37,6 @@ class PesqLoss(Loss):
     weight: Schedule = 0.1
 
     def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
-        """See `Loss`."""
         bands = critical_bands(int(0.032 * rate) // 2 + 1, rate)
         quiet = _threshold(rate)[None, None]
         y, x = (_presented(sound, bands, rate) for sound in (decoded, reference))

@@ -25,13 +25,11 @@ class StftLoss(Loss):
     windows: tuple[int, ...] = (512, 1024, 2048)
 
     def check(self) -> None:
-        """See `Loss`."""
         super().check()
         if not self.windows or any(n < 4 or n % 4 for n in self.windows):
             raise ValueError(f"windows must be multiples of 4 samples, not {self.windows}")
 
     def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
-        """See `Loss`."""
         apart = []
         for length in self.windows:
             ours, theirs = magnitudes(decoded, length), magnitudes(reference, length)

@@ -35,7 +35,6 @@ class StoiLoss(Loss):
     reference: str = "recording"
 
     def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
-        """See `Loss`."""
         ours, theirs = (powers(wave, 0.025, 2, rate) for wave in (decoded, reference))
         energy = jnp.sum(theirs, axis=-1)
         active = (energy > 1e-4 * jnp.max(energy, axis=1, keepdims=True)) & (energy > 1e-6)
@@ -54,9 +53,7 @@ class StoiLoss(Loss):
         return 1 - score / (correlation.shape[-1] * jnp.sum(count, axis=(1, 2, 3)) + 1e-3)
 
 
-def _segments(
-    frames: Float32[Array, "B N bands"],
-) -> Float32[Array, "B segments frames bands"]:
+def _segments(frames: Float32[Array, "B N bands"]) -> Float32[Array, "B segments frames bands"]:
     """Overlapping segments of up to `SEGMENT` frames."""
     length = min(SEGMENT, frames.shape[1])
     starts = range(0, frames.shape[1] - length + 1, STRIDE)

@@ -1,4 +1,4 @@
-"""Distance between the features of a frozen recogniser for two sounds."""
+"""Distance of two sounds in the features of a frozen speech recogniser."""
 
 from __future__ import annotations
 
@@ -29,13 +29,11 @@ class TeacherLoss(Loss):
     layers: tuple[int, ...] = (2, 3, 4)
 
     def check(self) -> None:
-        """See `Loss`."""
         super().check()
         if not self.layers or min(self.layers) < 1 or len(set(self.layers)) < len(self.layers):
             raise ValueError(f"layers must be numbers from 1 on, each once, not {self.layers}")
 
     def open(self, codec: CodecConfig, seconds: float, precision: str) -> Whisper:
-        """See `Loss`."""
         teacher = teachers.open_teacher(self.model, precision)
         wrong = None
         if codec.sample_rate != teacher.sample_rate:
@@ -49,5 +47,4 @@ class TeacherLoss(Loss):
         return teacher
 
     def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
-        """See `Loss`."""
         return network.distance(decoded, reference, self.layers)

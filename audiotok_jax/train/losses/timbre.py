@@ -23,7 +23,6 @@ class TimbreLoss(Loss):
     weight: Schedule = 0.5
 
     def __call__(self, decoded: Wave, reference: Wave, rate: int, network: Any = None) -> PerClip:
-        """See `Loss`."""
         bands = critical_bands(int(0.032 * rate) // 2 + 1, rate)
         ours, theirs = (
             jnp.log(jnp.mean(powers(wave, 0.032, 1, rate) @ bands, axis=1) + 1e-8)

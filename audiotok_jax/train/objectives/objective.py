@@ -1,4 +1,4 @@
-"""What a stage of training minimises: the part that all stages share."""
+"""The base class of objectives, what a stage of training minimises."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from audiotok_jax.codec import quantizers
+from audiotok_jax.codec import decoder, model, quantizers
 from audiotok_jax.codec.model import Params
 from audiotok_jax.config import CodecConfig
-from audiotok_jax.train import forward
 from audiotok_jax.train.config import Recipe
-from audiotok_jax.train.forward import Forward
 from audiotok_jax.train.schedule import value_at
 from audiotok_jax.train.state import Batch
 
@@ -26,7 +24,7 @@ Networks = dict[str, Any]
 
 
 class GradInputs(NamedTuple):
-    """What a gradient depends on besides its batch: parts of a `State`, and frozen networks."""
+    """Inputs of a gradient besides its batch: parts of a `State`, and frozen networks."""
 
     step: Array
     params: Params
@@ -34,8 +32,22 @@ class GradInputs(NamedTuple):
     networks: Networks
 
 
+class Forward(NamedTuple):
+    """Results of one pass through the codec, for B clips of T frames.
+
+    Attributes:
+        wave: float32 (B, T * hop_length), decoded.
+        latent: float32 (B, T, dim), before quantization.
+        terms: named loss terms of the decoder, scalars.
+    """
+
+    wave: Array
+    latent: Array
+    terms: dict[str, Array]
+
+
 class Gradient(NamedTuple):
-    """Gradients of what is trained and of the discriminators, and scalars to report."""
+    """Gradients of the trained parameters and of the discriminators, and scalars to report."""
 
     trained: Params
     discriminator: Any
@@ -44,7 +56,7 @@ class Gradient(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Objective(abc.ABC):
-    """What a stage trains, and its gradient; pure functions of arrays."""
+    """The trained parameters of a stage, and their gradient; pure functions of arrays."""
 
     codec: CodecConfig
     recipe: Recipe
@@ -58,7 +70,7 @@ class Objective(abc.ABC):
         return {}
 
     def statistics(self, params: Params, batch: Batch) -> Any:
-        """What `gradient` must know of a whole batch: a tree whose mean over equal parts is it."""
+        """Statistics of a batch for `gradient`; the mean over equal parts is that of the whole."""
         return {}
 
     @abc.abstractmethod
@@ -68,25 +80,32 @@ class Objective(abc.ABC):
         """Gradient of some rows of a batch.
 
         Args:
-            complete: makes of `statistics` of these rows, those of the whole batch.
+            complete: turns the `statistics` of these rows into those of the whole batch.
         """
 
+    def encode(self, params: Params, batch: Batch) -> Array:
+        """Latents of the rows of a batch before quantization, float32 (B, T, dim)."""
+        wave = jnp.pad(batch.noisy, ((0, 0), self.codec.encoder_halo))
+        return model.latent(params, self.codec, wave, self.dtype)
+
     def forward(self, params: Params, inputs: GradInputs, batch: Batch) -> Forward:
-        """Passes the rows of a batch through the codec."""
+        """Encodes, quantizes and decodes the rows of a batch, as `model.encode` and `decode` do.
+
+        The only difference is what `decoder.reconstruct` takes from the recording.
+        """
         recipe, quantizer = self.recipe, quantizers.of(self.codec)
         keys = jax.vmap(lambda row: jax.random.fold_in(self._key(inputs.step), row))(batch.row)
-
-        def quantize(latent: Array) -> Array:
-            if not recipe.flip_near and not recipe.flip_anywhere:
-                return quantizer.quantize(latent)
-            # Beside the numbers that the decoder draws by the same keys.
+        latent = self.encode(params, batch)
+        draws = None
+        if recipe.flip_near or recipe.flip_anywhere:
+            # Other numbers than those that the decoder draws with the same keys.
             own = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys)
             draws = jax.vmap(lambda key: jax.random.uniform(key, latent.shape[1:]))(own)
-            return quantizer.quantize(latent, draws, recipe.flip_near, recipe.flip_anywhere)
-
-        return forward.forward(
-            params, self.codec, batch.noisy, batch.recording, keys, self.dtype, quantize
+        codes = quantizer.quantize(latent, draws, recipe.flip_near, recipe.flip_anywhere)
+        wave, terms = decoder.reconstruct(
+            params["decoder"], self.codec, codes, batch.recording, keys, self.dtype
         )
+        return Forward(wave, latent, terms)
 
     def reconstruction(
         self, passed: Forward, inputs: GradInputs, batch: Batch
@@ -115,7 +134,7 @@ class Objective(abc.ABC):
         return jnp.sum(jnp.stack(values)) if values else jnp.float32(0)
 
     def crop(self, wave: Array, seconds: float | None, step: Array) -> Array:
-        """The same part of each row, drawn for each step; all of it if that is no longer."""
+        """A random part of `seconds`, the same of all rows and new in each step; or whole rows."""
         length = wave.shape[1] if seconds is None else int(seconds * self.codec.sample_rate)
         if length >= wave.shape[1]:
             return wave

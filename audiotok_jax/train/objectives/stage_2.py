@@ -1,4 +1,4 @@
-"""Stage 2: the decoder is trained against discriminators; encoder and tokens stay as they are."""
+"""Stage 2: training of the decoder against discriminators; encoder and tokens stay as they are."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from audiotok_jax.train.state import Batch
 
 
 class Stage2(Objective):
-    """See `Objective`."""
+    """The objective of stage 2."""
 
     def trained(self, params: Params) -> Params:
         """The decoder."""
         return {"decoder": params["decoder"]}
 
     def discriminator(self) -> Any:
-        """See `Objective`."""
         key = jax.random.fold_in(jax.random.key(self.recipe.seed), 1)
         windows = self.recipe.discriminator_windows
         shortest = jnp.zeros((1, discriminators.shortest(windows)))
@@ -32,7 +31,7 @@ class Stage2(Objective):
     def gradient(
         self, inputs: GradInputs, batch: Batch, complete: Callable[[Any], Any]
     ) -> Gradient:
-        """See `Objective`; zeros for the discriminators in steps that do not update them."""
+        """Zeros for the discriminators in steps that do not update them."""
         recipe, step = self.recipe, inputs.step
         apply = discriminators.Discriminators(recipe.discriminator_windows, self.dtype).apply
 

@@ -1,4 +1,4 @@
-"""Frozen recognisers whose features of decoded speech are a loss, see `losses.teacher`.
+"""Frozen speech recognisers, whose features are compared in a loss; see `losses.teacher`.
 
 A teacher is a pytree of its weights, so that it is an argument of the compiled step and not a
 constant in it. It is not part of the state of a run, nor of its saves.
@@ -13,11 +13,7 @@ from audiotok_jax.train.teachers import weights, whisper
 
 
 def open_teacher(model: str, precision: str) -> whisper.Whisper:
-    """Loads a teacher.
-
-    Args:
-        model: a folder, or an installed package that contains one.
-        precision: dtype of the factors of large matrix products.
+    """Loads a teacher from a folder, or from an installed package that contains one.
 
     Raises:
         ValueError: there is no teacher.

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 FILES = ("model.bin", "model.safetensors")
-"""Of CTranslate2 and of Hugging Face; the first one in a folder is read."""
+"""Files of CTranslate2 and of Hugging Face; the first one in a folder is read."""
 
 Weights = dict[str, NDArray[np.float32]]
-"""By the names of CTranslate2 below `encoder/`; matrices are (out, in), kernels (out, in, taps)."""
+"""Weights by CTranslate2's names below `encoder/`: matrices (out, in), kernels (out, in, taps)."""
 
 _TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 _SPEC = "WhisperSpec"
 
-# Names of Hugging Face, below `encoder.`, and ours; they store q, k and v separately.
+# Patterns of Hugging Face's names below `encoder.`, and our names; q, k and v are separate there.
 _NAMES = (
     (r"(conv[12])\.(weight|bias)", r"\1/\2"),
     (r"embed_positions\.weight", "position_encodings/encodings"),
@@ -29,10 +29,7 @@ _NAMES = (
     (r"layer_norm\.bias", "layer_norm/beta"),
     (r"layers\.(\d+)\.self_attn\.([qkv])_proj\.(weight|bias)", r"layer_\1/self_attention/\2/\3"),
     (r"layers\.(\d+)\.self_attn\.out_proj\.(\w+)", r"layer_\1/self_attention/linear_1/\2"),
-    (
-        r"layers\.(\d+)\.self_attn_layer_norm\.weight",
-        r"layer_\1/self_attention/layer_norm/gamma",
-    ),
+    (r"layers\.(\d+)\.self_attn_layer_norm\.weight", r"layer_\1/self_attention/layer_norm/gamma"),
     (r"layers\.(\d+)\.self_attn_layer_norm\.bias", r"layer_\1/self_attention/layer_norm/beta"),
     (r"layers\.(\d+)\.fc1\.(\w+)", r"layer_\1/ffn/linear_0/\2"),
     (r"layers\.(\d+)\.fc2\.(\w+)", r"layer_\1/ffn/linear_1/\2"),
@@ -90,7 +87,6 @@ def _ctranslate2(path: Path) -> Weights:
                 kind, size = number("B"), number("I")
                 own = name.removeprefix("encoder/")
                 if own == name or not shape:
-                    take(0)
                     place += size
                     continue
                 values = take(size)

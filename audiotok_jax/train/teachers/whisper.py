@@ -136,12 +136,7 @@ class Whisper:
 
 
 def log_mel(wave: Float32[Array, "B S"], mels: int) -> Float32[Array, "B S//160 {mels}"]:
-    """Decimal logarithms of mel powers, at least -10, every `HOP` samples.
-
-    Args:
-        wave: at `SAMPLE_RATE`, S > 200.
-        mels: number of bands.
-    """
+    """Decimal logarithms of mel powers, at least -10, of a wave at `SAMPLE_RATE`, S > 200."""
     count = wave.shape[1] // HOP
     half = HOP // 2
     padded = jnp.pad(wave, ((0, 0), (WINDOW // 2, WINDOW // 2)), mode="reflect")

@@ -1,4 +1,4 @@
-"""Trackers: files, the console, TensorBoard, Weights & Biases."""
+"""Trackers of metrics: files, the console, TensorBoard, Weights & Biases."""
 
 from __future__ import annotations
 
@@ -33,13 +33,9 @@ def check(session: Session) -> None:
 
 
 def open_trackers(out: Path, first_step: int, config: TrainConfig) -> list[Tracker]:
-    """The trackers of a session.
+    """The trackers of a session, which write to the folder of the run.
 
-    Args:
-        out: folder of the run.
-        first_step: of the session; entries of this and later steps from an earlier, killed session
-            are removed where possible.
-        config: of the run.
+    Entries from `first_step` on, of an earlier session that was killed, are removed where possible.
     """
     trackers: list[Tracker] = [JsonLines(out, first_step), Console(first_step, config)]
     if config.session.tensorboard:

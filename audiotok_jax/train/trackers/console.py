@@ -45,7 +45,6 @@ class Console:
         self._bar.start()
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
-        """See `Tracker`."""
         if "mfu" in values:
             self._speeds.append(values["audio_seconds_per_second"])
             self._mfus.append(values["mfu"])
@@ -68,12 +67,10 @@ class Console:
             self._speeds, self._mfus = [], []
 
     def show(self, done: int, found: Evaluated) -> None:
-        """See `Tracker`."""
         means = "  ".join(
             f"{name} {mean:.3f}" for name, mean in found.means.items() if mean is not None
         )
         print(f"after {done} steps  {means}", flush=True)
 
     def close(self) -> None:
-        """See `Tracker`."""
         self._bar.stop()

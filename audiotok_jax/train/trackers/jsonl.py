@@ -25,15 +25,12 @@ class JsonLines:
         self._evaluations = _reopen(out / "eval.jsonl", first_step + 1)
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
-        """See `Tracker`."""
         _write(self._metrics, {"step": step, **values})
 
     def show(self, done: int, found: Evaluated) -> None:
-        """See `Tracker`."""
         _write(self._evaluations, {"step": done, "score": found.score, **found.means})
 
     def close(self) -> None:
-        """See `Tracker`."""
         self._metrics.close()
         self._evaluations.close()
 

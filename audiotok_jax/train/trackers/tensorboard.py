@@ -25,15 +25,11 @@ class TensorBoard:
         Later points of earlier sessions than `first_step`, whose evaluation was saved, are removed.
         """
         self._writer = SummaryWriter(
-            str(folder),
-            purge_step=first_step + 1,
-            filename_suffix=f".{first_step}",
-            flush_secs=30,
+            str(folder), purge_step=first_step + 1, filename_suffix=f".{first_step}", flush_secs=30
         )
         self._written: set[str] = set()
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
-        """See `Tracker`."""
         for name, value in values.items():
             if name == "bits":
                 self._bars(step, value)
@@ -43,7 +39,6 @@ class TensorBoard:
                 self._writer.add_scalar(f"train/{name}", value, step)
 
     def show(self, done: int, found: Evaluated) -> None:
-        """See `Tracker`."""
         for name, mean in found.means.items():
             if mean is not None:
                 self._writer.add_scalar(f"eval/{name}", mean, done)
@@ -60,7 +55,6 @@ class TensorBoard:
         self._writer.flush()
 
     def close(self) -> None:
-        """See `Tracker`."""
         self._writer.close()
 
     def _bars(self, step: int, means: list[float]) -> None:

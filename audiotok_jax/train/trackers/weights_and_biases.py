@@ -38,14 +38,12 @@ class WeightsAndBiases:
         self._run.define_metric("*", step_metric="step")
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
-        """See `Tracker`."""
         own = {f"train/{name}": value for name, value in values.items() if name != "bits"}
         if "bits" in values:
             own |= {f"bits/{number}": mean for number, mean in enumerate(values["bits"])}
         self._run.log({"step": step} | own)
 
     def show(self, done: int, found: Evaluated) -> None:
-        """See `Tracker`."""
         own: dict[str, Any] = {f"eval/{name}": mean for name, mean in found.means.items()}
         for sample in found.samples:
             own |= {
@@ -56,5 +54,4 @@ class WeightsAndBiases:
         self._run.log({"step": done} | own)
 
     def close(self) -> None:
-        """See `Tracker`."""
         self._run.finish()

@@ -1,1 +1,1 @@
-"""What `fuzz.py` is made of: whole files and their readers, by kind; mutations; processes."""
+"""Parts of `fuzz.py`: files of each kind and checks of their readers; mutations; processes."""

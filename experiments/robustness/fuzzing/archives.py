@@ -20,12 +20,12 @@ from fuzzing.target import Target, expect
 FOLDER = "tars"
 RATE = 16000
 BLOCK = 512
-TYPE = 156  # the place of the type in the header of a member
+TYPE = 156  # offset of the type in the header of a member
 LONG = "deep/" * 30 + "long.wav"  # a name of more than the 100 bytes of a header
 
 
 def make(folder: Path) -> None:
-    """Writes a tar of either kind, with a hard link, a long name, and a file that is no audio."""
+    """Writes a tar of each kind, with a hard link, a long name, and a file that is not audio."""
     place = folder / FOLDER
     place.mkdir()
     clips = []
@@ -49,15 +49,13 @@ def make(folder: Path) -> None:
 
 
 def targets(folder: Path) -> list[Target]:
-    """What is read of them."""
+    """The targets among them."""
     found = []
-    for name in ("gnu", "pax"):
-        path = folder / FOLDER / f"{name}.tar"
-        other = path.with_name("pax.tar" if name == "gnu" else "gnu.tar").read_bytes()
-        how = (
-            *(*mutations.BYTES, _whole_blocks, _whole_blocks, mutations.joined(other)),
-            *(mutations.forged(_forge, _mend),) * 6,
-        )
+    gnu, pax = (folder / FOLDER / f"{name}.tar" for name in ("gnu", "pax"))
+    forge = mutations.forged(_forge, _mend)
+    for path, other in ((gnu, pax), (pax, gnu)):
+        joined = mutations.joined(other.read_bytes())
+        how = (*mutations.BYTES, _whole_blocks, _whole_blocks, joined, *(forge,) * 6)
         found.append(Target(".tar", 350, path, how, _tar(path), path))
     return found
 
@@ -76,12 +74,12 @@ def _tar(path: Path) -> Callable[[bytes], bool]:
             tars.read(number, 0, RATE)
         found = _members(known)
         faults = [one for one in known if one.fault]
-        if not any(Path(one.path) == path for one in faults):  # or the whole tar is said to be bad
+        if not any(Path(one.path) == path for one in faults):  # else the whole tar is reported
             others = _without_suffix(path)
             lost = 0
             for content in set(whole.values()):
                 places = {one.start() for one in re.finditer(re.escape(content), data)} - others
-                # By its header it may have become what says something about the next member.
+                # Its header may have changed to one that describes the next member.
                 places = {at for at in places if data[at - BLOCK + TYPE] not in b"gxXLK"}
                 lost += sum(not _is_in(known, at, len(content)) for at in places)
             expect(
@@ -115,7 +113,7 @@ def _is_in(clips: list[inputs.Original], start: int, size: int) -> bool:
 
 
 def _without_suffix(path: Path) -> set[int]:
-    """Where members lie whose names have become others, which are not those of audio."""
+    """Offsets of members whose names were changed to ones that are not audio."""
     try:
         with tarfile.open(path, "r:", ignore_zeros=True) as tar:
             return {one.offset_data for one in tar if not one.name.endswith(AUDIO_READ)}
@@ -124,7 +122,7 @@ def _without_suffix(path: Path) -> set[int]:
 
 
 def _whole_blocks(data: bytes, random: random.Random) -> bytes:
-    """Some blocks of 512 bytes go, come twice, or are zeros."""
+    """Removes, repeats or zeroes some blocks of 512 bytes."""
     start = random.randrange(max(1, len(data) // BLOCK)) * BLOCK
     stop = start + BLOCK * random.choice((1, 1, 2, 9))
     inner = random.choice((b"", data[start:stop] * 2, bytes(stop - start)))
@@ -146,12 +144,7 @@ def _forge(data: bytearray, random: random.Random) -> None:
         size = random.choice((*sizes, b"%011o\0" % random.choice((0, 1, 511, 512, 513, 10**6))))
         data[at + 124 : at + 136] = size
     elif field == 2:
-        data[at + TYPE : at + TYPE + 1] = random.choice(
-            (
-                *(b"0", b"1", b"2", b"3", b"5", b"6", b"7"),
-                *(b"g", b"x", b"L", b"K", b"S", b"Z", b"\0"),
-            )
-        )
+        data[at + TYPE] = random.choice(b"0123567gxLKSZ\0")
     else:
         data[at + 157 : at + 257] = random.choice(paths).ljust(100, b"\0")
 

@@ -24,30 +24,27 @@ FOLDER = "audio"
 RATE = 16000
 SAMPLES = 4800
 
-WIDTHS = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4} | {
-    "FLOAT": 4,
-    "DOUBLE": 8,
-    "ULAW": 1,
-    "ALAW": 1,
-}
-"""Bytes of a sample that is not compressed."""
-
+WIDTHS = {
+    "PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4,
+    "FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1,
+}  # fmt: skip
+"""Bytes of an uncompressed sample."""
 
 HEAD = 24
-"""Bytes that say what the samples are, in formats with checksums."""
+"""Bytes of the header that describes the samples, in formats with checksums."""
 
 PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"RTSPtext", b"v=0")
-"""What text starts with that makes some programs read other files."""
+"""Starts of texts that make some programs read other files."""
 
 
 class Kind(NamedTuple):
-    """What a format lets a reader know.
+    """What a reader can detect in a format.
 
     Attributes:
-        checked: damage anywhere shows, by checksums.
-        counted: the part of a whole file which tells how long it is, None if no part does.
-        marked: where a file ends shows, so that what is cut or added shows, too.
-        slack: samples by which a count may be wrong.
+        checked: damage anywhere, by checksums.
+        counted: returns the part of an undamaged file that holds its length; None if there is none.
+        marked: whether the end of a file is marked, so that missing or additional bytes show.
+        slack: samples by which the stored length may be wrong.
     """
 
     checked: bool = False
@@ -59,16 +56,16 @@ class Kind(NamedTuple):
 PLAIN = Kind(counted=lambda data: data[:128])
 CHECKED = Kind(checked=True)
 OPEN = Kind(marked=False)
-# Of Opus in it nothing is checked or counted but milliseconds: two frames may go unnoticed.
+# Opus in WebM has no checksums and a length in milliseconds: two frames may be lost unnoticed.
 WEBM = Kind(counted=lambda data: data[:600], slack=2 * 960)
-# Neither is anything of WMA.
+# The same holds for WMA.
 WMA = Kind(counted=lambda data: data[:600], slack=2 * 512)
-# Some writers count one frame less; then the silence at both ends is not taken off, either.
+# Some writers count one frame less; then the silence at both ends is not removed, either.
 MPEG = Kind(counted=lambda data: data[:500], slack=4 * 576)
 
 
 class Format(NamedTuple):
-    """A format: its name, what writes it, and what it lets a reader know."""
+    """A format: its name, how it is written, and what a reader can detect."""
 
     name: str
     share: int
@@ -92,7 +89,7 @@ FORMATS = (
     Format("opus", 250, CHECKED, ("OGG", "OPUS")),
     Format("mp3", 250, MPEG, ("MP3", "MPEG_LAYER_III")),
 )
-"""Those that libsndfile writes: the format and the subtype."""
+"""Formats that libsndfile writes; `how` is its format and subtype."""
 
 PROGRAMS = (
     Format("mp3 without length", 100, OPEN, ("mp3", "-c:a", "libmp3lame", "-write_xing", "0")),
@@ -102,7 +99,7 @@ PROGRAMS = (
     Format("webm", 60, WEBM, ("webm", "-c:a", "libopus")),
     Format("mka", 60, Kind(counted=lambda data: data[:600]), ("matroska", "-c:a", "flac")),
 )
-"""Those that ffmpeg writes: the format, and options."""
+"""Formats that ffmpeg writes; `how` is its format and options."""
 
 
 def make(folder: Path) -> None:
@@ -124,7 +121,7 @@ def make(folder: Path) -> None:
 
 
 def targets(folder: Path) -> list[Target]:
-    """What is read of them."""
+    """The targets among them."""
     found = []
     for one in (*FORMATS, *PROGRAMS):
         path, other = _path(folder, one, 0), _path(folder, one, 1)
@@ -141,7 +138,7 @@ def _path(folder: Path, form: Format, number: int) -> Path:
 
 
 def _playlist(other: Path) -> Mutation:
-    """Names another file in place of the samples."""
+    """A mutation to a playlist that names another file."""
 
     def playlist(data: bytes, random: Random) -> bytes:
         text = random.choice(
@@ -167,7 +164,7 @@ def _read(path: Path) -> tuple[int, NDArray[np.float32]]:
 def _sound(path: Path, kind: Kind, other: Path) -> Callable[[bytes], bool]:
     whole, another = path.read_bytes(), other.read_bytes()
     (rate, wave), (_, next_wave) = _read(path), _read(other)
-    beside = _plain_size(path, len(wave))  # bytes of a whole file that are no samples
+    beside = _plain_size(path, len(wave))  # bytes of an undamaged file other than samples
 
     def check(data: bytes) -> bool:
         found_rate, found = _read(path)
@@ -182,16 +179,14 @@ def _sound(path: Path, kind: Kind, other: Path) -> Callable[[bytes], bool]:
             return found_rate == rate
         if kind.marked:
             expect(not whole.startswith(data), f"a cut file passes as whole: {told}")
-        heads = {whole[:HEAD], another[:HEAD]}
-        known = len(data) < 1.2 * len(whole) or sum(map(data.count, heads)) * len(whole) >= len(
-            data
-        )
-        if kind.checked and known:  # else the rate of one may be another, and it is resampled
+        heads = sum(map(data.count, {whole[:HEAD], another[:HEAD]}))
+        known = len(data) < 1.2 * len(whole) or heads * len(whole) >= len(data)
+        if kind.checked and known:  # else a changed rate may lead to resampling
             pieces = [found[at : at + len(wave)] for at in range(0, len(found), len(wave))]
             for piece in pieces:
                 whole_one = np.array_equal(piece, wave) or np.array_equal(piece, next_wave)
                 expect(whole_one, f"damage is not seen: {told}")
-        # Headers that are whole, and those that are there or were.
+        # Number of undamaged headers, and of files by the length of the data.
         headers = {kind.counted(whole), kind.counted(another)} if kind.counted else set()
         count, files = sum(map(data.count, headers)), max(1, round(len(data) / len(whole)))
         if beside is not None and (files == 1 or count >= files):
@@ -212,7 +207,7 @@ def _sound(path: Path, kind: Kind, other: Path) -> Callable[[bytes], bool]:
 
 
 def _check_length(path: Path, wave: NDArray[np.float32]) -> None:
-    """Training must count as many samples as there are, and read the same in pieces."""
+    """Checks that the loader for training counts the same samples, and reads the same ones."""
     with path.open("rb") as file:
         length = audio_files.header(file)
     if length is None:
@@ -220,14 +215,11 @@ def _check_length(path: Path, wave: NDArray[np.float32]) -> None:
     expect(length.frames == len(wave), f"{length.frames} samples for training, {len(wave)} read")
     start = len(wave) // 2
     part = audio_files.read(str(path), length.sample_rate, start, start + 100)
-    expect(
-        np.array_equal(part, audio.to_pcm(wave[start : start + 100])),
-        "other samples in pieces",
-    )
+    expect(np.array_equal(part, audio.to_pcm(wave[start : start + 100])), "other samples in pieces")
 
 
 def _plain_size(path: Path, samples: int) -> int | None:
-    """Bytes of a file that are no samples; None if they are compressed."""
+    """Bytes of a file other than samples; None if these are compressed."""
     try:
         about = soundfile.info(str(path))
     except soundfile.LibsndfileError:

@@ -32,7 +32,7 @@ UNREADABLE = 1
 
 
 def make(folder: Path) -> None:
-    """Writes clips, and a corpus of them in each format; its tokens are drawn at random."""
+    """Writes clips, and a corpus of them in each format, with random tokens."""
     place = folder / FOLDER
     (place / "clips").mkdir(parents=True)
     for number in range(COUNT):
@@ -48,7 +48,7 @@ def make(folder: Path) -> None:
 
 
 def targets(folder: Path) -> list[Target]:
-    """What is read of them."""
+    """The targets among them."""
     place = folder / FOLDER
     of_json = (*mutations.BYTES, *(mutations.value,) * 20)
     found = []
@@ -56,12 +56,11 @@ def targets(folder: Path) -> list[Target]:
         out = place / form
         shard = [out / shards.FOLDER / f"00001{suffix}" for suffix in SHARDS[form]]
         files = [
-            *(("plan", 180, out / PLAN, of_json), ("plan", 60, out / CLIPS, mutations.BYTES)),
+            ("plan", 180, out / PLAN, of_json),
+            ("plan", 60, out / CLIPS, mutations.BYTES),
             ("receipt", 200, out / shards.FOLDER / "00000.json", of_json),
-            *(
-                ("card", 80, out / reports.CARD, of_json),
-                ("errors", 40, out / reports.ERRORS, of_json),
-            ),
+            ("card", 80, out / reports.CARD, of_json),
+            ("errors", 40, out / reports.ERRORS, of_json),
             *((f"shard, {form}", 80 // len(shard), path, mutations.BYTES) for path in shard),
         ]
         check = _Check(out)
@@ -73,7 +72,7 @@ def targets(folder: Path) -> list[Target]:
 
 
 class _Check:
-    """All that reads a corpus."""
+    """Checks all readers of a corpus."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
@@ -82,9 +81,9 @@ class _Check:
         self._card = (out / reports.CARD).read_bytes()
 
     def __call__(self, path: Path, whole: Any, data: bytes) -> bool:
-        """Reads it in each way; what does not name the corpus is raised before what does."""
+        """Reads it in each way; raises errors that do not name the corpus before those that do."""
         same, former = _same_meaning(path, whole), _is_of_former_version(path)
-        # `verify` alone looks at the checksums of shards.
+        # Only `verify` compares the checksums of shards.
         right = former or (path.parent.name == shards.FOLDER and path.suffix != ".json")
         ways: list[Callable[[], None]] = [
             partial(self._open, right),
@@ -118,7 +117,7 @@ class _Check:
         expect(right, "verify finds nothing wrong")
 
     def _export(self, right: bool) -> None:
-        """Each clip becomes a file, or a line of errors, and nothing else is written."""
+        """Checks that each clip becomes a file or a line of errors, and nothing else is written."""
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "a", "b")
             try:
@@ -128,25 +127,23 @@ class _Check:
                 failure = error
             files = [one for one in Path(folder).rglob("*") if one.is_file()]
             expect(all(out in one.parents for one in files), f"written elsewhere: {files}")
-            found = {
-                str(one.relative_to(out)): tokenfile.read(one)
-                for one in files
-                if one.suffix == ".atok"
+            atok = [one for one in files if one.suffix == ".atok"]
+            tokens = {
+                str(one.relative_to(out)): tokenfile.read(one).tokens.tolist() for one in atok
             }
             lines = out / reports.ERRORS
             failed = len(lines.read_text().splitlines()) if lines.exists() else 0
         if failure is not None and failed:
-            count = len(found) + failed
+            count = len(tokens) + failed
             expect(count == COUNT, f"{count} files and errors of {COUNT} clips")
             failure = ValueError(f"{self._out}: {failure}")
         if failure is not None:
             raise failure
         known = {f"{clip['id']}.atok": clip["tokens"] for clip in self._clips}
-        tokens = {name: one.tokens.tolist() for name, one in found.items()}
         expect(right or tokens == known, "other tokens are exported, and nothing is said")
 
     def _go_on(self, right: bool) -> None:
-        """What `corpus run` does of a corpus that is finished."""
+        """Does what `corpus run` does with a finished corpus."""
         plan = making.prepare(self._out, self._settings)
         for shard in plan.shards:
             for file in shards.files(plan, shard):
@@ -164,7 +161,7 @@ class _Check:
             card.write_bytes(self._card)
 
     def _run(self, action: str, *options: str) -> None:
-        """A command, which must end well, or say in lines why not."""
+        """Runs a command, which must succeed, or print why not."""
         said = io.StringIO()
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
             code = cli.main(["corpus", action, str(self._out), *options])
@@ -199,7 +196,7 @@ def _done(number: int) -> Done:
 
 
 def _meaning(path: Path) -> Any:
-    """What a file of a corpus says; None where it says nothing that can be read."""
+    """The parsed content of a file of a corpus; None if it cannot be parsed."""
     try:
         if path.suffix == ".json":
             return strict.parse(path.read_bytes())
@@ -213,7 +210,7 @@ def _meaning(path: Path) -> Any:
 
 
 def _is_of_former_version(path: Path) -> bool:
-    """Whether a file has no digest, as formerly, so that changes cannot be told."""
+    """Whether a file has no digest, as in older versions, so that changes are not detected."""
     found = _meaning(path)
     return isinstance(found, dict) and "sha256" not in found
 

@@ -1,4 +1,4 @@
-"""The folder of a model: its config and its weights."""
+"""Models: the config and the weights in their folders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONFIG = CodecConfig(
 
 
 def make(folder: Path) -> None:
-    """Writes a model of small numbers drawn at random; nothing is compiled."""
+    """Writes a model of small random weights, without compiling anything."""
     shapes = jax.eval_shape(lambda key: model.init(key, CONFIG), jax.random.key(0))
     rng = np.random.default_rng(0)
     params = {
@@ -33,16 +33,14 @@ def make(folder: Path) -> None:
 
 
 def targets(folder: Path) -> list[Target]:
-    """What is read of it."""
+    """The targets in it."""
     place = folder / FOLDER
+    config, weights = place / pretrained.CONFIG, place / pretrained.WEIGHTS
     check = _model(place)
     how = (*mutations.BYTES, *(mutations.value,) * 30)
     return [
-        Target("config", 500, place / pretrained.CONFIG, how, check, place),
-        Target(
-            *("weights", 300, place / pretrained.WEIGHTS, safetensors_files.MUTATIONS),
-            *(check, place),
-        ),
+        Target("config", 500, config, how, check, place),
+        Target("weights", 300, weights, safetensors_files.MUTATIONS, check, place),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Damage of all kinds: to any bytes, to text, to JSON, to headers whose checksums are mended."""
+"""Mutations of any bytes, of text, of JSON, and of headers, whose checksums are corrected."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from fuzzing.target import Mutation
 
 HEADER = 256
-"""Bytes at the start that are hit more often than others."""
+"""Bytes at the start that are changed more often than others."""
 
 SNIPPETS = (
     *(b"\0", b"\xef\xbb\xbf", b"\xff\xfe", b"\n", b"\r\n", b"\r", b"\n\n", b'"', b"'", b'""', b","),
     *(b"\t", b";", b"\\", b"{", b"}", b"[", b"]", b"[" * 1000, b'{"a":' * 1000, b"\x1a", b"\xe9"),
     *(b"\xe2\x80\xa8", b"\xc2\x85", b"\x0c", b"../", b"nan", b"-", b"9" * 40, b"\0" * 512),
 )
-"""What is inserted."""
+"""Bytes to insert."""
 
 PATHS = (
     *("../../x", "/etc/hostname", "/dev/zero", "/dev/stdin", "file:///dev/zero", "a\0b", "x" * 300),
@@ -29,14 +29,14 @@ VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2, 0.5, 1e308, float("nan"), float("inf"), 10**6, 10**9 + 1),
     *(2**31, 2**63, 10**30, "", "0", "NaN", [], {}, [[]], [0], {"a": 0}, *PATHS),
 )
-"""What takes the place of a value in JSON."""
+"""Replacements for values in JSON."""
 
 RAW = {"@deep": "[" * 200_000 + "]" * 200_000, "@open": "[" * 200_000, "@digits": "9" * 5000}
-"""The same, where it is too much for `json.dumps`."""
+"""Further replacements, which are too much for `json.dumps`, by their placeholders."""
 
 
 def flip(data: bytes, random: Random) -> bytes:
-    """Some bits."""
+    """Flips some bits."""
     found = bytearray(data)
     for _ in range(random.choice((1, 1, 1, 2, 8))):
         at = _place(data, random)
@@ -45,58 +45,58 @@ def flip(data: bytes, random: Random) -> bytes:
 
 
 def cut(data: bytes, random: Random) -> bytes:
-    """Off the end."""
+    """Cuts off the end."""
     return data[: random.randrange(len(data))]
 
 
 def cut_little(data: bytes, random: Random) -> bytes:
-    """A few bytes off the end."""
+    """Cuts off a few bytes at the end."""
     return data[: -random.randint(1, min(16, len(data)))]
 
 
 def behead(data: bytes, random: Random) -> bytes:
-    """Off the start."""
+    """Cuts off the start."""
     return data[random.randrange(len(data)) :]
 
 
 def double(data: bytes, random: Random) -> bytes:
-    """The file, and again, or the start of it."""
+    """Appends the file or the start of it to itself."""
     return data + random.choice((data, data[: random.randrange(1, len(data) + 1)]))
 
 
 def append(data: bytes, random: Random) -> bytes:
-    """Bytes of any kind behind the end."""
+    """Appends zeros or random bytes."""
     size = random.choice((1, 4, 100, 2000))
     return data + random.choice((bytes(size), random.randbytes(size)))
 
 
 def remove(data: bytes, random: Random) -> bytes:
-    """A piece."""
+    """Removes a piece."""
     start, stop = _span(data, random)
     return data[:start] + data[stop:]
 
 
 def repeat(data: bytes, random: Random) -> bytes:
-    """A piece."""
+    """Repeats a piece."""
     start, stop = _span(data, random)
     return data[:stop] + data[start:]
 
 
 def swap(data: bytes, random: Random) -> bytes:
-    """Two pieces that follow one another."""
+    """Swaps two adjacent pieces."""
     start, stop = _span(data, random)
     end = min(len(data), 2 * stop - start)
     return data[:start] + data[stop:end] + data[start:stop] + data[end:]
 
 
 def blank(data: bytes, random: Random) -> bytes:
-    """Zeros in place of a piece."""
+    """Zeroes a piece."""
     start, stop = _span(data, random)
     return data[:start] + bytes(stop - start) + data[stop:]
 
 
 def extreme(data: bytes, random: Random) -> bytes:
-    """A number of the header becomes the least, or the largest, or an odd one."""
+    """Sets a number in the header to an extreme or unusual value."""
     width = random.choice((1, 2, 4, 8))
     at = _place(data, random)
     bits = 8 * width
@@ -107,7 +107,7 @@ def extreme(data: bytes, random: Random) -> bytes:
 
 
 def insert(data: bytes, random: Random) -> bytes:
-    """Marks, quotes, line ends, zeros: at the start, at the end, anywhere."""
+    """Inserts a byte order mark, quote, line end or the like, at the start, the end or anywhere."""
     at = random.choice((0, len(data), random.randint(0, len(data)), random.randint(0, len(data))))
     return data[:at] + random.choice(SNIPPETS) + data[at:]
 
@@ -116,11 +116,11 @@ BYTES: tuple[Mutation, ...] = (
     *(flip, flip, cut, cut_little, behead, double, append, remove, repeat, swap, blank),
     *(extreme, extreme, insert),
 )
-"""For any file."""
+"""Mutations for any file."""
 
 
 def joined(other: bytes) -> Mutation:
-    """Puts another file behind this one."""
+    """A mutation that appends another file."""
 
     def join(data: bytes, random: Random) -> bytes:
         return data + other
@@ -129,10 +129,10 @@ def joined(other: bytes) -> Mutation:
 
 
 def value(data: bytes, random: Random) -> bytes:
-    """A value of JSON becomes another one, of another type, or goes, or comes twice."""
+    """Changes a value of JSON, or its type, removes it, or duplicates it."""
     try:
         tree = json.loads(data)
-    except (ValueError, RecursionError):  # it was changed before
+    except (ValueError, RecursionError):  # another mutation came before
         return flip(data, random)
     raw = dict(RAW)
     if not isinstance(tree, dict | list) or not tree:
@@ -158,7 +158,7 @@ def value(data: bytes, random: Random) -> bytes:
 
 
 def in_a_line(mutate: Mutation) -> Mutation:
-    """Does to one line of a text what `mutate` does to a file."""
+    """A mutation that applies `mutate` to one line of a text."""
 
     def line(data: bytes, random: Random) -> bytes:
         lines = data.split(b"\n")
@@ -171,27 +171,27 @@ def in_a_line(mutate: Mutation) -> Mutation:
 
 
 def line_twice(data: bytes, random: Random) -> bytes:
-    """A line of a text comes again."""
+    """Repeats a line of a text."""
     lines = data.split(b"\n")
     lines.insert(random.randrange(len(lines)), random.choice(lines))
     return b"\n".join(lines)
 
 
 def other_separators(data: bytes, random: Random) -> bytes:
-    """Of fields or of lines, in the whole text, or of one field alone."""
+    """Replaces separators of fields or lines, in the whole text or some of them."""
     old, new = random.choice(((b",", b";"), (b"\t", b","), (b"\t", b" "), (b"\n", b"\r\n")))
     every = random.random() < 0.5
     return data.replace(old, new, -1 if every else random.randint(1, 9))
 
 
 def other_encoding(data: bytes, random: Random) -> bytes:
-    """Of a text."""
+    """Changes the encoding of a text."""
     text = data.decode(errors="replace")
     return text.encode(random.choice(("latin-1", "utf-16", "utf-8-sig")), errors="replace")
 
 
 def other_path(data: bytes, random: Random) -> bytes:
-    """A name of a WAV file becomes another one."""
+    """Changes the path of a WAV file in a text."""
     found = data.split(b".wav")
     if len(found) < 2:
         return flip(data, random)
@@ -206,13 +206,13 @@ TEXT: tuple[Mutation, ...] = (
     *(*BYTES, insert, insert, insert, line_twice, other_separators, other_encoding, other_path),
     *(in_a_line(remove), in_a_line(insert)),
 )
-"""For text."""
+"""Mutations for text."""
 
 
 def forged(
     change: Callable[[bytearray, Random], None], mend: Callable[[bytearray], None]
 ) -> Mutation:
-    """Changes a header, and mends what would give that away, such as a checksum."""
+    """A mutation that changes a header and corrects what depends on it, such as a checksum."""
 
     def forge(data: bytes, random: Random) -> bytes:
         found = bytearray(data)
@@ -224,12 +224,12 @@ def forged(
 
 
 def _place(data: bytes, random: Random) -> int:
-    """Of a byte; half of them lie in the header."""
+    """The position of a byte; half of the time in the header."""
     return random.randrange(len(data) if random.random() < 0.5 else min(len(data), HEADER))
 
 
 def _span(data: bytes, random: Random) -> tuple[int, int]:
-    """Of a piece."""
+    """The start and end of a piece."""
     size = random.choice((1, 2, 4, 16, 100, 512, 1024, max(1, len(data) // 4)))
     start = _place(data, random)
     if random.random() < 0.3:

@@ -1,4 +1,4 @@
-"""Files of arrays in the format safetensors: read by its layout alone, and damaged."""
+"""Files of arrays in the format safetensors: an independent reader, and mutations."""
 
 from __future__ import annotations
 
@@ -13,20 +13,16 @@ from fuzzing import mutations, strict
 from fuzzing.target import Mutation, expect
 
 LENGTH = struct.Struct("<Q")
-"""Of the JSON at the start."""
+"""Size of the JSON at the start."""
 
-DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "i1", "U8": "u1", "U16": "<u2"} | {
-    "I16": "<i2",
-    "I32": "<i4",
-    "I64": "<i8",
-    "U32": "<u4",
-    "U64": "<u8",
-    "BOOL": "?",
-}
+DTYPES = {
+    "F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
+    "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "BOOL": "?",
+}  # fmt: skip
 
 
 def parse(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """The arrays, and what is said beside them; raises `Silent` for anything else."""
+    """The arrays and the metadata; raises `Silent` for anything else."""
     [size] = LENGTH.unpack_from(data)
     header = strict.parse(data[LENGTH.size : LENGTH.size + size])
     body = data[LENGTH.size + size :]
@@ -42,7 +38,7 @@ def parse(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
 
 
 def _other_header(data: bytes, random: Random) -> bytes:
-    """Another description of the arrays, of any length."""
+    """Changes the description of the arrays."""
     if len(data) < LENGTH.size:
         return data
     [size] = LENGTH.unpack_from(data)
@@ -51,7 +47,7 @@ def _other_header(data: bytes, random: Random) -> bytes:
 
 
 def _other_number(data: bytes, random: Random) -> bytes:
-    """An infinite or large number, or none, in an array."""
+    """Puts an infinite or large number, or NaN, into an array."""
     if len(data) < LENGTH.size:
         return data
     [size] = LENGTH.unpack_from(data)
@@ -64,6 +60,6 @@ def _other_number(data: bytes, random: Random) -> bytes:
 
 
 MUTATIONS: tuple[Mutation, ...] = (
-    *(*mutations.BYTES, *(_other_header,) * 8, *(_other_number,) * 3),
-)
+    *mutations.BYTES, *(_other_header,) * 8, *(_other_number,) * 3,
+)  # fmt: skip
 """For such files."""

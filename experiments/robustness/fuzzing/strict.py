@@ -1,4 +1,4 @@
-"""JSON read strictly, to compare with what a reader makes of it."""
+"""A strict parser of JSON, to compare readers with."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fuzzing.target import Silent
 
 
 def parse(data: bytes) -> Any:
-    """The value; raises `Silent` for what says two things at once, or is none.
+    """The value; raises `Silent` for duplicate keys and for what is not JSON.
 
-    To be called once a reader has taken the same bytes.
+    To be called after a reader has accepted the same bytes.
     """
     try:
         return json.loads(data, object_pairs_hook=_once)
@@ -20,7 +20,7 @@ def parse(data: bytes) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal, in their types, too."""
+    """Whether two values and their types are equal."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):

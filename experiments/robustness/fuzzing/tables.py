@@ -56,14 +56,14 @@ def make(folder: Path) -> None:
 
 
 def targets(folder: Path) -> list[Target]:
-    """What is read of them."""
+    """The targets among them."""
     place = folder / FOLDER
     found = []
     for suffix, share in ((".tsv", 500), (".csv", 500), (".jsonl", 400), (".parquet", 300)):
         path = place / f"list{suffix}"
         how = mutations.BYTES if suffix == ".parquet" else mutations.TEXT
         if suffix == ".jsonl":
-            how += (mutations.in_a_line(_value),) * 20
+            how += (mutations.in_a_line(mutations.value),) * 20
         found.append(Target(suffix, share, path, how, _table(path), path))
     path = place / "list.txt"
     return [*found, Target(".txt", 300, path, mutations.TEXT, _list(path), path)]
@@ -71,10 +71,6 @@ def targets(folder: Path) -> list[Target]:
 
 def _write(path: Path, lines: list[str]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _value(data: bytes, random: Any) -> bytes:
-    return mutations.value(data, random)
 
 
 def _table(path: Path) -> Callable[[bytes], bool]:
@@ -97,7 +93,7 @@ def _rows(path: Path) -> list[Fields]:
 
 
 def _check_users(path: Path, rows: list[tuple[str, str | None]]) -> None:
-    """All rows are clips of a corpus and of training, or are told to be none."""
+    """Checks that corpora and training take each row as a clip, or report it."""
     originals = inputs.find([str(path)])
     expect(len(originals) == len(rows), f"{len(originals)} clips of {len(rows)} rows")
     ids = {one.id for one in originals}
@@ -110,12 +106,12 @@ def _check_users(path: Path, rows: list[tuple[str, str | None]]) -> None:
 
 
 def _tsv(data: bytes) -> Iterator[Fields]:
-    """There are no quotes in it."""
+    """Rows of fields separated by tabs, without quotes."""
     yield from _fields([line.split("\t") for line in _lines(data) if line.strip()])
 
 
 def _csv(data: bytes) -> Iterator[Fields]:
-    """As RFC 4180 has it; fields may be separated by semicolons, and no line ends in a field."""
+    """Rows as in RFC 4180, but also separated by semicolons, and without line ends in fields."""
     text = "\n".join(_lines(data))
     head = text.lstrip("\r\n").partition("\n")[0]
     delimiter = ";" if head.count(";") > head.count(",") else ","
@@ -155,7 +151,7 @@ def _parquet(data: bytes) -> Iterator[Fields]:
 
 
 def _said(value: Any) -> str:
-    if value is None or value != value:  # JSON has no NaN; some write it for what is missing
+    if value is None or value != value:  # NaN, which some programs write for missing values
         return ""
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
@@ -164,7 +160,7 @@ _KNOWN = {".tsv": _tsv, ".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
 
 
 def _named(fields: Fields) -> Fields:
-    """Without what is empty, and without columns of no name, as some write for numbers of rows."""
+    """A row without empty fields, and without columns of no name, which may hold row numbers."""
     return {"corpus": "list"} | {name: value for name, value in fields.items() if name and value}
 
 
@@ -191,5 +187,5 @@ def _text(data: bytes) -> str:
 
 
 def _lines(data: bytes) -> list[str]:
-    """With the byte order marks of files that were joined taken off."""
+    """Lines without the byte order marks of files that were concatenated."""
     return [line.removeprefix("\ufeff") for line in re.split("\r\n|\r|\n", _text(data))]

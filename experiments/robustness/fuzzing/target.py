@@ -1,4 +1,4 @@
-"""What is fuzzed: a file that something reads, and how to tell whether it read it rightly."""
+"""Targets of fuzzing: a file, and a check whether its reader reads it correctly."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 from random import Random
 
 Mutation = Callable[[bytes, Random], bytes]
-"""Makes other bytes of those of a whole file; its name is told."""
+"""A function that changes the bytes of a file; reports contain its name."""
 
 
 class Silent(Exception):
-    """Something was read without an error that is not what the file holds, or not all of it."""
+    """A reader returned something else than the file holds, and raised no error."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A file, what is done to it, and what reads it.
+    """A file, its mutations, and the check of its reader.
 
     Attributes:
-        reader: what is counted together, as "audio/flac".
-        share: how often it is drawn, against others.
-        path: of the whole file, whose place a mutant takes.
+        reader: name under which outcomes are counted, such as "audio, flac".
+        share: relative number of inputs.
+        path: of the undamaged file, which a mutant replaces.
         mutations: from which some are drawn.
-        check: given the bytes of the mutant, which lies at `path`, reads it and says whether that
-            gave what the whole file gives. It raises `Silent`, and whatever the reader raises.
+        check: reads the mutant at `path`, whose bytes it is given, and returns whether the result
+            is that of the undamaged file. It raises `Silent`, and whatever the reader raises.
         named: what an error must name: the file, or the folder that it belongs to.
     """
 

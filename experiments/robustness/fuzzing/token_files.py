@@ -8,6 +8,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -28,9 +29,11 @@ BLOCK = 16  # tokens of the prior's blocks, of which there are three
 HEADER = struct.Struct("<8sBB8sIIQQ")
 FIELDS = ("bits", "model_id", "sample_rate", "hop_length", "num_samples")
 
+Check = Callable[[bytes], bool]
+
 
 def make(folder: Path) -> None:
-    """Writes the whole files."""
+    """Writes the undamaged files."""
     place = folder / FOLDER
     place.mkdir()
     rng = np.random.default_rng(0)
@@ -51,41 +54,35 @@ def make(folder: Path) -> None:
 
 
 def targets(folder: Path) -> list[Target]:
-    """What is read of them."""
+    """The targets among them."""
     place = folder / FOLDER
     atok = (*mutations.BYTES, *(mutations.forged(_forge_atok, _mend_atok),) * 6)
     npy = (*mutations.BYTES, *(_other_array,) * 4)
     text = (*mutations.TEXT, *(mutations.value,) * 20)
-    compact, prior = place / "compact.atok", place / entropy.FILE
-    found: list[tuple[str, int, Path, Sequence[Mutation], Callable[[bytes], bool]]] = [
-        *(
-            (".atok", 500, path, atok, _plain(path))
-            for path in (place / "plain10.atok", place / "plain16.atok")
-        ),
-        (".atok, compact", 600, compact, atok, _compact(compact, Coder(Prior.load(prior)))),
-        (".atok, recovered", 600, compact, atok, _recovered(compact, Coder(Prior.load(prior)))),
-        *(
-            (".npy", 350, path, npy, _npy(path))
-            for path in (place / "short.npy", place / "long.npy")
-        ),
-        (".json", 700, place / "tokens.json", text, _json(place / "tokens.json")),
-        (
-            "printed tensors",
-            150,
-            place / "printed.txt",
-            mutations.TEXT,
-            _printed(place / "printed.txt"),
-        ),
-        ("prior", 500, prior, safetensors_files.MUTATIONS, _prior(prior)),
+    prior = place / entropy.FILE
+    coder = Coder(Prior.load(prior))
+    found: list[tuple[str, int, str, Sequence[Mutation], Callable[[Path], Check]]] = [
+        (".atok", 500, "plain10.atok", atok, _plain),
+        (".atok", 500, "plain16.atok", atok, _plain),
+        (".atok, compact", 600, "compact.atok", atok, partial(_compact, coder)),
+        (".atok, recovered", 600, "compact.atok", atok, partial(_recovered, coder)),
+        (".npy", 350, "short.npy", npy, _npy),
+        (".npy", 350, "long.npy", npy, _npy),
+        (".json", 700, "tokens.json", text, _json),
+        ("printed tensors", 150, "printed.txt", mutations.TEXT, _printed),
+        ("prior", 500, prior.name, safetensors_files.MUTATIONS, _prior),
     ]
-    return [Target(name, share, path, how, check, path) for name, share, path, how, check in found]
+    return [
+        Target(reader, share, place / name, how, check(place / name), place / name)
+        for reader, share, name, how, check in found
+    ]
 
 
 def _facts(found: TokenFile) -> dict[str, Any]:
     return {name: getattr(found, name) for name in FIELDS} | {"tokens": found.tokens.tolist()}
 
 
-def _plain(path: Path) -> Callable[[bytes], bool]:
+def _plain(path: Path) -> Check:
     whole = _facts(tokenfile.read(path))
 
     def check(data: bytes) -> bool:
@@ -97,19 +94,18 @@ def _plain(path: Path) -> Callable[[bytes], bool]:
 
 
 def _by_layout(data: bytes) -> dict[str, Any]:
-    """What a plain file says, by the table of its layout alone."""
+    """The content of a plain file, read according to the documented layout."""
     _, _, bits, model_id, rate, hop, samples, count = HEADER.unpack_from(data)
     size = -(-count * bits // 8)
     expect(len(data) == HEADER.size + size + 4, "more or fewer bytes than tokens take")
     expect(data[-4:] == struct.pack("<I", zlib.crc32(data[:-4])), "read with a wrong checksum")
     number = int.from_bytes(data[HEADER.size : -4], "big") >> (8 * size - count * bits)
     tokens = [number >> bits * (count - 1 - n) & (1 << bits) - 1 for n in range(count)]
-    return dict(zip(FIELDS, (bits, model_id.hex(), rate, hop, samples), strict=True)) | {
-        "tokens": tokens
-    }
+    facts = (bits, model_id.hex(), rate, hop, samples)
+    return dict(zip(FIELDS, facts, strict=True)) | {"tokens": tokens}
 
 
-def _compact(path: Path, coder: Coder) -> Callable[[bytes], bool]:
+def _compact(coder: Coder, path: Path) -> Check:
     whole = _facts(tokenfile.read(path, find=_finds(coder)))
     header = path.read_bytes()[: HEADER.size + 12]
 
@@ -124,7 +120,7 @@ def _compact(path: Path, coder: Coder) -> Callable[[bytes], bool]:
     return check
 
 
-def _recovered(path: Path, coder: Coder) -> Callable[[bytes], bool]:
+def _recovered(coder: Coder, path: Path) -> Check:
     whole = _facts(tokenfile.read(path, find=_finds(coder)))
     header = path.read_bytes()[: HEADER.size + 12]
 
@@ -152,7 +148,7 @@ def _finds(coder: Coder) -> tokenfile.Coders:
 
 
 def _check_header(found: dict[str, Any], data: bytes) -> None:
-    """That of a compact file was changed: it must fit its checksum, and count the tokens."""
+    """Checks a changed header of a compact file: it must match its checksum and the tokens."""
     end = HEADER.size + 8
     expect(data[end : end + 4] == struct.pack("<I", zlib.crc32(data[:end])), "a wrong checksum")
     _, _, bits, model_id, rate, hop, samples, count = HEADER.unpack_from(data)
@@ -161,7 +157,7 @@ def _check_header(found: dict[str, Any], data: bytes) -> None:
     expect(len(found["tokens"]) == count, "more or fewer tokens than its header says")
 
 
-def _npy(path: Path) -> Callable[[bytes], bool]:
+def _npy(path: Path) -> Check:
     tokenizer = cast(AudioTokenizer, MODEL)
     whole = interchange.read(path, tokenizer).tokens
 
@@ -179,7 +175,7 @@ def _npy(path: Path) -> Callable[[bytes], bool]:
     return check
 
 
-def _json(path: Path) -> Callable[[bytes], bool]:
+def _json(path: Path) -> Check:
     tokenizer = cast(AudioTokenizer, MODEL)
     whole = _facts(interchange.read(path, tokenizer))
 
@@ -193,7 +189,7 @@ def _json(path: Path) -> Callable[[bytes], bool]:
     return check
 
 
-def _printed(path: Path) -> Callable[[bytes], bool]:
+def _printed(path: Path) -> Check:
     whole = [tokens.tolist() for tokens in interchange.read_streams(path)]
 
     def check(data: bytes) -> bool:
@@ -206,7 +202,7 @@ def _printed(path: Path) -> Callable[[bytes], bool]:
     return check
 
 
-def _prior(path: Path) -> Callable[[bytes], bool]:
+def _prior(path: Path) -> Check:
     whole = Prior.load(path)
     tokens = np.random.default_rng(0).integers(0, 2**whole.bits, TOKENS)
 
@@ -268,7 +264,7 @@ def _mend_atok(data: bytearray) -> None:
 
 
 def _other_array(data: bytes, random: random.Random) -> bytes:
-    """Another description of the array, of any length."""
+    """Changes the description of the array."""
     start, text = data[:8], data[10:].split(b"\n")[0]
     old = random.choice((b"(40,)", b"<u2", b"<i8", b"False", b"'shape'", b"descr"))
     new = random.choice(

@@ -1,4 +1,4 @@
-"""Processes that read mutants, watched: one that hangs, dies or grows is replaced."""
+"""Processes that read mutants: one that hangs, dies or takes too much memory is replaced."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from typing import NamedTuple
 from fuzzing.target import Silent, Target
 
 SECONDS = 5.0
-"""After which a reader counts as hanging, if it does so twice: the machine may be busy."""
+"""Timeout of a reader; it counts as hanging after two, as the machine may be busy."""
 
 MEMORY = 1 << 30
-"""Bytes that a process, or a program that it starts, may take."""
+"""Most bytes of a process, or of a program that it starts."""
 
 ROOM = 4 << 30
-"""Bytes at which the system refuses more: so that what grows without end does not take all."""
+"""Limit of memory that the system enforces, in bytes, for readers that allocate without end."""
 
 Targets = Callable[[Path], list[Target]]
 
 
 class Outline(NamedTuple):
-    """What is told of a target to another process."""
+    """The part of a target that is sent to another process."""
 
     reader: str
     share: int
@@ -44,16 +44,16 @@ class Outline(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an input.
+    """The outcome of an input.
 
     Attributes:
-        number: of the input, which with the seed says what it is.
+        number: of the input; with the seed, it determines the mutant.
         reader: that of its target.
-        file: the name of the file.
-        how: the mutations.
+        file: name of the file.
+        how: names of the mutations.
         outcome: "refused", "same" or "changed", or one of `FAULTS`.
         detail: the error, if there is one.
-        memory: most bytes that the process has taken so far.
+        memory: peak memory of the process so far, in bytes.
     """
 
     number: int
@@ -73,11 +73,11 @@ FAULTS = {
     "memory": "more than 1 GiB",
     "crash": "the process died",
 }
-"""Outcomes that must not be."""
+"""Outcomes that must not occur."""
 
 
 def schedule(targets: Sequence[Outline], count: int) -> list[int]:
-    """Which target each input is for: readers in turn by their shares, their files in turn."""
+    """The target of each input, by index: readers alternate by their shares, as do their files."""
     readers: dict[str, list[int]] = defaultdict(list)
     for place, target in enumerate(targets):
         readers[target.reader].append(place)
@@ -90,7 +90,7 @@ def schedule(targets: Sequence[Outline], count: int) -> list[int]:
 
 
 def mutant(target: Target, whole: bytes, seed: int, number: int) -> tuple[bytes, str]:
-    """The bytes of an input, and the mutations that made them."""
+    """The bytes of an input, and the names of its mutations."""
     random = Random(f"{seed}/{number}")
     data, names = whole, []
     for _ in range(random.choice((1, 1, 1, 2))):
@@ -102,7 +102,7 @@ def mutant(target: Target, whole: bytes, seed: int, number: int) -> tuple[bytes,
 
 
 def examine(target: Target, whole: bytes, data: bytes) -> tuple[str, str]:
-    """Puts a mutant in the place of a whole file, has it read, and returns outcome and detail."""
+    """Replaces a file by a mutant, has it read, and returns outcome and detail."""
     target.path.write_bytes(data)
     try:
         same = target.check(data)
@@ -113,9 +113,8 @@ def examine(target: Target, whole: bytes, data: bytes) -> tuple[str, str]:
     except (ValueError, OSError, FloatingPointError) as error:
         told = str(error)
         named = str(target.named) in told or target.path.name in told
-        return "refused" if named and type(error) is not UnicodeError else "unclear", repr(error)[
-            :500
-        ]
+        refused = named and type(error) is not UnicodeError
+        return "refused" if refused else "unclear", repr(error)[:500]
     except Exception as error:
         return "traceback", "".join(traceback.format_exception(error))[-1500:]
     finally:
@@ -124,21 +123,21 @@ def examine(target: Target, whole: bytes, data: bytes) -> tuple[str, str]:
 
 
 class Worker:
-    """A process with a copy of all whole files.
+    """A process with its own copy of all files.
 
     Attributes:
-        targets: all that it reads.
+        targets: all targets in it.
     """
 
     targets: list[Outline]
 
     def __init__(self, folder: Path, targets: Targets, seed: int) -> None:
-        """Takes the whole files in `folder`, and what tells the targets in a copy of it."""
+        """Takes the folder of undamaged files, and a function that lists the targets in a copy."""
         self._work = (folder, targets, seed)
         self._start()
 
     def run(self, number: int, about: Result) -> Result:
-        """Has the process read an input of the target `number`."""
+        """Lets the process read an input of the target `number`."""
         for _ in range(2):
             self._connection.send((number, about))
             if self._connection.poll(SECONDS):
@@ -158,7 +157,7 @@ class Worker:
         return replace(about, outcome="hang")
 
     def stop(self) -> None:
-        """Ends the process, and what it has started."""
+        """Kills the process, and the programs that it has started."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid or 0, signal.SIGKILL)
         self._process.join()
@@ -178,7 +177,7 @@ class Worker:
 
 
 def _serve(connection: Connection, copy: Path, folder: Path, targets: Targets, seed: int) -> None:
-    os.setsid()  # so that what it starts ends with it
+    os.setsid()  # so that the programs that it starts are killed with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.disable()
     place = (copy / "inputs").resolve()
@@ -204,7 +203,7 @@ def _serve(connection: Connection, copy: Path, folder: Path, targets: Targets, s
 
 
 def _most_taken() -> int:
-    """Most bytes that this process has taken; `ru_maxrss` begins with those of its parent."""
+    """Peak memory of this process in bytes; `ru_maxrss` would include that of its parent."""
     status = Path("/proc/self/status").read_text()
     return 1024 * next(
         int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")
@@ -212,7 +211,7 @@ def _most_taken() -> int:
 
 
 def _copied(source: str, target: str) -> None:
-    """As `shutil.copy2`, but pipes are made anew."""
+    """Copies a file like `shutil.copy2`, and pipes, too."""
     if Path(source).is_fifo():
         os.mkfifo(target)
     else:
