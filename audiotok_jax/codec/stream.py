@@ -3,8 +3,9 @@
 For a batch of streams, `encode_step` takes the next k * hop_length samples of each and returns k
 tokens; `decode_step` takes the next k tokens and returns k * hop_length samples. Any k will do, one
 per compiled program. Both may be jitted (`config` and `dtype` static, the state donated) and
-vmapped. The tokens are those of `model.encode`, exactly with an integer encoder and up to rounding
-with a float one; the speech is that of `model.decode` up to rounding.
+vmapped; `dtype` is as in `codec.model`. The tokens are those of `model.encode`, exactly with an
+integer encoder and up to rounding with a float one; the speech is that of `model.decode` up to
+rounding.
 
 Frames depend on later ones, so the first outputs lie before the clip: the encoder marks them by -1,
 the decoder's are silent. At the end of a clip, `encoder_delay` frames of silence, or

@@ -35,8 +35,10 @@ def grow(params: Params, config: CodecConfig) -> Params:
         for name, weight in new.items()
         if name not in old
     }
-    seen = _widened(old[SEEN], new[SEEN].shape, config.subframes)
-    return unflatten_dict({**silent, **old, SEEN: seen}, sep="/")
+    grown = {**silent, **old}
+    if SEEN in old:
+        grown[SEEN] = _widened(old[SEEN], new[SEEN].shape, config.subframes)
+    return unflatten_dict(grown, sep="/")
 
 
 def _widened(
