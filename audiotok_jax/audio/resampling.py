@@ -20,11 +20,7 @@ class Resampler:
     """
 
     def __init__(self, rate_in: float, rate_out: float) -> None:
-        """Starts a stream.
-
-        Args:
-            rate_in: in Hz.
-            rate_out: in Hz.
+        """Starts a stream between two rates in Hz.
 
         Raises:
             AudioError: a rate is not a whole number in 1000..768000.
@@ -60,9 +56,9 @@ class Resampler:
 
 
 def delay(rate_in: float, rate_out: float) -> float:
-    """Seconds that a `Resampler` holds samples back at most: soxr works in blocks.
+    """Longest delay of a `Resampler` in seconds, which comes from the blocks of soxr.
 
-    Found by pushing 2 s in pieces of 10 ms, as the sizes of the blocks are not documented.
+    Measured by pushing 2 s in pieces of 10 ms, as the sizes of the blocks are not documented.
     """
     resampler = Resampler(rate_in, rate_out)
     piece = np.zeros(ceil_div(int(rate_in), 100), np.float32)

@@ -134,11 +134,7 @@ def _in_list(path: Path) -> Iterator[Original]:
 
 
 def _listed(
-    path: str,
-    place: Path,
-    columns: Mapping[str, str],
-    name: str | None = None,
-    span: Span = WHOLE,
+    path: str, place: Path, columns: Mapping[str, str], name: str | None = None, span: Span = WHOLE
 ) -> Original:
     """A line of the table or list `place`, beside which relative paths begin."""
     if REMOTE in path:

@@ -45,11 +45,7 @@ _SCHEMA = pyarrow.schema(
         "size": pyarrow.int64(),
         "fault": pyarrow.string(),
         "span": pyarrow.struct(
-            {
-                "start": pyarrow.float64(),
-                "seconds": pyarrow.float64(),
-                "channel": pyarrow.int32(),
-            }
+            {"start": pyarrow.float64(), "seconds": pyarrow.float64(), "channel": pyarrow.int32()}
         ),
     }
 )

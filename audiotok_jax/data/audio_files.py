@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from audiotok_jax import audio
 from audiotok_jax.audio import containers
-from audiotok_jax.audio.containers.part import cut_short
+from audiotok_jax.audio.containers.part import miscounted
 from audiotok_jax.audio.samples import Mixer
 from audiotok_jax.audio.sndfile import block_frames
 from audiotok_jax.audio.source import Source
@@ -180,7 +180,7 @@ def _sought(
                 done += len(block)
                 yield mixer.push(block)
         if done < stop:
-            raise audio.AudioError(cut_short(stop, done, "samples of each channel"))
+            raise audio.AudioError(miscounted(stop, done))
         mixer.finish()
     except soundfile.LibsndfileError as error:
         raise audio.AudioError(f"{name}: libsndfile cannot read it: {error.error_string}") from None

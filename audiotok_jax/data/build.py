@@ -153,10 +153,7 @@ def _writer(folder: Path, name: str, records: int) -> Any:
         }
     )
     identity = tfds.core.dataset_info.DatasetIdentity(
-        name=name,
-        version=tfds.core.Version(VERSION),
-        data_dir=str(folder),
-        module_name=__name__,
+        name=name, version=tfds.core.Version(VERSION), data_dir=str(folder), module_name=__name__
     )
     info = tfds.core.DatasetInfo(
         builder=identity,

@@ -233,12 +233,7 @@ class _Steps:
         return Crops(heard, speech, target, clips), skipped
 
     def _crop(
-        self,
-        step: int,
-        row: int,
-        samples: int,
-        random: np.random.Generator,
-        skipped: list[Skipped],
+        self, step: int, row: int, samples: int, random: np.random.Generator, skipped: list[Skipped]
     ) -> tuple[int, NDArray[np.int16]]:
         clip, slot, slots = self._sampler.pick(step, row)
         lane = row, step % LANES

@@ -90,7 +90,6 @@ def asf(source: Source, start: int, end: int) -> Part | None:
             break
         if source.at(place, 16) == _ASF_FILE and source.number(place + 88, 4) & 1:
             stop = source.find(_ASF, limit, end)  # a broadcast, of unknown length
-            stop = end if stop < 0 else stop
         elif source.at(place, 16) == _ASF_FILE:
             announced = source.number(place + 40, 8)
             if start + announced > end:

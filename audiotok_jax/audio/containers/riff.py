@@ -84,7 +84,6 @@ def w64(source: Source, start: int, end: int) -> Part | None:
                 size = 2**63
             if size >= 2**63 - _SLACK:  # what programs write to a pipe
                 stop = source.find(_W64_RIFF, body, end)
-                stop = end if stop < 0 else stop
             elif stop > end:
                 stop, fault = end, cut_short(size - 24, end - body)
             found = _rebuilt("W64", "w64", "little", fmt, fact, source, body, max(body, stop))
@@ -128,8 +127,8 @@ def _with_data(
     if body + size > end and not unknown:
         fault = cut_short(size, end - body)
     if unknown and (size == 0 or body + size > end):
-        stop = source.find(b"WAVEfmt ", body, end, lambda at: _begins(source, at - 8)) - 8
-        stop = after = end if stop < 0 else stop
+        other = source.find(b"WAVEfmt ", body, end, lambda at: _begins(source, at - 8))
+        stop = after = end if other == end else other - 8
     else:
         stop = min(body + size, end)
         after = _after_metadata(source, _next_chunk(source, body, size, end), end)

@@ -53,9 +53,7 @@ def text(
         usage: code that reads the shards and decodes.
     """
     front: dict[str, Any] = {
-        "configs": [
-            {"config_name": "default", "data_files": [{"split": "train", "path": shards}]},
-        ]
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": shards}]}]
     }
     if features:
         front["dataset_info"] = {"features": [_typed(*one) for one in features.items()]}
