@@ -1,4 +1,4 @@
-"""Building of a TFDS dataset from any audio; neither this nor reading it needs TensorFlow."""
+"""Builds a TFDS dataset from any audio; neither this nor reading it needs TensorFlow."""
 
 from __future__ import annotations
 

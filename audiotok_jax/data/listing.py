@@ -25,7 +25,7 @@ class Listing:
         """Reads the headers of all recordings.
 
         Args:
-            entries: what may be clips, and what is known to be none.
+            entries: possible clips, and audio that is known to be unusable.
             sample_rate: to read at, in Hz.
         """
         self._sample_rate = sample_rate

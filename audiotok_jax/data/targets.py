@@ -42,11 +42,10 @@ class Targets:
 
     def __getitem__(self, number: int) -> Clip:
         """The target of clip `number`."""
-        clip: Clip = self._found[self._numbers[number]]
-        return clip
+        return self._found[self._numbers[number]]
 
     def read(self, number: int) -> NDArray[np.int16]:
-        """Samples of the target of clip `number`, int16 (samples,); see `Clips.read`."""
+        """All samples of the target of clip `number`, int16 (samples,); see `Clips.read`."""
         return self._found.read(self._numbers[number])
 
 
