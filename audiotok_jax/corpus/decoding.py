@@ -89,7 +89,7 @@ def pieces(original: Original, shape: Shape) -> Iterator[Piece]:
         At least one piece, of which the last one alone has `last` set.
 
     Raises:
-        Unavailable: see there.
+        Unavailable: for a reason that does not depend on the clip.
     """
     held = None
     try:
@@ -131,7 +131,7 @@ def opened(
 
 
 def _place(original: Original) -> Place:
-    """Where the bytes of a clip are that is neither at a URL nor in a dataset."""
+    """The place of a clip that is neither at a URL nor in a dataset."""
     path, container, offset = original.path, original.container, original.offset
     if container.endswith(TAR):
         return Member(container, path.removeprefix(f"{container}/"), offset, original.size)

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 
 class Entry(NamedTuple):
-    """The tokens of a clip, and what is known of it.
+    """The tokens of a clip, and its metadata.
 
     Attributes:
         id: unique within the corpus.
-        path: of its audio, when the corpus was made.
+        path: of its audio when the corpus was made.
         sample_rate: of the model, in Hz.
         num_samples: length of the speech at that rate.
         tokens: uint16 (T,), T = ceil(num_samples / hop length of the model).

@@ -7,10 +7,9 @@ row group for each shard, so that the clips of one shard can be read alone.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -89,7 +88,7 @@ class Settings:
 
     @classmethod
     def of(cls, loaded: Model, **others: Any) -> Self:
-        """The settings of a corpus by a model; `clips` is for `make.prepare` to find."""
+        """The settings of a corpus by a model, without `clips`, which `make.prepare` adds."""
         return cls(
             clips="",
             version=provenance.version("audiotok_jax") or "unknown",
@@ -179,16 +178,17 @@ class Plan:
 
     @classmethod
     def write(cls, out: Path, settings: Settings, clips: Sequence[Original]) -> Self:
-        """Makes the plan for some clips and writes it, plan.json last."""
+        """Makes the plan for clips and writes it, plan.json last."""
         columns = sorted({_column(name) for clip in clips for name in clip.columns})
-        shards = _cut(len(clips), settings.shard_clips)
+        size = settings.shard_clips
+        shards = _cut(len(clips), size)
         with (
             files.replacing(out / CLIPS) as path,
             pyarrow.parquet.ParquetWriter(path, _SCHEMA, compression="zstd") as file,
         ):
-            for batch in _batched(clips, settings.shard_clips):
-                rows = pyarrow.Table.from_pylist([_row(clip) for clip in batch], _SCHEMA)
-                file.write_table(rows, row_group_size=settings.shard_clips)
+            for start in range(0, len(clips), size):
+                rows = [_row(clip) for clip in clips[start : start + size]]
+                file.write_table(pyarrow.Table.from_pylist(rows, _SCHEMA), row_group_size=size)
         written = _Written(LAYOUT, settings, tuple(columns), shards)
         files.write(out / PLAN, records.text(written))
         return cls(out, settings, written.columns, shards)
@@ -211,13 +211,13 @@ class Plan:
         return cls(Path(out), found.settings, found.columns, found.shards)
 
     def part(self, number: int, count: int) -> tuple[Shard, ...]:
-        """Part `number` of `count` of the shards, which follow one another."""
+        """Part `number` of `count` parts of consecutive shards, of nearly equal size."""
         first, end = (len(self.shards) * n // count for n in (number, number + 1))
         return self.shards[first:end]
 
     @property
     def num_clips(self) -> int:
-        """In all shards."""
+        """Number of clips in all shards."""
         return sum(shard.clips for shard in self.shards)
 
     def originals(self, shard: Shard) -> list[Original]:
@@ -269,12 +269,6 @@ def _cut(clips: int, size: int) -> tuple[Shard, ...]:
         Shard(f"{number:0{width}}", start, min(size, clips - start))
         for number, start in enumerate(starts)
     )
-
-
-def _batched(clips: Sequence[Original], size: int) -> Iterator[list[Original]]:
-    rest = iter(clips)
-    while batch := list(itertools.islice(rest, size)):
-        yield batch
 
 
 def _column(name: str) -> str:

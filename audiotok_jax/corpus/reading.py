@@ -67,7 +67,6 @@ class Corpus:
         self.__setstate__({})
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state without open files."""
         return {k: v for k, v in vars(self).items() if k not in ("_lock", "_readers", "_numbers")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

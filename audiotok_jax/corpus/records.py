@@ -49,13 +49,7 @@ def read(kind: type[Record], path: Path) -> Record:
         del fields[DIGEST]
         if _text(fields).encode() != data:
             raise ValueError("was changed since it was written")
-    made: Record = _build(kind, fields, "")
-    return made
-
-
-def is_hex(value: str, digits: int) -> bool:
-    """Whether `value` consists of `digits` hexadecimal digits."""
-    return len(value) == digits and set(value) <= set("0123456789abcdef")
+    return _build(kind, fields, "")
 
 
 def _text(fields: dict[str, Any]) -> str:

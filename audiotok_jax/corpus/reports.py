@@ -59,7 +59,7 @@ class Card:
 def write(plan: Plan) -> Card | None:
     """Writes `errors.jsonl`, a line for each clip without tokens, and `corpus_card.json`.
 
-    The same shards give the same bytes, as there is no date in them.
+    They contain no date, so the same shards give the same bytes.
 
     Returns:
         The card; None, and nothing is written, if some shards are not done.

@@ -6,6 +6,7 @@ The files of a shard get their names when they are complete, synced to the disk,
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class File:
     sha256: str
 
     def __post_init__(self) -> None:
-        if not records.is_hex(self.sha256, 64):
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256):
             raise ValueError(f"{self.sha256!r} is no SHA-256")
 
 
@@ -114,16 +115,16 @@ def clean(plan: Plan, shards: Iterable[Shard]) -> None:
 def write(
     plan: Plan, shard: Shard, layout: Layout, clips: Iterator[Done]
 ) -> Iterator[Done | Receipt]:
-    """Writes a shard.
+    """Writes a shard of a plan.
 
     Args:
         plan: of the corpus.
-        shard: one of its shards.
+        shard: to be written.
         layout: of all shards.
-        clips: results of clips, of which those of the shard are consumed.
+        clips: results, of which those for the clips of the shard are consumed.
 
     Yields:
-        Each of these results once it is written, and at the end the receipt.
+        Each of these results once it is written, and finally the receipt.
 
     Raises:
         OSError: it cannot be written; nothing half-written remains.
@@ -151,14 +152,8 @@ def write(
         about = tuple(
             _checksummed(place, target.name) for place, target in zip(places, targets, strict=True)
         )
-    made = Receipt(
-        about,
-        len(originals) - len(errors),
-        int(counts.tokens.sum()),
-        samples,
-        tuple(errors),
-        counts.to_json(),
-    )
+    clips_done, tokens = len(originals) - len(errors), int(counts.tokens.sum())
+    made = Receipt(about, clips_done, tokens, samples, tuple(errors), counts.to_json())
     with _temporary([_receipt_path(plan, shard)]) as [place]:
         place.write_text(records.text(made), encoding="utf-8")
         _sync(place)

@@ -44,7 +44,7 @@ class Done(NamedTuple):
 
 
 def join(windows: Iterable[Coded]) -> Iterator[Done]:
-    """Joins windows, in the order of the plan, into clips."""
+    """Joins windows, which are in the order of the plan, into clips."""
     tokens: list[NDArray[np.uint16]] = []
     samples = 0
     for window in windows:

@@ -55,11 +55,9 @@ class Reader(Protocol):
 
 def writer(name: str) -> type[Writer]:
     """The writer of a format of `formats.SHARDS`."""
-    found: type[Writer] = import_module(f"{__name__}.{name}").Writer
-    return found
+    return import_module(f"{__name__}.{name}").Writer
 
 
 def reader(name: str) -> type[Reader]:
     """The reader of a format of `formats.SHARDS`."""
-    found: type[Reader] = import_module(f"{__name__}.{name}").Reader
-    return found
+    return import_module(f"{__name__}.{name}").Reader

@@ -1,7 +1,7 @@
-"""ArrayRecord: a record for each clip.
+"""ArrayRecord: a record for each clip, one per group, for random access.
 
-A record is the length of a text as u32, little-endian, the text, which is JSON with id, path and
-columns in UTF-8, and the bytes of an `.atok` file. One record per group, for random access.
+A record is the length of a JSON text (u32, little-endian), the text, which has id, path and columns
+in UTF-8, and the bytes of an `.atok` file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class Writer:
     """Writes one shard; see `formats.Writer`."""
 
     def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the file."""
         [path] = files
         self._layout = layout
         # Tokens are almost random, so compression does not help.
@@ -65,15 +64,13 @@ class Reader:
     """Reads one shard; see `formats.Reader`."""
 
     def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the file."""
         [path] = files
         self._layout = layout
         # Records are read one by one, so a read-ahead buffer would only take memory.
         self._file = ArrayRecordReader(str(path), options="readahead_buffer_size:0")
 
     def __len__(self) -> int:
-        count: int = self._file.num_records()
-        return count
+        return self._file.num_records()
 
     def ids(self) -> list[str]:
         """Ids of all clips."""

@@ -53,7 +53,6 @@ class Reader:
     """Reads one shard, whose tokens are mapped into memory; see `formats.Reader`."""
 
     def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the files."""
         tokens, index = files
         self._layout = layout
         self._index = pyarrow.parquet.read_table(index)
@@ -69,8 +68,7 @@ class Reader:
 
     def ids(self) -> list[str]:
         """Ids of all clips."""
-        found: list[str] = self._index.column("id").to_pylist()
-        return found
+        return self._index.column("id").to_pylist()
 
     def read(self, number: int) -> Entry:
         """A clip, from 0; its tokens are a view of the file."""

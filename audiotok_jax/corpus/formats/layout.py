@@ -59,10 +59,6 @@ class Layout(NamedTuple):
             row["id"], row["path"], row["sample_rate"], row["num_samples"], tokens, columns
         )
 
-    def num_tokens(self, num_samples: int) -> int:
-        """Number of tokens of a clip."""
-        return int(-(-num_samples // self.about["hop_length"]))
-
 
 def token_file(entry: Entry, about: Mapping[str, Any]) -> TokenFile:
     """The token file of a clip, from `Layout.about`."""

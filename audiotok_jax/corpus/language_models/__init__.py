@@ -1,12 +1,12 @@
-"""Exports a corpus as language models are trained on it, to a folder of rows.
+"""Exports a corpus as training data for language models: a folder with a row for each clip.
 
-    OUT/README.md               a card, by which `datasets.load_dataset(OUT)` opens the folder
+    OUT/README.md               a card, with which `datasets.load_dataset(OUT)` opens the folder
     OUT/export.json             the same for programs: see `Record`
-    OUT/data/00000.parquet ...  shards, those of the corpus
+    OUT/data/00000.parquet ...  a shard for each shard of the corpus
 
-For each of `formats.ROWS` there is a module with a `Writer`; `INTEGERS`, whether it writes tokens
-as such; `features`, the types of its columns for the card; and `USAGE`, code that reads such a
-folder and decodes a row, in which `{model}`, `{offset}` and what else `Record` has is filled in.
+Each of `formats.ROWS` is a module with a `Writer`; `INTEGERS`, whether it writes tokens as
+integers; `features`, the types of its columns for the card; and `USAGE`, code that reads such a
+folder and decodes a row, a format string for the fields of `Record`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CARD, DATA = "README.md", "data"
 
 
 class Writer(Protocol):
-    """Writes one shard; a context manager, whose file is whole when its block ends well."""
+    """Writes one shard; a context manager, whose file is complete if its block succeeds."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         """Opens the file."""
@@ -50,16 +50,16 @@ class Writer(Protocol):
 def export(
     corpus: Corpus, out: Path, form: str, spelling: Spelling
 ) -> Generator[Done | Receipt, None, None]:
-    """Writes a corpus as rows for language models; shards that are there already are kept.
+    """Writes a corpus as rows for language models; existing shards are kept.
 
     Args:
         corpus: the one to read.
-        out: a folder; it is made.
+        out: a folder; made if it does not exist.
         form: one of `formats.ROWS`.
         spelling: of tokens.
 
     Yields:
-        Each clip that was written, and the receipt of each shard that is there.
+        Each clip that was written, and the receipt of each shard.
 
     Raises:
         ValueError: the format cannot hold such a spelling, something else is in `out`, or a shard

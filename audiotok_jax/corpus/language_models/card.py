@@ -14,10 +14,10 @@ _LICENCES = (
     *("apache-2.0", "mit", "unlicense", "cc0-1.0", "odc-by", "gpl-2.0", "gpl-3.0"),
     *(f"cc-{kind}-{n}.0" for kind in ("by", "by-sa", "by-nc", "by-nc-sa") for n in (2, 3, 4)),
 )
-"""Those that the Hub knows, of those that speech often has."""
+"""Common licences of speech, by the ids of the Hub."""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-\w+)*")
-"""A code of a language; the Hub takes no names."""
+"""A language code; the Hub accepts no names."""
 
 
 class Contents(NamedTuple):
@@ -28,8 +28,8 @@ class Contents(NamedTuple):
         errors: clips without.
         tokens: of all clips.
         samples: of their speech.
-        licences: those that the column `licence` or `license` names.
-        languages: those that the column `language` names.
+        licences: values of the columns `licence` and `license`.
+        languages: values of the column `language`.
     """
 
     clips: int
@@ -48,7 +48,7 @@ def text(
     Args:
         record: of the export.
         contents: of the export.
-        shards: a pattern of their paths, relative to the card.
+        shards: a glob pattern of their paths, relative to the card.
         features: as `hf.features` gives them; empty if the shards are not typed.
         usage: code that reads the shards and decodes.
     """
@@ -62,7 +62,7 @@ def text(
         front["language"] = languages
     front["tags"] = ["audio", "speech", "audiotok"]
     front["audiotok"] = asdict(record)
-    # YAML takes JSON.
+    # JSON is YAML, too.
     matter = "\n".join(f"{k}: {json.dumps(v, ensure_ascii=False)}" for k, v in front.items())
     hours = contents.samples / record.sample_rate / 3600
     missing = f" {contents.errors} clips could not be read." if contents.errors else ""
@@ -96,7 +96,7 @@ Licences of the recordings: {licences}.
 
 
 def _licence(said: list[str]) -> dict[str, Any]:
-    """What the Hub is told, which takes no licence that it does not know."""
+    """Front matter for licences; the Hub accepts only ids that it knows."""
     names = sorted({name.lower().replace(" ", "-") for name in said})
     if not names:
         return {}
@@ -106,7 +106,7 @@ def _licence(said: list[str]) -> dict[str, Any]:
 
 
 def _typed(name: str, kind: Mapping[str, Any]) -> dict[str, str]:
-    """A column as the front matter has it."""
+    """A column in the form of the front matter."""
     if kind["_type"] == "List":
         return {"name": name, "list": kind["feature"]["dtype"]}
     return {"name": name, "dtype": kind["dtype"]}

@@ -35,7 +35,6 @@ class Writer(RowGroups):
     """Writes one shard; see `language_models.Writer`."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        """Opens the file."""
         self._vocabulary = layout.spelling.vocabulary
         super().__init__(path, _schema(layout))
 
@@ -45,7 +44,7 @@ class Writer(RowGroups):
 
 
 def features(layout: Layout) -> dict[str, Any]:
-    """The types of the columns as JSON of `datasets.Features` has them."""
+    """The types of the columns, in the JSON of `datasets.Features`."""
     ids = {"dtype": layout.dtype.name, "_type": "Value"}
     return {
         **{name: {"dtype": kind, "_type": "Value"} for name, kind in layout.fields.items()},

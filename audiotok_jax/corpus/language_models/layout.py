@@ -1,4 +1,4 @@
-"""What all shards of an export share."""
+"""Row schema shared by all shards of an export."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.corpus.language_models.spelling import Spelling
 
 OWN = ("id", "num_samples", "seconds", "tokens")
-"""Fields of a row that are not of the input; one of the input with such a name gets `input_`."""
+"""Fields that every row has; an input column with such a name is prefixed with `input_`."""
 
 
 class Layout(NamedTuple):
-    """What all shards of an export share.
+    """Row schema shared by all shards of an export.
 
     Attributes:
         columns: names of `Entry.columns`.
@@ -29,12 +29,12 @@ class Layout(NamedTuple):
 
     @property
     def dtype(self) -> np.dtype[np.uint16 | np.int32]:
-        """Of ids."""
+        """Data type of ids."""
         return self.spelling.dtype(self.bits)
 
     @property
     def fields(self) -> dict[str, str]:
-        """Names of the fields of a row, and their types; without tokens."""
+        """Names and types of the fields of a row, without tokens."""
         texts = {name: "string" for name in ("id", *map(_field, self.columns))}
         return texts | {"num_samples": "int64", "seconds": "float64"}
 

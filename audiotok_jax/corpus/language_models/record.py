@@ -1,4 +1,4 @@
-"""What an export is of and how it spells tokens: `export.json`, which programs read."""
+"""`export.json`: the corpus of an export, its model, and how tokens are written."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FILE = "export.json"
 
 @dataclass(frozen=True)
 class Record:
-    """What an export is of, and how it spells tokens.
+    """The corpus of an export, its model, and how tokens are written.
 
     Attributes:
-        corpus: a digest of the settings of the corpus.
-        model: name of the model, or of the folder that it was in.
-        model_id: that of the model.
+        corpus: digest of the settings of the corpus.
+        model: name of the model or of its folder.
+        model_id: of the model.
         sample_rate: of the model, in Hz.
         hop_length: samples per token.
         frame_rate: tokens per second.
@@ -63,7 +63,7 @@ class Record:
         )
 
     def write(self, folder: Path) -> None:
-        """Puts it into a folder; OSError if it cannot be written."""
+        """Writes it to a folder; OSError if that fails."""
         files.write(folder / FILE, json.dumps(asdict(self), indent=1) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""How a row for a language model spells the tokens of a clip."""
+"""How the tokens of a clip are written in a row for a language model."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from audiotok_jax import tokens as names
 from audiotok_jax.corpus.sequences import Vocabulary
 
 MOST = 2**31 - 2**16
-"""Above it, ids do not fit into int32."""
+"""Largest offset: larger ids do not fit into int32."""
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """Token t as t + `offset`, between what begins and what ends each clip.
+    """Token t is written as t + `offset`, and each clip between a begin and an end marker.
 
     Attributes:
-        offset: from 0; the ids of a text vocabulary come before it.
-        begin: an id below `offset` in formats that hold integers, a name in those that hold text;
-            None for nothing.
+        offset: 0 or more; the ids of a text vocabulary come before it.
+        begin: an id below `offset` in formats with integers, a name in those with text; None for no
+            marker.
         end: likewise.
 
     Raises:
@@ -37,7 +37,7 @@ class Spelling:
             raise ValueError(f"the offset must lie in 0..{MOST}, not {self.offset}")
 
     def dtype(self, bits: int) -> np.dtype[np.uint16 | np.int32]:
-        """Of ids: uint16 if all fit, else int32."""
+        """Data type of ids: uint16 if all fit, else int32."""
         return np.dtype(np.uint16 if self.offset + 2**bits <= 2**16 else np.int32)
 
     @property
