@@ -36,11 +36,8 @@ class Row(NamedTuple):
 def beside(place: Path) -> Path | None:
     """The table with the same name beside a file or folder, if there is one."""
     place = place.resolve()
-    for suffix in TABLES:
-        table = place.with_name(place.name + suffix)
-        if table.is_file():
-            return table
-    return None
+    tables = (place.with_name(place.name + suffix) for suffix in TABLES)
+    return next(filter(Path.is_file, tables), None)
 
 
 def stem(table: Path) -> str:

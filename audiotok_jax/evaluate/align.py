@@ -6,10 +6,10 @@ generalized correlation method for estimation of time delay"; Donohue, Hannemann
 "Performance of phase transform for detecting sound sources"). Without whitening, voiced speech also
 has high peaks at multiples of the pitch period.
 
-A vocoder generates its own phases, so that the best match of waveforms is arbitrary within some
-pitch periods. No peak stands out then, and the delay is that of the best match of mel band
-envelopes, as in the first estimate of PESQ (ITU-T P.862, 10.1.2). It is accurate to about 1 ms,
-which suffices for metrics that ignore phases.
+A vocoder generates its own phases, so the best match of waveforms is arbitrary within a few pitch
+periods. Then no peak stands out, and the delay is that of the best match of mel band envelopes, as
+in the first estimate of PESQ (ITU-T P.862, 10.1.2). It is accurate to about 1 ms, which suffices
+for metrics that ignore phases.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def align(original: ArrayLike, decoded: ArrayLike, rate: int) -> Aligned:
     """Estimates one delay for a whole clip and removes it.
 
     Args:
-        original: (S,), as `audio.to_mono` takes it.
+        original: (S,), as for `audio.to_mono`.
         decoded: (R,), likewise, of any length.
         rate: of both, in Hz, at least 8000.
 

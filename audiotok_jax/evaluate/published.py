@@ -1,7 +1,7 @@
 """Published results of neural codecs for the plots, not measured here.
 
-All numbers are from one evaluation and comparable with each other. With ours, only PESQ-WB and
-STOI are roughly comparable, as the clips differ; their word errors are those of a HuBERT-large
+All numbers are from one evaluation and comparable with each other. Of ours, only PESQ-WB and STOI
+are roughly comparable with them, as the clips differ; their word errors are those of a HuBERT-large
 recogniser against the transcripts, and their speaker similarity is that of a WavLM-large verifier.
 """
 

@@ -126,7 +126,7 @@ def entropy(counts: NDArray[np.integer]) -> float:
 
 
 def tables(found: dict[str, Any]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Two tables of what `statistics` found, their headers first: of all tokens, and bit by bit."""
+    """Two tables of `statistics`, with their headers first: of all tokens, and bit by bit."""
     pair = found["correlated_bits"]
     which = f" ({pair[0]} and {pair[1]})" if pair else ""
     overall: list[tuple[str, ...]] = [

@@ -27,8 +27,7 @@ class Work(NamedTuple):
     Attributes:
         recording: the clip.
         keys: of the rows, all with the same clip, language and transcript.
-        transcript: of the speech; "" if unknown.
-        recogniser: see `Original`.
+        transcript, recogniser: see `Original`.
         heard: key of the readings of the clip.
         readings: earlier output of recognisers for the clip.
     """
@@ -66,11 +65,7 @@ def start() -> None:
 
 
 def evaluate(work: Work, metrics: Sequence[Metric]) -> Done:
-    """Encodes and decodes one clip with each codec and measures the result.
-
-    Args:
-        work: the clip and its rows.
-        metrics: available ones.
+    """Encodes and decodes one clip with each codec and measures the result by available metrics.
 
     Returns:
         Rows with `seconds` (of the clip), `kbps_payload` and `kbps_file` (coded bits, and those of

@@ -164,13 +164,10 @@ class ClipMaker:
                 decoded, bits, num_tokens = self._tokens(base, column.tokenizer, wave)
             else:
                 decoded, bits = self._coded(column, wave, name)
-            values = (
-                metrics.measure(
-                    reference, at_rate(decoded, self._rate, metrics.RATE), self._metrics
-                )
-                if clip.seconds <= LONGEST_MEASURED
-                else {}
-            )
+            values: metrics.Values = {}
+            if clip.seconds <= LONGEST_MEASURED:
+                resampled = at_rate(decoded, self._rate, metrics.RATE)
+                values = metrics.measure(reference, resampled, self._metrics)
             compression = PCM_BITS * rate * clip.seconds / bits
             clip.reconstructions.append(
                 Reconstruction(base, num_tokens, bits / clip.seconds, compression, values)
@@ -184,7 +181,7 @@ class ClipMaker:
     def _tokens(
         self, base: str, tokenizer: AudioTokenizer, wave: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], int, int]:
-        """Writes the tokens; returns decoded speech, number of bits and number of tokens."""
+        """Writes the tokens; returns the decoded speech and the numbers of bits and tokens."""
         tokens = tokenizer.encode(wave, self._rate)
         _script(self._folder / f"{base}.tokens.js", printed(tokens))
         found = interchange.of_model(tokens, len(wave), tokenizer)
@@ -201,9 +198,8 @@ class ClipMaker:
             decoded = at_rate(codec.decode(data), codec.sample_rate, self._rate)
             return align(wave, decoded, self._rate).decoded, codec.payload_bits(data)
         except Exception as error:  # of any library; other clips continue
-            raise ValueError(
-                f"{name}: {codec.name}: {str(error) or type(error).__name__}"
-            ) from error
+            reason = str(error) or type(error).__name__
+            raise ValueError(f"{name}: {codec.name}: {reason}") from error
 
     def _show(self, base: str, wave: NDArray[np.float32], loudest: float) -> None:
         levels = picture.spectrogram(wave, self._rate)

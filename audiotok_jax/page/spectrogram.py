@@ -13,9 +13,8 @@ from audiotok_jax.files import replacing
 from audiotok_jax.picture import FLOOR_DB, narrowed
 
 MAX_COLUMNS = 800  # two per pixel of the page
-_LEVELS = 1 - int(
-    FLOOR_DB
-)  # one per decibel; more would make files larger without a visible difference
+# One per decibel; more would make files larger without a visible difference.
+_LEVELS = 1 - int(FLOOR_DB)
 
 
 def draw(path: str | os.PathLike[str], decibels: NDArray[np.float32], loudest: float) -> None:

@@ -26,7 +26,7 @@ class Audiotok:
 
         Raises:
             FileNotFoundError: there is no such model.
-            ValueError: the folder holds something else than a whole model.
+            ValueError: the folder holds no complete model.
         """
         self.name = name
         self._model = argument or None

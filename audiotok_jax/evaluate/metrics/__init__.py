@@ -50,6 +50,11 @@ class Metric:
     needs: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """Its label with the unit in parentheses, if any."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Its name and that of its weight, if any."""
         return (self.name, self.weight) if self.weight else (self.name,)
