@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax.audio import containers, ffmpeg, sndfile
 from audiotok_jax.audio.containers.part import Part
-from audiotok_jax.audio.opening import open_regular
 from audiotok_jax.audio.resampling import Resampler, resample_stream
 from audiotok_jax.audio.samples import MIX, AudioError, Mixer, check_channel
 from audiotok_jax.audio.source import Source
+from audiotok_jax.files import irregular
 
 REFUSE, KEEP = "refuse", "keep"
 logger = logging.getLogger(__name__)
@@ -110,10 +113,44 @@ def _named(
 ) -> Generator[Any, None, None]:
     """Yields the sample rate in Hz, then mono blocks; prefixes errors with the name of the file."""
     try:
-        with open_regular(path, name) as file:
+        with _open(path, name) as file:
             yield from _joined(Source(file), name, block_seconds, reading)
     except AudioError as error:
         raise AudioError(f"{name}: {error}") from None
+
+
+def _open(path: str | os.PathLike[str], name: str) -> IO[bytes]:
+    """Opens a file to read; a pipe is copied to a temporary file first, to allow seeking.
+
+    Raises:
+        AudioError: it is a folder, a device or a socket.
+        OSError: it does not exist, or cannot be read or copied.
+    """
+    if os.fspath(path) == "-":
+        return _spool(sys.stdin.buffer, name)
+    kind = irregular(path)
+    if kind not in ("", "a pipe"):
+        raise AudioError(f"is {kind}, not an audio file")
+    file = open(path, "rb")
+    if not kind:
+        return file
+    with file:
+        return _spool(file, name)
+
+
+def _spool(source: IO[bytes], name: str) -> IO[bytes]:
+    temporary = tempfile.NamedTemporaryFile()
+    try:
+        shutil.copyfileobj(source, temporary)
+        temporary.seek(0)
+    except OSError as error:
+        temporary.close()
+        where = f"{name}: its copy in {tempfile.gettempdir()}"
+        raise OSError(error.errno, error.strerror, where) from None
+    except BaseException:
+        temporary.close()
+        raise
+    return temporary
 
 
 def _joined(

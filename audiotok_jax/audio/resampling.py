@@ -50,8 +50,8 @@ class Resampler:
             return np.zeros(0, np.float32)
         # soxr rounds the length to the nearest integer: one or two samples of silence extend it to
         # the ceiling, and the excess is cut off.
-        silence = np.zeros(2 * ceil_div(self._rate_in, self._rate_out), np.float32)
-        missing = ceil_div(self._taken * self._rate_out, self._rate_in) - self._given
+        silence = np.zeros(2 * -(-self._rate_in // self._rate_out), np.float32)
+        missing = -(-self._taken * self._rate_out // self._rate_in) - self._given
         return self._soxr.resample_chunk(silence, last=True)[:missing]
 
 
@@ -61,7 +61,7 @@ def delay(rate_in: float, rate_out: float) -> float:
     Measured by pushing 2 s in pieces of 10 ms, as the sizes of the blocks are not documented.
     """
     resampler = Resampler(rate_in, rate_out)
-    piece = np.zeros(ceil_div(int(rate_in), 100), np.float32)
+    piece = np.zeros(-(-int(rate_in) // 100), np.float32)
     taken, given, longest = 0, 0, 0.0
     for _ in range(200):
         taken += len(piece)
@@ -100,8 +100,3 @@ def resample_stream(
     out = resampler.finish()
     if len(out):
         yield out
-
-
-def ceil_div(a: int, b: int) -> int:
-    """The quotient, rounded up."""
-    return -(-a // b)

@@ -40,16 +40,11 @@ class Built(NamedTuple):
 
 
 def destination(name: str, data_dir: str | None, split: str, force: bool) -> Path:
-    """The folder for a new dataset.
-
-    Args:
-        name: of lower-case letters, digits and "_".
-        data_dir: folder of datasets; None is that of TFDS.
-        split: name of the only split; like `name`.
-        force: whether an existing dataset may be replaced.
+    """The folder for a new dataset in `data_dir`, by default that of TFDS.
 
     Raises:
-        ValueError: a name is not allowed, or the dataset exists and must not be replaced.
+        ValueError: a name is not of lower-case letters, digits and "_", or the dataset exists and
+            must not be replaced.
     """
     for text in (name, split):
         if not _NAME.fullmatch(text):

@@ -65,10 +65,7 @@ class Sampler:
         """Groups the clips by corpus and speaker.
 
         Args:
-            clips: to draw from.
-            samples: length of a crop.
-            batch_size: rows of a batch.
-            seed: 0 or more.
+            clips, samples, batch_size, seed: see `pipeline.Loader`.
             weights: see `corpus_weights`.
             speaker_power: see `turns`; ValueError if it is not 0 to 1.
         """

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
-from audiotok_jax.data.clips import Clip, Source
-from audiotok_jax.data.listing import Listing
+from audiotok_jax.data import audio_files
+from audiotok_jax.data.clips import Clip, Skipped, Source
 from audiotok_jax.data.locations import entries
+from audiotok_jax.data.recordings import Entry, Recording
 from audiotok_jax.formats import DATASET
 
 PIECE_SECONDS = 30.0
@@ -80,6 +82,43 @@ class Clips(Sequence[Clip]):
             row = (clip.corpus, clip.name, clip.start, clip.num_samples)
             digest.update(repr(row).encode())
         return digest.hexdigest()[:16]
+
+
+class Listing:
+    """Recordings of any kind, sorted by name; a `Source`.
+
+    Attributes:
+        recordings: one for each of `clips`.
+    """
+
+    def __init__(self, entries: Iterable[Entry | Skipped], sample_rate: int):
+        """Reads the headers of possible clips, to be read at `sample_rate` Hz."""
+        self._sample_rate = sample_rate
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(self._measured, entries))
+        self.skipped = [one for one in found if isinstance(one, Skipped)]
+        pairs = [one for one in found if not isinstance(one, Skipped)]
+        pairs.sort(key=lambda pair: pair[0].name)
+        self.clips = [clip for clip, _ in pairs]
+        self.recordings = [recording for _, recording in pairs]
+
+    def read(self, number: int, start: int, stop: int) -> NDArray[np.int16]:
+        """See `Source`."""
+        return self.recordings[number].read(self._sample_rate, start, stop)
+
+    def _measured(self, entry: Entry | Skipped) -> tuple[Clip, Recording] | Skipped:
+        if isinstance(entry, Skipped):
+            return entry
+        recording, name, corpus, columns = entry
+        try:
+            length = recording.measure()
+            audio_files.check_length(length)
+        except (audio.AudioError, OSError) as error:
+            return Skipped.because(recording.place.path, error)._replace(path=recording.path)
+        samples, rate = length.at(self._sample_rate), length.sample_rate
+        seconds = samples / self._sample_rate
+        clip = Clip(recording.path, name, corpus, samples, seconds, rate, columns=columns)
+        return clip, recording
 
 
 def open_clips(locations: Sequence[str], sample_rate: int) -> Clips:

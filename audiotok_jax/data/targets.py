@@ -15,11 +15,7 @@ class Targets:
     """The targets of clips."""
 
     def __init__(self, clips: Clips, location: str):
-        """Finds the targets by their names.
-
-        Args:
-            clips: the inputs.
-            location: as in `open_clips`; clips that are not targets are ignored.
+        """Finds the targets of clips by their names in a location of `open_clips`.
 
         Raises:
             ValueError: a clip has no target, or one of another length.
