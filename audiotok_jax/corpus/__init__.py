@@ -10,7 +10,7 @@ from audiotok_jax import extras
 
 extras.need("corpus", "array_record", "fsspec", "pyarrow")
 
-from audiotok_jax.corpus.entry import Entry
+from audiotok_jax.corpus.formats import Entry
 from audiotok_jax.corpus.reading import Corpus
 from audiotok_jax.corpus.sequences import Packed, Padded, Vocabulary
 

@@ -27,11 +27,11 @@ NAMES, SUFFIX = "names.jsonl", ".atok"
 def to_corpus(
     corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None
 ) -> Generator[Done | Receipt, None, None]:
-    """Writes a corpus of the same clips; existing shards are kept.
+    """Writes a corpus of the same clips to a folder, which is made; existing shards are kept.
 
     Args:
-        corpus: the one to read.
-        out: folder of the new one; made if it does not exist.
+        corpus: to read.
+        out: folder of the new one.
         form: one of `formats.SHARDS`.
         coder: makes tokens compact; None writes them plain.
 

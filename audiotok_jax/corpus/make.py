@@ -15,11 +15,9 @@ from audiotok_jax.corpus.shards import Receipt
 
 
 def prepare(out: Path, settings: Settings) -> Plan:
-    """The plan of a corpus in the folder `out`, read if it exists, or else written.
+    """The plan of a corpus in an existing folder, read if it exists, or else written.
 
-    Args:
-        out: must exist.
-        settings: `clips` is ignored.
+    `clips` of the settings is ignored.
 
     Raises:
         ValueError: another plan exists; or see `inputs.find`.
@@ -55,12 +53,10 @@ def make(
     errors: int,
     max_errors: int | None,
 ) -> Generator[Done | Receipt, None, None]:
-    """Writes the shards `todo` of a plan.
+    """Writes the shards `todo` of a plan, in its order.
 
     Args:
-        plan: of the corpus.
-        todo: in the order of the plan.
-        layout: of all shards.
+        plan, todo, layout: see `shards.write`.
         coded: windows of the clips in `todo`, from an engine.
         errors: number of unreadable clips in finished shards.
         max_errors: largest number of unreadable clips; None is no limit.

@@ -59,16 +59,12 @@ class Settings:
         clips: digest of all clips in them.
         version: of this package.
         model: name or folder of the model when the plan was made.
-        model_id: of the model.
-        sample_rate: of the model, in Hz.
-        hop_length: samples per token.
-        bits: per token.
+        model_id, sample_rate, hop_length, bits: of the model, see `TokenFile`.
         format: one of `formats.SHARDS`.
         compact: whether tokens are entropy-coded.
         prior: `Prior.id` of their entropy coder, or "".
         shard_clips: clips per shard.
-        channel: of the audio; see `audio.stream`.
-        truncated: treatment of truncated audio; see `audio.stream`.
+        channel, truncated: see `audio.stream`.
     """
 
     inputs: tuple[str, ...]
@@ -162,14 +158,7 @@ class _Written:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan on disk.
-
-    Attributes:
-        out: folder of the corpus.
-        settings: of the corpus.
-        columns: names of the metadata of clips.
-        shards: all of them, in order.
-    """
+    """A plan on disk, in the folder `out`; `columns` are the names of the metadata of clips."""
 
     out: Path
     settings: Settings

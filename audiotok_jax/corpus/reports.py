@@ -26,13 +26,11 @@ class Card:
     Attributes:
         model, model_id, sample_rate, hop_length, bits, inputs, format, compact: see `Settings`.
         columns: names of the metadata of clips.
-        shards: number of shards.
-        clips: number of clips with tokens.
-        errors: number of clips without.
-        hours: of speech.
-        tokens: number of tokens of all clips.
+        shards, tokens: their numbers.
+        clips, errors: numbers of clips with and without tokens.
+        hours: length of the speech.
         bytes: size of all shards.
-        statistics: of the tokens.
+        statistics: see `Counts.statistics`.
         python, versions: of Python and of the libraries.
     """
 

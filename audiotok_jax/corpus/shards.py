@@ -16,8 +16,7 @@ from typing import Any
 from audiotok_jax.corpus import inputs, records
 from audiotok_jax.corpus.counts import Counts
 from audiotok_jax.corpus.engines import Done
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats import Layout, writer
+from audiotok_jax.corpus.formats import Entry, Layout, writer
 from audiotok_jax.corpus.plan import Plan, Shard
 from audiotok_jax.files import sha256, standing_in
 from audiotok_jax.formats import SHARDS
@@ -52,12 +51,11 @@ class Receipt:
     """Contents of a finished shard.
 
     Attributes:
-        files: of the shard.
         clips: number of clips with tokens.
         tokens: number of tokens of all clips.
         samples: of their speech, at the rate of the model.
         errors: clips without tokens.
-        counts: as `Counts.to_json` gives them.
+        counts: see `Counts.to_json`.
     """
 
     files: tuple[File, ...]
@@ -115,13 +113,7 @@ def clean(plan: Plan, shards: Iterable[Shard]) -> None:
 def write(
     plan: Plan, shard: Shard, layout: Layout, clips: Iterator[Done]
 ) -> Iterator[Done | Receipt]:
-    """Writes a shard of a plan.
-
-    Args:
-        plan: of the corpus.
-        shard: to be written.
-        layout: of all shards.
-        clips: results, of which those for the clips of the shard are consumed.
+    """Writes a shard of a plan from results, of which it consumes those for its clips.
 
     Yields:
         Each of these results once it is written, and finally the receipt.

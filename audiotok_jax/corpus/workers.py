@@ -37,11 +37,7 @@ def decoded(
     Process k of n decodes the clips k, k + n, ... A clip on which a process dies `TRIES` times
     counts as one that cannot be read, and a new process continues after it.
 
-    Args:
-        plan: of the corpus.
-        shards: of the plan.
-        shape: of windows.
-        workers: number of processes; 0 decodes in this one.
+    With 0 workers, this process decodes.
 
     Yields:
         Number of the clip in the plan, and its next piece.

@@ -15,9 +15,7 @@ class Coded(NamedTuple):
     Attributes:
         clip: number of the clip in the plan.
         tokens: uint16 (n,), n >= 0.
-        samples: number of samples of the clip in the middle of the window.
-        last: whether it is the last window of the clip.
-        error: why the clip cannot be read, or ""; its earlier windows must then be discarded.
+        samples, last, error: see `decoding.Piece`.
     """
 
     clip: int

@@ -19,8 +19,7 @@ from array_record.python.array_record_module import ArrayRecordReader, ArrayReco
 from numpy.typing import NDArray
 
 from audiotok_jax import tokenfile
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats.layout import Layout, token_file
+from audiotok_jax.corpus.formats.layout import Entry, Layout, token_file
 
 LENGTH = struct.Struct("<I")
 """Length of the JSON, at the start of a record."""

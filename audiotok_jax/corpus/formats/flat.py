@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats.layout import Layout
+from audiotok_jax.corpus.formats.layout import Entry, Layout
 
 
 class Writer:

@@ -18,8 +18,7 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats.layout import Layout
+from audiotok_jax.corpus.formats.layout import Entry, Layout
 
 GROUP_TOKENS = 1 << 20
 """Tokens per row group, so that reading one takes little memory."""

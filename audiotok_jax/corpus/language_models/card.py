@@ -24,10 +24,8 @@ class Contents(NamedTuple):
     """What is in an export.
 
     Attributes:
-        clips: with tokens.
-        errors: clips without.
-        tokens: of all clips.
-        samples: of their speech.
+        clips, errors: numbers of clips with and without tokens.
+        tokens, samples: of all clips.
         licences: values of the columns `licence` and `license`.
         languages: values of the column `language`.
     """
@@ -46,8 +44,7 @@ def text(
     """The text of a card.
 
     Args:
-        record: of the export.
-        contents: of the export.
+        record, contents: of the export.
         shards: a glob pattern of their paths, relative to the card.
         features: as `hf.features` gives them; empty if the shards are not typed.
         usage: code that reads the shards and decodes.

@@ -32,7 +32,7 @@ wave = tokenizer.decode(corpus.Vocabulary({offset}).tokens(ids))"""
 
 
 class Writer(RowGroups):
-    """Writes one shard; see `language_models.Writer`."""
+    """Writes one shard; see `language_models`."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self._vocabulary = layout.spelling.vocabulary

@@ -27,7 +27,7 @@ wave = tokenizer.decode(tokens.from_text(text, {offset}))"""
 
 
 class Writer:
-    """Writes one shard; see `language_models.Writer`."""
+    """Writes one shard; see `language_models`."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self._spelling = layout.spelling

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from audiotok_jax import files, jsonfile
 from audiotok_jax.corpus import records
-from audiotok_jax.corpus.language_models.spelling import Spelling
+from audiotok_jax.corpus.language_models.layout import Spelling
 from audiotok_jax.corpus.plan import Settings
 
 FILE = "export.json"
@@ -23,11 +23,8 @@ class Record:
     Attributes:
         corpus: digest of the settings of the corpus.
         model: name of the model or of its folder.
-        model_id: of the model.
-        sample_rate: of the model, in Hz.
-        hop_length: samples per token.
+        model_id, sample_rate, hop_length, bits: of the model, see `TokenFile`.
         frame_rate: tokens per second.
-        bits: per token.
         codebook_size: 2 ** bits.
         format: one of `formats.ROWS`.
         offset, begin, end: see `Spelling`.
