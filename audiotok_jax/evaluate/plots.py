@@ -34,7 +34,7 @@ def draw(
 
     Args:
         path: of both, without suffix; nothing half-written remains on failure.
-        title: of the plot.
+        title: above the plot.
         metric: on the vertical axis, over the bitrate of the payload.
         found: output of `report.summarize` for one set, with at least one finite mean. Codecs of
             one family, the part of a spec before the colon, are connected; one whose mean is not
@@ -67,15 +67,8 @@ def draw(
             _family_line(axes, points, [measured[s] for s in specs], style)
     if published:
         _, kbps, values = zip(*published, strict=True)
-        axes.scatter(
-            kbps,
-            values,
-            s=28,
-            facecolors="none",
-            edgecolors=_GREY,
-            zorder=2,
-            label="published, not measured here",
-        )
+        hollow: dict[str, Any] = {"s": 28, "facecolors": "none", "edgecolors": _GREY, "zorder": 2}
+        axes.scatter(kbps, values, label="published, not measured here", **hollow)
         axes.legend(loc="lower right", edgecolor="#dddddd")
         labels += [(point, _GREY, 7) for point in published]
     axes.margins(y=0.12)

@@ -23,11 +23,7 @@ _ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 
 
 def summarize(rows: Rows, metrics: Iterable[Metric]) -> dict[str, dict[str, Any]]:
-    """Means of the rows of each codec, JSON-ready.
-
-    Args:
-        rows: with `codec` and the values of `work.evaluate`.
-        metrics: those that were measured.
+    """Means of measured metrics for each codec, JSON-ready, from rows of `work.evaluate`.
 
     Returns:
         For each codec, sorted by payload: `clips`, `seconds`; `kbps_payload` and `kbps_file`, all
@@ -97,12 +93,9 @@ def interval(
 def table(
     found: dict[str, dict[str, Any]], metrics: Iterable[Metric], intervals: bool
 ) -> list[tuple[str, ...]]:
-    """A table with its header first and a column for each codec.
+    """A table of `summarize` for one set, its header first, with a column for each codec.
 
-    Args:
-        found: output of `summarize` for one set.
-        metrics: those that were measured.
-        intervals: whether to show the bounds next to the means.
+    `intervals` adds the bounds to the means.
     """
     codecs = found.values()
     rows: list[tuple[str, ...]] = [
@@ -123,11 +116,9 @@ def table(
 def by_language(
     found: Mapping[str, dict[str, dict[str, Any]]], metric: Metric
 ) -> list[tuple[str, ...]]:
-    """A table of one metric, its header first: a row for each language, a column for each codec.
+    """A table of one metric, its header first, from `summarize` by language.
 
-    Args:
-        found: output of `summarize` by language.
-        metric: that was measured.
+    It has a row for each language and a column for each codec.
     """
     codecs = list(dict.fromkeys(codec for summary in found.values() for codec in summary))
     decimals = _DECIMALS.get(metric.unit, 3)

@@ -25,7 +25,6 @@ class Work(NamedTuple):
     """One clip and the rows to measure on it.
 
     Attributes:
-        recording: the clip.
         keys: of the rows, all with the same clip, language and transcript.
         transcript, recogniser: see `Original`.
         heard: key of the readings of the clip.
@@ -44,11 +43,9 @@ class Done(NamedTuple):
     """The results of a `Work`.
 
     Attributes:
-        rows: the measured rows.
         errors: a line for each codec without a row, or one for the clip.
         seconds: length of the clip.
-        heard: key of the readings.
-        readings: output of recognisers for the clip.
+        heard, readings: see `Work`, with new readings.
     """
 
     rows: dict[Key, Row]

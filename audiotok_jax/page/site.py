@@ -50,8 +50,7 @@ def write(
     """Writes everything but the files of the clips.
 
     Args:
-        folder: of the page.
-        title: of the page.
+        folder, title: of the page.
         intro: text below the title; an empty line starts a new paragraph.
         models: the first columns.
         codecs: the other columns.

@@ -67,7 +67,7 @@ class Peer(ABC):
         Args:
             name: the spec.
             size: the bitrate or the number of codebooks.
-            settings: of the model, other than the defaults of `transformers`.
+            settings: of the model, where they differ from the defaults of `transformers`.
 
         Raises:
             ValueError: a library is missing, or the size is invalid.
@@ -129,7 +129,7 @@ class Peer(ABC):
 
     @abstractmethod
     def _choose(self, size: str) -> int:
-        """Number of codebooks for the argument; ValueError if it is invalid."""
+        """Number of codebooks for the bitrate or number in a spec; ValueError if it is invalid."""
 
     @abstractmethod
     def _to_codes(self, wave: Any) -> Any:
