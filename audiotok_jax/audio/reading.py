@@ -57,7 +57,7 @@ def stream(
     Args:
         path: the file; "-" is standard input.
         block_seconds: length of a block, at most; more than 0.
-        channel: "mix", the mean of all; "left", "right" or a number from 1: that one alone.
+        channel: "mix", the mean of all; "left", "right" or a number from 1: only that one.
         truncated: what to do with a file that is truncated or damaged, or has excess bytes:
             "refuse" raises; "keep" reads what is there and logs a warning with the reason.
         name: of the file in error messages; None is its path.
@@ -94,7 +94,7 @@ def read(
 
     Args:
         path: the file; "-" is standard input.
-        sample_rate: in Hz, to resample to; None keeps that of the file.
+        sample_rate: to resample to, in Hz; None keeps the rate of the file.
         channel: see `stream`.
         truncated: see `stream`.
 
@@ -186,8 +186,7 @@ def _joined(
             if reading.truncated != KEEP or not rate:
                 raise
             faults.append(str(error))
-        out = np.zeros(0, np.float32) if resampler is None else resampler.finish()
-        if len(out):
+        if resampler is not None and len(out := resampler.finish()):
             count += len(out)
             yield out
     if not count:

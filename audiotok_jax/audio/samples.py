@@ -68,7 +68,7 @@ def to_mono(
     Args:
         samples: float16, float32 or float64, or int16 (divided by 32768), of shape (S,) or
             (S, channels), S >= 0.
-        channel: "mix", the mean of all; "left", "right" or a number from 1: that one alone.
+        channel: "mix", the mean of all; "left", "right" or a number from 1: only that one.
         loudest: largest magnitude of floats that is accepted.
 
     Returns:

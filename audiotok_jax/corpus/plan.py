@@ -1,7 +1,7 @@
 """The plan of a corpus: the assignment of clips to shards, fixed before any work is done.
 
 `plan.json` holds the settings and the list of shards; `plan.parquet` has a row for each clip and a
-row group for each shard, so that the clips of one shard can be read alone.
+row group for each shard, so that the clips of a single shard can be read.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Settings:
     """The settings that determine the bytes of a corpus.
 
     Attributes:
-        inputs: the locations, as `inputs.absolute` gives them.
+        inputs: their locations, see `inputs.absolute`.
         clips: digest of all clips in them.
         version: of this package.
         model: name or folder of the model when the plan was made.

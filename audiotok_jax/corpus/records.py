@@ -1,7 +1,7 @@
 """The JSON files of a corpus: each holds one dataclass, checked field by field when it is read.
 
-A file ends with a digest of its own text, so that any change is detected. Files of earlier versions
-have no digest and are read without.
+A file ends with a digest of its text, so that any change is detected; files of earlier versions
+have none.
 """
 
 from __future__ import annotations

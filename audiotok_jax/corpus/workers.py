@@ -82,7 +82,7 @@ class _Worker:
             except (EOFError, OSError):
                 deaths += 1
                 known = 0
-                if deaths < TRIES:  # alone, as a later clip may have killed the process
+                if deaths < TRIES:  # only this clip, as a later one may have killed the process
                     self._start(place, place + 1)
                     continue
                 piece, known = Piece(None, 0, last=True, error="kills what decodes it"), given

@@ -1,4 +1,4 @@
-"""Audio in the rows of Parquet and Arrow files, as Hugging Face `datasets` writes them.
+"""Audio in the rows of Parquet and Arrow files in the format of Hugging Face `datasets`.
 
 The column `audio` holds bytes of audio files, or structures with `bytes` and, where those are
 missing, `path`. Nothing here needs `datasets`.

@@ -56,7 +56,7 @@ class Loader(grain.DatasetIterator):
     """Endless batches of crops; a Grain iterator that Orbax can save.
 
     Row r of batch t depends on the clips, `targets`, `samples`, `batch_size`, `seed`, `augment`,
-    `weights`, `speaker_power`, r and t alone, not on the number of workers, threads and processes.
+    `weights`, `speaker_power`, r and t only, not on the number of workers, threads and processes.
     For each speaker of a corpus, all seconds of audio are equally likely; `sampler` determines
     their order. A crop of a clip that turns out to be unreadable is replaced by another random one.
 

@@ -31,7 +31,7 @@ class Clips(Sequence[Clip]):
 
     Attributes:
         sample_rate: of what `read` gives, in Hz.
-        skipped: what is left out because its header shows that it cannot be used.
+        skipped: audio whose header shows that it cannot be used.
     """
 
     def __init__(self, sources: Sequence[Source], sample_rate: int):
@@ -127,7 +127,7 @@ def open_clips(locations: Sequence[str], sample_rate: int) -> Clips:
     Args:
         locations: each one of
             - a folder, see `folders.in_folder`; or a table or manifest of files, see `tables.read`.
-              The folder `DIR` is described by a table beside it, as `DIR.tsv`, if there is one;
+              A table beside the folder `DIR` with its name, such as `DIR.tsv`, describes it;
             - a tar, a folder of tars or a pattern of their names: see `tars.members`;
             - a Parquet or Arrow file with audio in its rows, a folder of such files or a pattern of
               their names: see `cells.rows`;

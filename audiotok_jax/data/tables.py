@@ -50,9 +50,9 @@ def read(table: Path) -> list[Row]:
 
     Every row becomes a `Row`; otherwise the table is rejected. `.tsv` has no quoting (a `"` is an
     ordinary character); `.csv` follows RFC 4180, separated by `,`, `;` or tabs, but a field must
-    not contain a line break, which a missing quote would cause. Columns without a name, such as an
-    index, and columns of bytes are left out. The default corpus is the name of the table. Lines of
-    JSON may also have the formats of `manifests`.
+    not contain a line break, as a missing quote would cause one. Columns without a name, such as an
+    index, and columns of bytes are ignored. The default corpus is the name of the table. JSON Lines
+    may also have the formats of `manifests`.
 
     Raises:
         ValueError: it has no column `path`, a row cannot be read, or two rows have the same `id`,

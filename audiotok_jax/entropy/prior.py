@@ -94,7 +94,7 @@ class Prior:
         neighbours = inputs // bits - 1
         if inputs % bits or neighbours % 2 or places % 2 or not self.table.all():
             raise ValueError("not the arrays of a prior")
-        # A bit takes two bytes at the most, so that a block fits into a payload.
+        # A bit takes at most two bytes, so that a block fits into a payload.
         most = (blocks.LONGEST - 8) // (2 * bits)
         if not 1 <= self.block <= most:
             raise ValueError(f"block must lie in 1..{most}, not {self.block}")
@@ -211,7 +211,7 @@ class Network:
 
         Args:
             units: from `begin`.
-            own: (1 + bits, n), ones, and the signs of the tokens, of which those below `bit` count.
+            own: (1 + bits, n), ones, and the signs of the tokens; only those below `bit` are used.
             bit: index of the bit.
 
         Returns:

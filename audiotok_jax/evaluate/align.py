@@ -28,7 +28,7 @@ LIMIT = 0.5
 WHITENING = 0.8  # beta: 0 keeps the spectrum, 1 makes it flat
 # Height of the peak over the root mean square within the limit.  Of 186 clips of speech it was 27
 # to 64 for Speex at 4 and Opus at 6 kbps, above 30 for speech in as much white noise, and 6 to 20
-# for this codec and Codec2, but for 7 clips, where such a peak lay within 5 ms of the envelopes'.
+# for this codec and Codec2, except for 7 clips with a higher peak within 5 ms of the envelopes'.
 OUTSTANDING = 25.0
 
 BANDS = 16

@@ -22,8 +22,8 @@ def draw(path: str | os.PathLike[str], decibels: NDArray[np.float32], loudest: f
 
     Args:
         path: of the picture; nothing half-written remains on failure.
-        decibels: float32 (frequencies, columns), as `picture.spectrogram` gives them; neighbouring
-            columns are averaged if there are more than `MAX_COLUMNS`.
+        decibels: float32 (frequencies, columns), see `picture.spectrogram`; neighbouring columns
+            are averaged if there are more than `MAX_COLUMNS`.
         loudest: level in decibels of the brightest colour; the darkest is `FLOOR_DB` below it.
 
     Raises:

@@ -7,7 +7,7 @@ from audiotok_jax.audio.source import Source
 
 _ISO = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"sidx")
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
-# Elements of a segment or a cluster, by which one of unknown length is followed.
+# Elements inside a segment or a cluster, whose own length may be unknown.
 _IN_SEGMENT = frozenset(
     bytes.fromhex(name)
     for name in (

@@ -1,4 +1,4 @@
-"""MPEG audio (MP3 and layers I and II): frames, the first of which may hold their number."""
+"""MPEG audio (MP3 and layers I and II): frames, whose number may be stored in the first one."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ _ONCE = (b"fmt ", b"data")
 """Chunks that a file has once; after its samples, they belong to another file."""
 
 _MPEG = (0x50, 0x55)
-_SLACK = 0x1100  # bytes by which placeholders vary with the sizes of header and frames
+_SLACK = 0x1100  # bytes; placeholders vary with the sizes of header and frames
 _BIG = 2**32 - _SLACK
 
-# The first four bytes of chunks of W64 are those of WAV; the rest says that they are meant.
+# Ids of chunks in W64: the four bytes of WAV, followed by a fixed suffix.
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_WAVE = bytes.fromhex("77617665f3acd3118cd100c04f8edb8a")
 _W64_CHUNK = _W64_WAVE[4:]

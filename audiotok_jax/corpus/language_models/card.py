@@ -46,7 +46,7 @@ def text(
     Args:
         record, contents: of the export.
         shards: a glob pattern of their paths, relative to the card.
-        features: as `hf.features` gives them; empty if the shards are not typed.
+        features: see `hf.features`; empty if the shards are not typed.
         usage: code that reads the shards and decodes.
     """
     front: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """Parquet for Hugging Face: a row for each clip, its tokens a list of integers.
 
-The metadata of the schema, `huggingface`, has the types of the columns, as `datasets` writes them.
+The metadata `huggingface` of the schema has the types of the columns, in the form of `datasets`.
 """
 
 from __future__ import annotations
