@@ -61,8 +61,8 @@ class Abx extends BlindTest {
     const told = `A was ${PAGE.columns[a]}, B ${PAGE.columns[b]}: ${right} of ${answers.length} right`;
     // With a test that may be stopped at will, p would be too low.
     if (!whole) return `${told}. The test was ended early, so there is no p.`;
-    return `${told}, p = ${chance(right, answers.length).toPrecision(2)}, the chance to have as `
-      + "many or more right by guessing.";
+    return `${told}, p = ${chance(right, answers.length).toPrecision(2)}, the probability of at `
+      + "least as many right answers by guessing.";
   }
 }
 
