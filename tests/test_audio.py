@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -326,13 +327,18 @@ def test_no_samples_nan_and_channels(tmp_path: Path) -> None:
         audio.read(path)
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError):
         audio.stream(tmp_path / "none.wav")
     with pytest.raises(AudioError, match="is a folder"):
         audio.stream(tmp_path)
     with pytest.raises(AudioError, match="is a device"):
         audio.stream("/dev/zero")
+    monkeypatch.chdir(tmp_path)  # as the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.wav")
+        with pytest.raises(AudioError, match="is a socket"):
+            audio.stream("socket.wav")
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])

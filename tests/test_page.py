@@ -32,8 +32,7 @@ from audiotok_jax.evaluate.codecs.pcm import Pcm
 from audiotok_jax.files import replacing_folder
 from audiotok_jax.page import loudness, site, spectrogram
 from audiotok_jax.page.anchor import anchor
-from audiotok_jax.page.clip import file_name
-from audiotok_jax.page.tensor import printed
+from audiotok_jax.page.clip import file_name, printed
 
 RATE = 16000
 AWKWARD = """a <b>&amp; "x" 'y' #1?q=%41 é 中.flac"""

@@ -1,4 +1,4 @@
-"""Reading through the programs `ffmpeg` and `ffprobe`, where they are installed."""
+"""Reading through the programs `ffmpeg` and `ffprobe`, if they are installed."""
 
 from __future__ import annotations
 

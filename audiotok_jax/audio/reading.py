@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax.audio import containers, ffmpeg, sndfile
 from audiotok_jax.audio.containers.part import Part
-from audiotok_jax.audio.opening import open_regular
 from audiotok_jax.audio.resampling import Resampler, resample_stream
 from audiotok_jax.audio.samples import MIX, AudioError, Mixer, check_channel
 from audiotok_jax.audio.source import Source
+from audiotok_jax.files import irregular
 
 REFUSE, KEEP = "refuse", "keep"
 logger = logging.getLogger(__name__)
@@ -54,7 +57,7 @@ def stream(
     Args:
         path: the file; "-" is standard input.
         block_seconds: length of a block, at most; more than 0.
-        channel: "mix", the mean of all; "left", "right" or a number from 1: that one alone.
+        channel: "mix", the mean of all; "left", "right" or a number from 1: only that one.
         truncated: what to do with a file that is truncated or damaged, or has excess bytes:
             "refuse" raises; "keep" reads what is there and logs a warning with the reason.
         name: of the file in error messages; None is its path.
@@ -91,7 +94,7 @@ def read(
 
     Args:
         path: the file; "-" is standard input.
-        sample_rate: in Hz, to resample to; None keeps that of the file.
+        sample_rate: to resample to, in Hz; None keeps the rate of the file.
         channel: see `stream`.
         truncated: see `stream`.
 
@@ -110,10 +113,44 @@ def _named(
 ) -> Generator[Any, None, None]:
     """Yields the sample rate in Hz, then mono blocks; prefixes errors with the name of the file."""
     try:
-        with open_regular(path, name) as file:
+        with _open(path, name) as file:
             yield from _joined(Source(file), name, block_seconds, reading)
     except AudioError as error:
         raise AudioError(f"{name}: {error}") from None
+
+
+def _open(path: str | os.PathLike[str], name: str) -> IO[bytes]:
+    """Opens a file to read; a pipe is copied to a temporary file first, to allow seeking.
+
+    Raises:
+        AudioError: it is a folder, a device or a socket.
+        OSError: it does not exist, or cannot be read or copied.
+    """
+    if os.fspath(path) == "-":
+        return _spool(sys.stdin.buffer, name)
+    kind = irregular(path)
+    if kind not in ("", "a pipe"):
+        raise AudioError(f"is {kind}, not an audio file")
+    file = open(path, "rb")
+    if not kind:
+        return file
+    with file:
+        return _spool(file, name)
+
+
+def _spool(source: IO[bytes], name: str) -> IO[bytes]:
+    temporary = tempfile.NamedTemporaryFile()
+    try:
+        shutil.copyfileobj(source, temporary)
+        temporary.seek(0)
+    except OSError as error:
+        temporary.close()
+        where = f"{name}: its copy in {tempfile.gettempdir()}"
+        raise OSError(error.errno, error.strerror, where) from None
+    except BaseException:
+        temporary.close()
+        raise
+    return temporary
 
 
 def _joined(
@@ -149,8 +186,7 @@ def _joined(
             if reading.truncated != KEEP or not rate:
                 raise
             faults.append(str(error))
-        out = np.zeros(0, np.float32) if resampler is None else resampler.finish()
-        if len(out):
+        if resampler is not None and len(out := resampler.finish()):
             count += len(out)
             yield out
     if not count:

@@ -20,11 +20,7 @@ class Resampler:
     """
 
     def __init__(self, rate_in: float, rate_out: float) -> None:
-        """Starts a stream.
-
-        Args:
-            rate_in: in Hz.
-            rate_out: in Hz.
+        """Starts a stream between two rates in Hz.
 
         Raises:
             AudioError: a rate is not a whole number in 1000..768000.
@@ -54,18 +50,18 @@ class Resampler:
             return np.zeros(0, np.float32)
         # soxr rounds the length to the nearest integer: one or two samples of silence extend it to
         # the ceiling, and the excess is cut off.
-        silence = np.zeros(2 * ceil_div(self._rate_in, self._rate_out), np.float32)
-        missing = ceil_div(self._taken * self._rate_out, self._rate_in) - self._given
+        silence = np.zeros(2 * -(-self._rate_in // self._rate_out), np.float32)
+        missing = -(-self._taken * self._rate_out // self._rate_in) - self._given
         return self._soxr.resample_chunk(silence, last=True)[:missing]
 
 
 def delay(rate_in: float, rate_out: float) -> float:
-    """Seconds that a `Resampler` holds samples back at most: soxr works in blocks.
+    """Longest delay of a `Resampler` in seconds, which comes from the blocks of soxr.
 
-    Found by pushing 2 s in pieces of 10 ms, as the sizes of the blocks are not documented.
+    Measured by pushing 2 s in pieces of 10 ms, as the sizes of the blocks are not documented.
     """
     resampler = Resampler(rate_in, rate_out)
-    piece = np.zeros(ceil_div(int(rate_in), 100), np.float32)
+    piece = np.zeros(-(-int(rate_in) // 100), np.float32)
     taken, given, longest = 0, 0, 0.0
     for _ in range(200):
         taken += len(piece)
@@ -104,8 +100,3 @@ def resample_stream(
     out = resampler.finish()
     if len(out):
         yield out
-
-
-def ceil_div(a: int, b: int) -> int:
-    """The quotient, rounded up."""
-    return -(-a // b)

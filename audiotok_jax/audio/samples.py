@@ -30,13 +30,7 @@ class AudioError(ValueError):
 
 
 def check_channel(channel: str | int) -> int | None:
-    """Reads the name of a channel.
-
-    Args:
-        channel: "mix", "left", "right" or a number from 1.
-
-    Returns:
-        Its number from 0; None is the mix of all.
+    """The index of a channel, "left", "right" or a number from 1; None for "mix".
 
     Raises:
         AudioError: it names no possible channel.
@@ -73,8 +67,8 @@ def to_mono(
 
     Args:
         samples: float16, float32 or float64, or int16 (divided by 32768), of shape (S,) or
-            (S, channels).  S may be 0.
-        channel: "mix", the mean of all; "left", "right" or a number from 1: that one alone.
+            (S, channels), S >= 0.
+        channel: "mix", the mean of all; "left", "right" or a number from 1: only that one.
         loudest: largest magnitude of floats that is accepted.
 
     Returns:
@@ -131,7 +125,7 @@ class Mixer:
         self._frames = 0
 
     def push(self, chunk: ArrayLike) -> NDArray[np.float32]:
-        """As `to_mono`."""
+        """Mixes down one chunk; see `to_mono`."""
         array = as_array(chunk)
         mono = to_mono(array, self._channel)
         if self._channel == MIX and array.ndim == 2 and array.shape[1] > 1 and len(mono):
@@ -177,9 +171,8 @@ def check_rate(rate: float) -> int:
 
 
 def _check_floats(samples: NDArray[np.float32], loudest: float) -> None:
-    least, most = float(samples.min()), float(samples.max())
-    peak = max(-least, most)
-    if not np.isfinite(least) or not np.isfinite(most):
+    peak = float(max(-samples.min(), samples.max()))
+    if not np.isfinite(peak):
         raise AudioError("samples hold NaN or infinity")
     if peak > loudest:
         raise AudioError(

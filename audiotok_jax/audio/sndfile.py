@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from audiotok_jax.audio.containers.part import Part, cut_short
+from audiotok_jax.audio.containers.part import Part, miscounted
 from audiotok_jax.audio.samples import AudioError, check_layout
 from audiotok_jax.audio.source import Source, View
 
@@ -34,7 +34,6 @@ class Failed(Exception):
     """
 
     def __init__(self, reason: str, frames: int = 0, rate: int = 0) -> None:
-        """See the class."""
         super().__init__(reason)
         self.reason = reason.rstrip(".") or "it says no reason"
         self.frames = frames
@@ -83,7 +82,7 @@ def blocks(
                 os.lseek(opened, 0, os.SEEK_SET)
             else:
                 opened = view
-            # By descriptor, so that the content and not the suffix determines the format.
+            # Without a path, so that the content and not the suffix determines the format.
             sound = stack.enter_context(SoundFile(opened, closefd=False))
             check_layout(sound.samplerate, sound.channels)
             rate = sound.samplerate
@@ -105,7 +104,7 @@ def blocks(
             announced = count
         view.check(name)
     if count < announced < _UNKNOWN:
-        raise Failed(cut_short(announced, count, "samples of each channel"), count, rate)
+        raise Failed(miscounted(announced, count), count, rate)
     check_count(part, count)
 
 
@@ -131,13 +130,8 @@ def check_count(part: Part, count: int) -> None:
     """Raises AudioError if the number of frames is not that of the container."""
     if part.frames is None or part.fault:
         return
-    slack = _MP3_SLACK if part.format == "MP3" else 0
-    if count < part.frames - slack:
-        raise AudioError(cut_short(part.frames, count, "samples of each channel"))
-    if count > part.frames + slack:
-        raise AudioError(
-            f"its header announces {part.frames} samples of each channel, and more follow: {count}"
-        )
+    if abs(count - part.frames) > (_MP3_SLACK if part.format == "MP3" else 0):
+        raise AudioError(miscounted(part.frames, count))
 
 
 def _has_descriptor(source: Source) -> bool:

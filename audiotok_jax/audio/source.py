@@ -48,7 +48,7 @@ class Source:
     def find(
         self, needle: bytes, start: int, end: int, accept: Callable[[int], bool] = lambda _: True
     ) -> int:
-        """The first offset of `needle` within `start` to `end` that `accept` accepts, or -1."""
+        """The first offset of `needle` within `start` to `end` that `accept` accepts, or `end`."""
         while (start := self._data(start, end)) < end:
             block = self.at(start, min(_SEARCHED, end - start))
             found = block.find(needle)
@@ -57,7 +57,7 @@ class Source:
                     return start + found
                 found = block.find(needle, found + 1)
             start += max(1, len(block) - len(needle) + 1)
-        return -1
+        return end
 
     def after_zeros(self, start: int, end: int) -> int:
         """Offset of the first byte from `start` on that is not 0, or `end`."""

@@ -59,7 +59,6 @@ class Writer:
         self._written = 0
 
     def __enter__(self) -> Writer:
-        """Opens the file."""
         with ExitStack() as stack:
             place = _to_stdout() if self._path == "-" else replacing(self._path)
             self._sink = stack.enter_context(_Sink(stack.enter_context(place), "w"))

@@ -24,7 +24,6 @@ class Counts:
     """
 
     def __init__(self, bits: int) -> None:
-        """Starts at zero."""
         self.bits = bits
         self.tokens = np.zeros(1 << bits, np.int64)
         self.pairs = 0
@@ -44,7 +43,7 @@ class Counts:
         return self
 
     def statistics(self) -> dict[str, Any]:
-        """The entries of `evaluate.stats.statistics` that follow from counts."""
+        """Those entries of `evaluate.stats.statistics` that can be computed from counts."""
         if not self.tokens.any():
             return {"tokens": 0}
         ids = np.flatnonzero(self.tokens)
@@ -56,7 +55,7 @@ class Counts:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """The counts, compressed, ready for JSON."""
+        """The counts, compressed, JSON-ready."""
         packed = base64.b64encode(zlib.compress(self.tokens.astype("<u8").tobytes())).decode()
         return {"tokens": packed, "pairs": self.pairs, "flips": self.flips.tolist()}
 

@@ -33,7 +33,7 @@ REMOTE_BYTES = 4 << 30
 
 _LOCAL = "file://"
 _OURS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # with which ffmpeg names its parts
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # in messages of ffmpeg
 
 
 class Unavailable(OSError):
@@ -70,7 +70,7 @@ class Piece(NamedTuple):
     """A window of a clip, or the error that ends it.
 
     Attributes:
-        data: float32 (length,) as `windows.cut` gives it; None with an error.
+        data: float32 (length,), see `windows.cut`; None with an error.
         samples: number of samples of the clip in the middle of the window.
         last: whether it is the last of the clip.
         error: why the clip cannot be read, or ""; earlier pieces must then be discarded.
@@ -86,10 +86,10 @@ def pieces(original: Original, shape: Shape) -> Iterator[Piece]:
     """Decodes a clip in constant memory.
 
     Yields:
-        At least one piece, of which the last one alone has `last` set.
+        At least one piece; only the last one has `last` set.
 
     Raises:
-        Unavailable: see there.
+        Unavailable: for a reason that does not depend on the clip.
     """
     held = None
     try:
@@ -131,7 +131,7 @@ def opened(
 
 
 def _place(original: Original) -> Place:
-    """Where the bytes of a clip are that is neither at a URL nor in a dataset."""
+    """The place of a clip that is neither at a URL nor in a dataset."""
     path, container, offset = original.path, original.container, original.offset
     if container.endswith(TAR):
         return Member(container, path.removeprefix(f"{container}/"), offset, original.size)
@@ -152,7 +152,7 @@ def _remote(url: str) -> Iterator[bytes]:
                 if total > REMOTE_BYTES:
                     raise OSError(f"more than {REMOTE_BYTES >> 30} GiB")
                 yield block
-    except Exception as error:  # each kind of storage has errors of its own
+    except Exception as error:  # each kind of storage raises other errors
         raise OSError(f"{url}: {error}") from None
 
 

@@ -27,16 +27,16 @@ NAMES, SUFFIX = "names.jsonl", ".atok"
 def to_corpus(
     corpus: Corpus, out: Path, form: str, coder: entropy.Coder | None
 ) -> Generator[Done | Receipt, None, None]:
-    """Writes a corpus of the same clips; shards that are there already are kept.
+    """Writes a corpus of the same clips to a folder, which is made; existing shards are kept.
 
     Args:
-        corpus: the one to read.
-        out: folder of the new one; it is made.
+        corpus: to read.
+        out: folder of the new one.
         form: one of `formats.SHARDS`.
-        coder: makes tokens compact.
+        coder: makes tokens compact; None writes them plain.
 
     Yields:
-        Each clip that was written, and the receipt of each shard that is there.
+        Each clip that was written, and the receipt of each shard.
 
     Raises:
         ValueError: there is another corpus in `out`, or a shard is damaged.
@@ -74,14 +74,14 @@ def to_corpus(
 def to_files(
     corpus: Corpus, out: Path, coder: entropy.Coder | None
 ) -> Iterator[Path | shards.Failure]:
-    """Writes a token file for each clip; such files are replaced.
+    """Writes a token file for each clip, replacing existing ones.
 
-    It is OUT/ID.atok, or what `names.names` gives in its place, which OUT/names.jsonl then tells:
-    a line with `id` and `file` for each. OUT/errors.jsonl has a line for each clip without a file,
-    those without tokens included.
+    The file is OUT/ID.atok, or has the name that `names.names` gives if the id is not valid as one;
+    OUT/names.jsonl lists those, a line with `id` and `file` for each. OUT/errors.jsonl has a line
+    for each clip without a file, including those without tokens.
 
     Yields:
-        The path of each file, or why there is none for a clip that has tokens.
+        The path of each file, or the failure of a clip that has tokens.
 
     Raises:
         ValueError: another corpus is there, or the plan is damaged.

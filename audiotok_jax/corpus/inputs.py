@@ -19,21 +19,21 @@ from audiotok_jax.files import search
 from audiotok_jax.formats import AUDIO_READ, DATASET, LIST
 
 REMOTE = "://"
-"""What a URL has in a list or table, and no path."""
+"""Distinguishes URLs from paths in lists and tables."""
 
 
 class Original(NamedTuple):
-    """Where the audio of a clip lies.
+    """Where the audio of a clip is stored.
 
     Attributes:
-        id: names it within the corpus.
-        path: of the file, a URL, or that of its container and the name in it.
-        columns: what else the input says of it, as text.
+        id: unique within the corpus.
+        path: of the file, a URL, or the path of its container followed by the name in that.
+        columns: other metadata of the input, as text.
         container: the tar, the file of rows or the dataset; "" for a file.
         offset: of its bytes in the tar, or its number in the rows or the dataset.
-        size: in bytes; -1 if not known.
-        fault: why it cannot be read, if that is known already.
-        span: the part of the file that it is.
+        size: in bytes; -1 if unknown.
+        fault: why it cannot be read, if that is already known.
+        span: its part of the file.
     """
 
     id: str
@@ -47,18 +47,18 @@ class Original(NamedTuple):
 
 
 def find(locations: Sequence[str]) -> list[Original]:
-    """Finds the clips of all inputs; no audio is opened, save in datasets.
+    """Finds the clips of all inputs; no audio is opened, except in datasets.
 
-    The id of a clip is the column `id` of a table, or else its path inside the input, with the name
-    of the input in front where there are several. Parts of files and rows are numbered: see
+    The id of a clip is the column `id` of a table, or else its path inside the input, prefixed with
+    the name of the input if there are several. Parts of files and rows are numbered: see
     `Span.name` and `cells.rows`.
 
     Args:
         locations: each one of
-            - a folder: all below it whose name has a suffix of audio, or what a table beside it
-              lists, as `DIR.tsv` for `DIR`;
+            - a folder: all files below it with a suffix of audio, or those that a table beside it
+              lists, such as `DIR.tsv` for `DIR`;
             - a table or manifest of paths or URLs: see `tables.read`;
-            - a list of paths or URLs, .txt, one a line;
+            - a list of paths or URLs, .txt, one per line;
             - a tar, a folder of tars or a pattern of their names: see `tars.members`;
             - a Parquet or Arrow file with audio in its rows, a folder of such files or a pattern of
               their names: see `cells.rows`;
@@ -82,8 +82,7 @@ def find(locations: Sequence[str]) -> list[Original]:
             if clip.id in found:
                 raise ValueError(
                     f"{location}: {clip.path} and {found[clip.id].path} have the same id, "
-                    f"{clip.id!r}; "
-                    "list the audio in a table with a column `id`"
+                    f"{clip.id!r}; list the audio in a table with a column `id`"
                 )
             found[clip.id] = clip
     return list(found.values())
@@ -134,13 +133,9 @@ def _in_list(path: Path) -> Iterator[Original]:
 
 
 def _listed(
-    path: str,
-    place: Path,
-    columns: Mapping[str, str],
-    name: str | None = None,
-    span: Span = WHOLE,
+    path: str, place: Path, columns: Mapping[str, str], name: str | None = None, span: Span = WHOLE
 ) -> Original:
-    """A line of the table or list `place`, beside which relative paths begin."""
+    """A clip of the table or list `place`; paths are relative to its folder."""
     if REMOTE in path:
         # `simplecache::file://...` would open anything, and past what `decoding` checks.
         fault = "a URL within a URL" if "::" in path else ""

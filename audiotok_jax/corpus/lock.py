@@ -48,12 +48,8 @@ class Lock:
     def making(self, shards: Sequence[Shard], advice: str = "") -> Iterator[None]:
         """Holds the locks of consecutive shards, at least one.
 
-        Args:
-            shards: to be written.
-            advice: ends the message of the error: what the caller offers besides waiting.
-
         Raises:
-            BlockingIOError: another process holds one of them.
+            BlockingIOError: another process holds one of them; `advice` ends the message.
         """
         place = (len(shards), shards[0].number + 1)
         try:

@@ -1,4 +1,4 @@
-"""Making of a corpus: its plan, then the missing shards."""
+"""Makes a corpus: its plan, then the missing shards."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from audiotok_jax.corpus.shards import Receipt
 
 
 def prepare(out: Path, settings: Settings) -> Plan:
-    """The plan of a corpus, read if it exists, or else written.
+    """The plan of a corpus in an existing folder, read if it exists, or else written.
 
-    Args:
-        out: folder of the corpus.
-        settings: of the corpus; `clips` is ignored.
+    `clips` of the settings is ignored.
 
     Raises:
         ValueError: another plan exists; or see `inputs.find`.
@@ -55,14 +53,12 @@ def make(
     errors: int,
     max_errors: int | None,
 ) -> Generator[Done | Receipt, None, None]:
-    """Writes shards.
+    """Writes the shards `todo` of a plan, in its order.
 
     Args:
-        plan: of the corpus.
-        todo: the shards to write.
-        layout: of all shards.
-        coded: their windows, from an engine.
-        errors: number of unreadable clips in the shards that were done before.
+        plan, todo, layout: see `shards.write`.
+        coded: windows of the clips in `todo`, from an engine.
+        errors: number of unreadable clips in finished shards.
         max_errors: largest number of unreadable clips; None is no limit.
 
     Yields:

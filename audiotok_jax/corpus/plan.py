@@ -1,16 +1,15 @@
 """The plan of a corpus: the assignment of clips to shards, fixed before any work is done.
 
 `plan.json` holds the settings and the list of shards; `plan.parquet` has a row for each clip and a
-row group for each shard, so that the clips of one shard can be read alone.
+row group for each shard, so that the clips of a single shard can be read.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -45,11 +44,7 @@ _SCHEMA = pyarrow.schema(
         "size": pyarrow.int64(),
         "fault": pyarrow.string(),
         "span": pyarrow.struct(
-            {
-                "start": pyarrow.float64(),
-                "seconds": pyarrow.float64(),
-                "channel": pyarrow.int32(),
-            }
+            {"start": pyarrow.float64(), "seconds": pyarrow.float64(), "channel": pyarrow.int32()}
         ),
     }
 )
@@ -60,20 +55,16 @@ class Settings:
     """The settings that determine the bytes of a corpus.
 
     Attributes:
-        inputs: the locations, as `inputs.absolute` gives them.
+        inputs: their locations, see `inputs.absolute`.
         clips: digest of all clips in them.
         version: of this package.
         model: name or folder of the model when the plan was made.
-        model_id: of the model.
-        sample_rate: of the model, in Hz.
-        hop_length: samples per token.
-        bits: per token.
+        model_id, sample_rate, hop_length, bits: of the model, see `TokenFile`.
         format: one of `formats.SHARDS`.
         compact: whether tokens are entropy-coded.
         prior: `Prior.id` of their entropy coder, or "".
         shard_clips: clips per shard.
-        channel: of the audio; see `audio.stream`.
-        truncated: treatment of truncated audio; see `audio.stream`.
+        channel, truncated: see `audio.stream`.
     """
 
     inputs: tuple[str, ...]
@@ -93,7 +84,7 @@ class Settings:
 
     @classmethod
     def of(cls, loaded: Model, **others: Any) -> Self:
-        """The settings of a corpus by a model; `clips` is for `make.prepare` to find."""
+        """The settings of a corpus by a model, without `clips`, which `make.prepare` adds."""
         return cls(
             clips="",
             version=provenance.version("audiotok_jax") or "unknown",
@@ -167,14 +158,7 @@ class _Written:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan on disk.
-
-    Attributes:
-        out: folder of the corpus.
-        settings: of the corpus.
-        columns: names of the metadata of clips.
-        shards: all of them, in order.
-    """
+    """A plan on disk, in the folder `out`; `columns` are the names of the metadata of clips."""
 
     out: Path
     settings: Settings
@@ -183,16 +167,17 @@ class Plan:
 
     @classmethod
     def write(cls, out: Path, settings: Settings, clips: Sequence[Original]) -> Self:
-        """Makes the plan for some clips and writes it, plan.json last."""
+        """Makes the plan for clips and writes it, plan.json last."""
         columns = sorted({_column(name) for clip in clips for name in clip.columns})
-        shards = _cut(len(clips), settings.shard_clips)
+        size = settings.shard_clips
+        shards = _cut(len(clips), size)
         with (
             files.replacing(out / CLIPS) as path,
             pyarrow.parquet.ParquetWriter(path, _SCHEMA, compression="zstd") as file,
         ):
-            for batch in _batched(clips, settings.shard_clips):
-                rows = pyarrow.Table.from_pylist([_row(clip) for clip in batch], _SCHEMA)
-                file.write_table(rows, row_group_size=settings.shard_clips)
+            for start in range(0, len(clips), size):
+                rows = [_row(clip) for clip in clips[start : start + size]]
+                file.write_table(pyarrow.Table.from_pylist(rows, _SCHEMA), row_group_size=size)
         written = _Written(LAYOUT, settings, tuple(columns), shards)
         files.write(out / PLAN, records.text(written))
         return cls(out, settings, written.columns, shards)
@@ -215,13 +200,13 @@ class Plan:
         return cls(Path(out), found.settings, found.columns, found.shards)
 
     def part(self, number: int, count: int) -> tuple[Shard, ...]:
-        """Part `number` of `count` of the shards, which follow one another."""
+        """Part `number` of `count` parts of consecutive shards, of nearly equal size."""
         first, end = (len(self.shards) * n // count for n in (number, number + 1))
         return self.shards[first:end]
 
     @property
     def num_clips(self) -> int:
-        """In all shards."""
+        """Number of clips in all shards."""
         return sum(shard.clips for shard in self.shards)
 
     def originals(self, shard: Shard) -> list[Original]:
@@ -273,12 +258,6 @@ def _cut(clips: int, size: int) -> tuple[Shard, ...]:
         Shard(f"{number:0{width}}", start, min(size, clips - start))
         for number, start in enumerate(starts)
     )
-
-
-def _batched(clips: Sequence[Original], size: int) -> Iterator[list[Original]]:
-    rest = iter(clips)
-    while batch := list(itertools.islice(rest, size)):
-        yield batch
 
 
 def _column(name: str) -> str:

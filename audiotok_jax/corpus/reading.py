@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from audiotok_jax import entropy
 from audiotok_jax.corpus import shards
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats import Layout, Reader, reader
+from audiotok_jax.corpus.formats import Entry, Layout, Reader, reader
 from audiotok_jax.corpus.inputs import Original
 from audiotok_jax.corpus.plan import CLIPS, Plan
 
@@ -42,7 +41,7 @@ class Corpus:
         Args:
             path: its folder.
             model: name or folder of the model whose prior decodes compact tokens; None tries the
-                one that made them, at its original path, and the released ones.
+                one that encoded them, at its original path, and the released ones.
 
         Raises:
             FileNotFoundError: there is no corpus.
@@ -67,7 +66,6 @@ class Corpus:
         self.__setstate__({})
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state without open files."""
         return {k: v for k, v in vars(self).items() if k not in ("_lock", "_readers", "_numbers")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

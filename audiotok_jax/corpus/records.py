@@ -1,7 +1,7 @@
 """The JSON files of a corpus: each holds one dataclass, checked field by field when it is read.
 
-A file ends with a digest of its own text, so that any change is detected. Files of earlier versions
-have no digest and are read without.
+A file ends with a digest of its text, so that any change is detected; files of earlier versions
+have none.
 """
 
 from __future__ import annotations
@@ -49,13 +49,7 @@ def read(kind: type[Record], path: Path) -> Record:
         del fields[DIGEST]
         if _text(fields).encode() != data:
             raise ValueError("was changed since it was written")
-    made: Record = _build(kind, fields, "")
-    return made
-
-
-def is_hex(value: str, digits: int) -> bool:
-    """Whether `value` consists of `digits` hexadecimal digits."""
-    return len(value) == digits and set(value) <= set("0123456789abcdef")
+    return _build(kind, fields, "")
 
 
 def _text(fields: dict[str, Any]) -> str:

@@ -26,13 +26,11 @@ class Card:
     Attributes:
         model, model_id, sample_rate, hop_length, bits, inputs, format, compact: see `Settings`.
         columns: names of the metadata of clips.
-        shards: number of shards.
-        clips: number of clips with tokens.
-        errors: number of clips without.
-        hours: of speech.
-        tokens: number of tokens of all clips.
+        shards, tokens: their numbers.
+        clips, errors: numbers of clips with and without tokens.
+        hours: length of the speech.
         bytes: size of all shards.
-        statistics: of the tokens.
+        statistics: see `Counts.statistics`.
         python, versions: of Python and of the libraries.
     """
 
@@ -59,7 +57,7 @@ class Card:
 def write(plan: Plan) -> Card | None:
     """Writes `errors.jsonl`, a line for each clip without tokens, and `corpus_card.json`.
 
-    The same shards give the same bytes, as there is no date in them.
+    They contain no date, so the same shards give the same bytes.
 
     Returns:
         The card; None, and nothing is written, if some shards are not done.

@@ -32,7 +32,6 @@ class Vocabulary:
     pad: int | None = None
 
     def __post_init__(self) -> None:
-        """Checks the ids."""
         given = [i for i in (self.bos, self.eos, self.pad) if i is not None]
         if len(set(given)) < len(given) or any(not 0 <= i < self.specials for i in given):
             raise ValueError(f"bos, eos and pad must differ and lie in 0..specials - 1: {self}")

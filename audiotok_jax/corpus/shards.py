@@ -6,6 +6,7 @@ The files of a shard get their names when they are complete, synced to the disk,
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,7 @@ from typing import Any
 from audiotok_jax.corpus import inputs, records
 from audiotok_jax.corpus.counts import Counts
 from audiotok_jax.corpus.engines import Done
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats import Layout, writer
+from audiotok_jax.corpus.formats import Entry, Layout, writer
 from audiotok_jax.corpus.plan import Plan, Shard
 from audiotok_jax.files import sha256, standing_in
 from audiotok_jax.formats import SHARDS
@@ -33,7 +33,7 @@ class File:
     sha256: str
 
     def __post_init__(self) -> None:
-        if not records.is_hex(self.sha256, 64):
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256):
             raise ValueError(f"{self.sha256!r} is no SHA-256")
 
 
@@ -51,12 +51,11 @@ class Receipt:
     """Contents of a finished shard.
 
     Attributes:
-        files: of the shard.
         clips: number of clips with tokens.
         tokens: number of tokens of all clips.
         samples: of their speech, at the rate of the model.
         errors: clips without tokens.
-        counts: as `Counts.to_json` gives them.
+        counts: see `Counts.to_json`.
     """
 
     files: tuple[File, ...]
@@ -114,16 +113,10 @@ def clean(plan: Plan, shards: Iterable[Shard]) -> None:
 def write(
     plan: Plan, shard: Shard, layout: Layout, clips: Iterator[Done]
 ) -> Iterator[Done | Receipt]:
-    """Writes a shard.
-
-    Args:
-        plan: of the corpus.
-        shard: one of its shards.
-        layout: of all shards.
-        clips: results of clips, of which those of the shard are consumed.
+    """Writes a shard of a plan from results, of which it consumes those for its clips.
 
     Yields:
-        Each of these results once it is written, and at the end the receipt.
+        Each of these results once it is written, and finally the receipt.
 
     Raises:
         OSError: it cannot be written; nothing half-written remains.
@@ -151,14 +144,8 @@ def write(
         about = tuple(
             _checksummed(place, target.name) for place, target in zip(places, targets, strict=True)
         )
-    made = Receipt(
-        about,
-        len(originals) - len(errors),
-        int(counts.tokens.sum()),
-        samples,
-        tuple(errors),
-        counts.to_json(),
-    )
+    clips_done, tokens = len(originals) - len(errors), int(counts.tokens.sum())
+    made = Receipt(about, clips_done, tokens, samples, tuple(errors), counts.to_json())
     with _temporary([_receipt_path(plan, shard)]) as [place]:
         place.write_text(records.text(made), encoding="utf-8")
         _sync(place)

@@ -1,4 +1,4 @@
-"""Verification that a corpus is complete and that its model reproduces its tokens."""
+"""Verifies that a corpus is complete and that its model reproduces its tokens."""
 
 from __future__ import annotations
 
@@ -44,17 +44,15 @@ def check_files(corpus: Corpus) -> Iterator[str]:
 
 def _check_shard(corpus: Corpus, part: int, shard: Shard, receipt: Receipt) -> Iterator[str]:
     plan = corpus.plan
-    whole = True
+    faults = []
     for path, known in zip(shards.files(plan, shard), receipt.files, strict=True):
         try:
-            same = sha256(path) == known.sha256
-            if not same:
-                yield f"{path}: is not what was written: another checksum"
+            if sha256(path) != known.sha256:
+                faults.append(f"{path}: is not what was written: another checksum")
         except OSError as error:
-            same = False
-            yield f"{path}: {error.strerror}"
-        whole = whole and same
-    if not whole:
+            faults.append(f"{path}: {error.strerror}")
+    if faults:
+        yield from faults
         return
     try:
         ids, tokens = corpus.ids(part), int(corpus.lengths(part).sum())
@@ -91,7 +89,7 @@ def check_tokens(corpus: Corpus, tokenizer: AudioTokenizer, sample: int) -> Iter
     """Encodes a fixed random sample of clips again and compares.
 
     Yields:
-        The fault of a clip, or None, for each of `sample` clips, or of all if there are fewer.
+        For each of `sample` clips, or all if there are fewer: None, or what is wrong with it.
     """
     rng = np.random.default_rng(0)
     for number in sorted(rng.permutation(len(corpus))[:sample].tolist()):

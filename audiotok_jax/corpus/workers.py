@@ -23,30 +23,27 @@ AHEAD = 32
 """Windows that a process decodes ahead: about 7 MB."""
 
 TRIES = 3
-"""Attempts at a clip at which the process dies, before it is given up."""
+"""Attempts at a clip on which the process dies."""
 
 STOP_SECONDS = 5.0
+"""Time that a process has to end before it is killed."""
 
 
 def decoded(
     plan: Plan, shards: Sequence[Shard], shape: Shape, workers: int
 ) -> Generator[tuple[int, Piece], None, None]:
-    """Decodes the clips of some shards in their order.
+    """Decodes the clips of shards in their order.
 
-    Process k of n decodes the clips k, k + n, ... A clip at which a process dies counts as one that
-    cannot be read, and a new process continues after it.
+    Process k of n decodes the clips k, k + n, ... A clip on which a process dies `TRIES` times
+    counts as one that cannot be read, and a new process continues after it.
 
-    Args:
-        plan: of the corpus.
-        shards: some of its shards.
-        shape: of windows.
-        workers: number of processes; 0 decodes in this one.
+    With 0 workers, this process decodes.
 
     Yields:
         Number of the clip in the plan, and its next piece.
 
     Raises:
-        decoding.Unavailable: see there.
+        decoding.Unavailable: as `decoding.pieces`.
     """
     if not workers:
         for number, original in _clips(plan, shards):
@@ -69,14 +66,14 @@ class _Worker:
     def __init__(
         self, plan: Plan, shards: Sequence[Shard], shape: Shape, first: int, step: int
     ) -> None:
-        """Starts at the clip at the place `first` of the shards; every `step`-th is decoded."""
+        """Starts at clip `first` of the shards, and decodes every `step`-th."""
         self._work = (plan, shards, shape)
         self._step = step
         self._process: BaseProcess | None = None
         self._start(first)
 
     def pieces(self, place: int) -> Iterator[Piece]:
-        """The pieces of the next clip, the one at `place`."""
+        """The pieces of the next clip, which is clip `place` of the shards."""
         given = known = deaths = 0
         last = False
         while not last:
@@ -85,7 +82,7 @@ class _Worker:
             except (EOFError, OSError):
                 deaths += 1
                 known = 0
-                if deaths < TRIES:  # alone, as a later clip may have killed the process
+                if deaths < TRIES:  # only this clip, as a later one may have killed the process
                     self._start(place, place + 1)
                     continue
                 piece, known = Piece(None, 0, last=True, error="kills what decodes it"), given
@@ -110,7 +107,7 @@ class _Worker:
         self._connection.close()
 
     def _start(self, first: int, end: int | None = None) -> None:
-        """Starts a new process that decodes the clips from place `first` up to `end`."""
+        """Starts a new process for the clips from `first` up to `end`."""
         self.stop()
         context = multiprocessing.get_context("forkserver")  # JAX's threads do not survive a fork
         context.set_forkserver_preload([__name__])
@@ -127,10 +124,7 @@ def _serve(
     connection: Connection, plan: Plan, shards: Sequence[Shard], shape: Shape, places: slice
 ) -> None:
     """Main function of a worker: decodes ahead while a thread sends."""
-    for number in (
-        signal.SIGINT,
-        signal.SIGHUP,
-    ):  # sent to all processes; the parent stops this one
+    for number in (signal.SIGINT, signal.SIGHUP):  # all processes get them; the parent stops this
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ready: queue.Queue[Piece | Exception] = queue.Queue(AHEAD)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from audiotok_jax import audio
 from audiotok_jax.audio import containers
-from audiotok_jax.audio.containers.part import cut_short
+from audiotok_jax.audio.containers.part import miscounted
 from audiotok_jax.audio.samples import Mixer
 from audiotok_jax.audio.sndfile import block_frames
 from audiotok_jax.audio.source import Source
@@ -56,14 +56,14 @@ class Span(NamedTuple):
     channel: int = 0
 
     def at(self, rate: int) -> tuple[int, int]:
-        """The frames at `rate` Hz at which it starts and ends, the nearest ones."""
+        """Its first frame at `rate` Hz and the one after its last, rounded to the nearest."""
         start = math.floor(self.start * rate + 0.5)
         if math.isinf(self.seconds):
             return start, sys.maxsize
         return start, start + math.floor(self.seconds * rate + 0.5)
 
     def length(self, total: int, rate: int) -> int:
-        """Its frames in a file of `total` frames; raises AudioError if the file ends before it."""
+        """Its number of frames in a file of `total` frames; AudioError if the file ends before."""
         start, stop = self.at(rate)
         if self != WHOLE and (total <= start or total + SLACK_SECONDS * rate < stop < sys.maxsize):
             raise audio.AudioError(
@@ -114,9 +114,9 @@ def stream(
     reading: audio.Reading = audio.PLAIN,
     name: str | None = None,
 ) -> tuple[int, Iterator[NDArray[np.float32]]]:
-    """A part of a file as `audio.stream` gives a whole one, with its errors.
+    """Opens a part of a file; as `audio.stream`, with the same errors.
 
-    What is before the part is decoded only where the format does not allow to seek.
+    The audio before the part is decoded only if the format does not allow exact seeking.
     """
     name = path if name is None else name
     if span.channel:
@@ -136,8 +136,8 @@ def read(
 ) -> NDArray[np.int16]:
     """Samples `start` to `stop` of a clip at `sample_rate` Hz, or as many of them as there are.
 
-    They are the same bit for bit however a clip is cut into reads. It is decoded up to `stop`, and
-    from `start` on if its format allows that.
+    They are the same bit for bit however a clip is divided into reads. Decoding ends at `stop`, and
+    begins at `start` if the format allows exact seeking.
 
     Raises:
         AudioError: the audio up to there is invalid.
@@ -180,7 +180,7 @@ def _sought(
                 done += len(block)
                 yield mixer.push(block)
         if done < stop:
-            raise audio.AudioError(cut_short(stop, done, "samples of each channel"))
+            raise audio.AudioError(miscounted(stop, done))
         mixer.finish()
     except soundfile.LibsndfileError as error:
         raise audio.AudioError(f"{name}: libsndfile cannot read it: {error.error_string}") from None

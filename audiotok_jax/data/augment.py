@@ -1,8 +1,8 @@
 """Augmentation of training crops: speed, timbre, level, noise, rooms, bandwidth.
 
-A codec learns to reproduce its input, so an augmented crop is input and target alike: added noise
-and reverberation are to be reproduced, not removed. Only if a crop has a target of its own, the
-speech without its noise, that target gets no added noise.
+A codec learns to reproduce its input, so an augmented crop is both input and target: added noise
+and reverberation are reproduced, not removed. Only a separate target, the same speech without its
+noise, gets no added noise.
 """
 
 from __future__ import annotations
@@ -179,13 +179,13 @@ def change(
     """Applies all augmentations but the speed to a crop.
 
     Args:
-        waves: float32 (1, samples); or (3, samples) for a crop with a target of its own: input,
+        waves: float32 (1, samples); or (3, samples) for a crop with a separate target: input,
             recording and target. Noise is added to the input only, other changes apply to each.
         config: probabilities and ranges.
         sample_rate: in Hz.
         random: the only source of random numbers.
         impulse: returns an impulse response, float32 (taps,); called only if needed.
-        noise: returns noise of any length; called only if needed.
+        noise: returns noise, float32 of any length; called only if needed.
     """
     if random.random() < config.colour:
         db = random.uniform(-config.colour_db, config.colour_db, len(COLOUR_HZ))
@@ -213,9 +213,7 @@ def change(
 def _filter(low_hz: float | None, high_hz: float, sample_rate: int) -> NDArray[np.float64]:
     edges = high_hz if low_hz is None else (low_hz, high_hz)
     kind = "lowpass" if low_hz is None else "bandpass"
-    sections: NDArray[np.float64]
-    sections = scipy.signal.butter(8, edges, kind, fs=sample_rate, output="sos")
-    return sections
+    return scipy.signal.butter(8, edges, kind, fs=sample_rate, output="sos")
 
 
 def _at_power(changed: NDArray[np.floating], waves: Wave) -> Wave:

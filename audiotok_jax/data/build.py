@@ -1,4 +1,4 @@
-"""Building of a TFDS dataset from any audio; neither this nor reading it needs TensorFlow."""
+"""Builds a TFDS dataset from any audio; neither this nor reading it needs TensorFlow."""
 
 from __future__ import annotations
 
@@ -40,16 +40,11 @@ class Built(NamedTuple):
 
 
 def destination(name: str, data_dir: str | None, split: str, force: bool) -> Path:
-    """The folder for a new dataset.
-
-    Args:
-        name: of lower-case letters, digits and "_".
-        data_dir: folder of datasets; None is that of TFDS.
-        split: name of the only split; like `name`.
-        force: whether an existing dataset may be replaced.
+    """The folder for a new dataset in `data_dir`, by default that of TFDS.
 
     Raises:
-        ValueError: a name is not allowed, or the dataset exists and must not be replaced.
+        ValueError: a name is not of lower-case letters, digits and "_", or the dataset exists and
+            must not be replaced.
     """
     for text in (name, split):
         if not _NAME.fullmatch(text):
@@ -153,10 +148,7 @@ def _writer(folder: Path, name: str, records: int) -> Any:
         }
     )
     identity = tfds.core.dataset_info.DatasetIdentity(
-        name=name,
-        version=tfds.core.Version(VERSION),
-        data_dir=str(folder),
-        module_name=__name__,
+        name=name, version=tfds.core.Version(VERSION), data_dir=str(folder), module_name=__name__
     )
     info = tfds.core.DatasetInfo(
         builder=identity,

@@ -1,4 +1,4 @@
-"""Audio in the rows of Parquet and Arrow files, as Hugging Face `datasets` writes them.
+"""Audio in the rows of Parquet and Arrow files in the format of Hugging Face `datasets`.
 
 The column `audio` holds bytes of audio files, or structures with `bytes` and, where those are
 missing, `path`. Nothing here needs `datasets`.
@@ -32,7 +32,7 @@ AUDIO = "audio"
 """The column."""
 
 _ROWS, _BATCHES = 64, 4
-"""Rows that are read at once, and how often those are kept: threads may not read in order."""
+"""Rows per batch, and batches that are kept, as threads may not read in order."""
 
 
 class Cell(NamedTuple):
@@ -98,26 +98,22 @@ def rows(location: str) -> Iterator[Entry]:
             continue
         name, suffix = os.path.splitext(os.path.relpath(path, root or "."))
         corpus = corpus_of(name, patterns.stem(location, suffix).name)
-        try:
+        with tables.naming(path):
             if kind := irregular(path):
                 raise ValueError(f"is {kind}, not a file")
-            for number, (place, fields) in enumerate(_said(path)):
+            for number, (place, fields) in enumerate(_metadata(path)):
                 columns = tables.texts(place, fields)
                 own = columns.pop("corpus", corpus)
                 recording = Recording(Cell(path, number))
                 yield Entry(recording, f"{name}/{number:06}", own, columns)
-        except (ValueError, OSError, pyarrow.ArrowException) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # or it is Arrow's
-                raise
-            raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 
 
-def _said(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _metadata(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Place and fields of each row, without the audio."""
     if path.endswith(".arrow"):
         table = _mapped(path)
-        said = table.select(_names(table.schema))
-        yield from tables.numbered(said.to_batches(), table.num_rows)
+        batches = table.select(_names(table.schema)).to_batches()
+        yield from tables.numbered(batches, table.num_rows)
         return
     with pyarrow.parquet.ParquetFile(path) as file:
         batches = file.iter_batches(columns=_names(file.schema_arrow))
@@ -128,7 +124,7 @@ def _names(schema: pyarrow.Schema) -> list[str]:
     if not _has_audio(schema):
         names = ", ".join(map(repr, schema.names))[:200]
         raise ValueError(f"there is no column {AUDIO!r} with bytes of audio files, only {names}")
-    return [field.name for field in schema if tables.is_said(field)]
+    return [field.name for field in schema if tables.is_metadata(field)]
 
 
 def _has_audio(schema: pyarrow.Schema) -> bool:
@@ -152,7 +148,7 @@ def _column(path: str) -> Any:
 
 
 class _Column:
-    """The audio of a Parquet file: a row is read with what is before it in its row group."""
+    """The audio of a Parquet file; a row is read with those before it in its row group."""
 
     def __init__(self, path: str):
         self._file = pyarrow.parquet.ParquetFile(path, memory_map=True)

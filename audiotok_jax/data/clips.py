@@ -54,7 +54,7 @@ class Skipped(NamedTuple):
 
     @classmethod
     def because(cls, path: str, error: Exception) -> Skipped:
-        """From an error of `audio` or the system; the reason does not repeat the path."""
+        """Made from an error of `audio` or the system; the reason does not repeat the path."""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return cls(path, reason.removeprefix(f"{path}: "))
 

@@ -28,7 +28,7 @@ def in_folder(folder: Path) -> Iterator[Entry]:
     """The files that `files.search` finds below a folder, whose direct subfolders are the corpora.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there are no such files.
         OSError: the folder cannot be read.
     """
     place = folder.resolve().name

@@ -51,8 +51,7 @@ def locate(location: str, lists: bool = False) -> tuple[Kind, Path]:
             return Kind.TARS, path
         if (table := tables.beside(path)) is not None:
             return Kind.TABLE, table
-        no_files = next(search(path, AUDIO_READ), None) is None
-        rows = no_files and next(search(path, CELLS), None) is not None
+        rows = not any(search(path, AUDIO_READ)) and any(search(path, CELLS))
         return Kind.ROWS if rows else Kind.FOLDER, path
     kinds = {
         **dict.fromkeys((*TABLES, *MANIFESTS), Kind.TABLE),

@@ -1,7 +1,8 @@
-"""Manifests of NeMo and lhotse: JSON objects that name audio files, and parts of them.
+"""Manifests of NeMo and lhotse: JSON objects that name audio files or parts of them.
 
-NeMo: `audio_filepath`, which begins beside the manifest, and with `offset` also `duration`.
-lhotse: `MonoCut` and `Recording`, whose paths begin in the working directory, as they do there.
+NeMo: `audio_filepath`, relative to the folder of the manifest, and optionally `offset` and
+`duration`. lhotse: `MonoCut` and `Recording`, with paths relative to the working directory, as in
+lhotse itself.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from typing import Any
 from audiotok_jax.data.audio_files import WHOLE, Span
 
 _SAME_SECONDS = 1e-3
-"""A cut that is as long as its recording, up to this, is the whole file, as for lhotse."""
+"""A cut whose length differs by less from that of its recording is the whole file."""
 
 _ABOUT = ("language", "speaker", "gender")
-"""Fields of supervisions that become columns if all of a cut have the same, beside the text."""
+"""Fields of supervisions that become columns if they are the same in the whole cut."""
 
 
 def unified(place: str, fields: Mapping[str, Any]) -> tuple[Mapping[str, Any], Span]:
-    """The fields of a row as those of a table, with `path` where it has one, and its part.
+    """A row of any of these formats as one of a table, with `path` if it has any, and its part.
 
     Raises:
-        ValueError: it is of a format that is known, and cannot be read; says its `place`.
+        ValueError: a row of NeMo or lhotse cannot be read; the message names its `place`.
     """
     try:
         if "path" in fields:

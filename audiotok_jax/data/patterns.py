@@ -19,7 +19,7 @@ def is_pattern(location: str) -> bool:
 
 
 def fixed(location: str) -> str:
-    """What is before the pattern, or the whole location."""
+    """The part of a location before its first wildcard or brace; all of it if it has none."""
     return re.split(r"[{*?\[]", location)[0] if is_pattern(location) else location
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import signal
@@ -55,7 +56,7 @@ class Loader(grain.DatasetIterator):
     """Endless batches of crops; a Grain iterator that Orbax can save.
 
     Row r of batch t depends on the clips, `targets`, `samples`, `batch_size`, `seed`, `augment`,
-    `weights`, `speaker_power`, r and t alone, not on the number of workers, threads and processes.
+    `weights`, `speaker_power`, r and t only, not on the number of workers, threads and processes.
     For each speaker of a corpus, all seconds of audio are equally likely; `sampler` determines
     their order. A crop of a clip that turns out to be unreadable is replaced by another random one.
 
@@ -86,7 +87,7 @@ class Loader(grain.DatasetIterator):
             seed: of all random numbers; 0 or more.
             targets: a location as in `data.sources.open_clips` with the desired output for the
                 clips, under the same names except for suffixes; None makes clips their own targets.
-            augment: augmentations of the crops.
+            augment: of the crops.
             weights: of corpora, by name; see `sampler.corpus_weights`.
             speaker_power: of speakers within a corpus; see `sampler.turns`.
             process_index: which rows are returned: the n-th of `process_count` equal parts.
@@ -172,32 +173,26 @@ class Loader(grain.DatasetIterator):
             self._source = None
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class _Steps:
     """The rows of one process by batch number; a random-access source for Grain."""
 
-    def __init__(
-        self,
-        clips: Clips,
-        targets: Targets | None,
-        sampler: Sampler,
-        samples: int,
-        batch_size: int,
-        rows: range,
-        seed: int,
-        augment: Augment,
-    ):
-        self._sampler = sampler
-        self._rate = clips.sample_rate
+    clips: Clips
+    targets: Targets | None
+    sampler: Sampler
+    samples: int
+    batch_size: int
+    rows: range
+    seed: int
+    augment: Augment
+
+    def __post_init__(self) -> None:
         # Each with its unreadable clips, by number.
         self._sources: list[tuple[Clips | Targets, dict[int, Skipped]]]
-        self._sources = [(source, {}) for source in (clips, targets) if source is not None]
-        self._samples = samples
-        self._batch_size = batch_size
-        self._rows = rows
-        self._seed = seed
-        self._augment = augment
-        self._impulses = _Pool(augment.reverb_data, clips.sample_rate, (seed, 2))
-        self._noises = _Pool(augment.noise_data, clips.sample_rate, (seed, 3))
+        self._sources = [(one, {}) for one in (self.clips, self.targets) if one is not None]
+        self._rate = self.clips.sample_rate
+        self._impulses = _Pool(self.augment.reverb_data, self._rate, (self.seed, 2))
+        self._noises = _Pool(self.augment.noise_data, self._rate, (self.seed, 3))
         # The most recent clip by row and lane, int16 (1 or 2, samples).
         self._held: dict[tuple[int, int], tuple[int, NDArray[np.int16]]] = {}
 
@@ -208,22 +203,22 @@ class _Steps:
         # Sources of input, recording and target; a single one if there are no targets.
         paired = len(self._sources) == 2
         kinds = [0, 0, 1] if paired else [0]
-        changed = np.zeros((len(kinds), len(self._rows), self._samples), np.float32)
-        clips = np.zeros(len(self._rows), np.int32)
+        changed = np.zeros((len(kinds), len(self.rows), self.samples), np.float32)
+        clips = np.zeros(len(self.rows), np.int32)
         skipped: list[Skipped] = []
-        for place, row in enumerate(self._rows):
-            random = np.random.default_rng([self._seed, 0, step * self._batch_size + row])
-            speed = augmentation.draw_speed(self._augment, random)
-            samples = math.ceil(self._samples * speed)
+        for place, row in enumerate(self.rows):
+            random = np.random.default_rng([self.seed, 0, step * self.batch_size + row])
+            speed = augmentation.draw_speed(self.augment, random)
+            samples = math.ceil(self.samples * speed)
             clips[place], crop = self._crop(step, row, samples, random, skipped)
             waves = _to_float(crop)
             if speed != 1:
                 played = [augmentation.change_speed(wave, speed) for wave in waves]
-                waves = np.stack(played)[:, : self._samples]
-            waves = np.pad(waves, ((0, 0), (0, self._samples - waves.shape[1])))
+                waves = np.stack(played)[:, : self.samples]
+            waves = np.pad(waves, ((0, 0), (0, self.samples - waves.shape[1])))
             changed[:, place] = augmentation.change(
                 waves[kinds],
-                self._augment,
+                self.augment,
                 self._rate,
                 random,
                 partial(self._impulses.draw, step, random, skipped),
@@ -233,14 +228,9 @@ class _Steps:
         return Crops(heard, speech, target, clips), skipped
 
     def _crop(
-        self,
-        step: int,
-        row: int,
-        samples: int,
-        random: np.random.Generator,
-        skipped: list[Skipped],
+        self, step: int, row: int, samples: int, random: np.random.Generator, skipped: list[Skipped]
     ) -> tuple[int, NDArray[np.int16]]:
-        clip, slot, slots = self._sampler.pick(step, row)
+        clip, slot, slots = self.sampler.pick(step, row)
         lane = row, step % LANES
         held, waves = self._held.get(lane, (None, None))
         if waves is None or held != clip:
@@ -254,8 +244,8 @@ class _Steps:
                     f"of {attempts} clips drawn one after another none can be read; "
                     f"{skipped[-1].path}: {skipped[-1].reason}"
                 )
-            elsewhere = divmod(int(random.integers(2**32)), self._batch_size)
-            clip, slot, slots = self._sampler.pick(*elsewhere)
+            elsewhere = divmod(int(random.integers(2**32)), self.batch_size)
+            clip, slot, slots = self.sampler.pick(*elsewhere)
             waves = self._read(clip, skipped)
             attempts += 1
         last = max(0, waves.shape[1] - samples)

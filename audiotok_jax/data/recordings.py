@@ -1,4 +1,4 @@
-"""Recordings: where the audio of a clip lies, in a file or within one, and how to read it."""
+"""Recordings: where the audio of a clip is stored, and how to read it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _PIECE = 1 << 20
 
 
 class Place(Protocol):
-    """The bytes of an audio file, wherever they lie; can be pickled.
+    """The bytes of an audio file: a file, a member of a tar or a cell of a table; can be pickled.
 
-    Both methods raise AudioError where there are none, and OSError where they cannot be read.
+    Both methods raise AudioError if there are none, and OSError if they cannot be read.
     """
 
     @property
     def path(self) -> str:
-        """For messages: of the file, or that of the file around it and the name in that."""
+        """For messages: of the file, or of its container followed by the name in that."""
 
     def open(self) -> AbstractContextManager[IO[bytes]]:
-        """The bytes, as a file that can seek."""
+        """The bytes, as a seekable file."""
 
     def local(self) -> AbstractContextManager[str]:
         """The path of a file with the bytes, which errors of `audio` do not show."""
@@ -64,11 +64,11 @@ class Recording(NamedTuple):
 
     @property
     def path(self) -> str:
-        """That of its place, with the name of the part; for messages."""
+        """Path of its place, with the name of the part; for messages."""
         return self.span.name(self.place.path)
 
     def measure(self) -> Length:
-        """Its length, by the header if that can be, or else by decoding.
+        """Its length, by the header if that is reliable, or else by decoding.
 
         Raises:
             AudioError: it is not audio, or ends before its part does.
@@ -109,7 +109,7 @@ class Recording(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A recording that may be a clip; see `Clip` for the others."""
+    """A recording that may be a clip; see `Clip` for the other attributes."""
 
     recording: Recording
     name: str

@@ -4,10 +4,9 @@ Decoding a whole clip for each small crop would be slow, so the crops of a clip 
 together. The clips of a speaker, in a new random order in each epoch, form a sequence of slots, one
 for each crop that fits into a clip. Each run of `RUN` slots is assigned to one lane, which is one
 row of every `LANES`-th batch. Corpora alternate according to their weights, and within a corpus the
-speakers, with `turns` runs each per round. A reader of a lane in order, be it one of several
-processes with rows of its own or a worker that makes every n-th batch (n dividing `LANES`),
-therefore decodes a clip once per run and keeps one clip per lane. `LANES` consecutive batches never
-share a run.
+speakers, with `turns` runs each per round. Whoever reads a lane in order, such as a process with
+its own rows or a worker that makes every n-th batch (n dividing `LANES`), therefore decodes a clip
+once per run and keeps one clip per lane. `LANES` consecutive batches never share a run.
 """
 
 from __future__ import annotations
@@ -66,15 +65,9 @@ class Sampler:
         """Groups the clips by corpus and speaker.
 
         Args:
-            clips: to draw from.
-            samples: length of a crop.
-            batch_size: rows of a batch.
-            seed: 0 or more.
+            clips, samples, batch_size, seed: see `pipeline.Loader`.
             weights: see `corpus_weights`.
-            speaker_power: see `turns`.
-
-        Raises:
-            ValueError: `speaker_power` is not 0 to 1.
+            speaker_power: see `turns`; ValueError if it is not 0 to 1.
         """
         self._batch_size = batch_size
         self._seed = seed
@@ -200,7 +193,12 @@ def corpus_weights(clips: Sequence[Clip], given: Mapping[str, float]) -> dict[st
         if len(texts) > 1 and corpus not in given:
             raise ValueError(f"corpus {corpus}: its rows differ in the column 'weight'")
         text = texts.pop()
-        weights[corpus] = length**CORPUS_POWER if text is None else _number(text, corpus)
+        try:
+            weights[corpus] = length**CORPUS_POWER if text is None else float(text)
+        except ValueError:
+            raise ValueError(
+                f"corpus {corpus}: its weight must be a number, not {text!r}"
+            ) from None
     for corpus, weight in given.items():
         if corpus not in weights:
             raise ValueError(
@@ -214,13 +212,6 @@ def corpus_weights(clips: Sequence[Clip], given: Mapping[str, float]) -> dict[st
     if not any(weights.values()):
         raise ValueError("all corpora have the weight 0")
     return {corpus: weight for corpus, weight in weights.items() if weight}
-
-
-def _number(text: str, corpus: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"corpus {corpus}: its weight must be a number, not {text!r}") from None
 
 
 def _pair(corpus: int, number: int) -> tuple[int, int]:

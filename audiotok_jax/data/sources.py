@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audiotok_jax import audio
+from audiotok_jax.data import audio_files
 from audiotok_jax.data.clips import Clip, Skipped, Source
-from audiotok_jax.data.listing import Listing
 from audiotok_jax.data.locations import entries
+from audiotok_jax.data.recordings import Entry, Recording
 from audiotok_jax.formats import DATASET
 
 PIECE_SECONDS = 30.0
@@ -24,30 +26,28 @@ PIECE_SECONDS = 30.0
 class Clips(Sequence[Clip]):
     """The clips of all sources, sorted by corpus, then by source, then by name.
 
-    The same audio gives the same clips, in the same order and with the same samples, whether it
-    lies in a folder, a tar or a dataset, or is listed in a table; rows have names of their own.
+    The same audio gives the same clips, in the same order and with the same samples, whether it is
+    in a folder, a tar or a dataset, or is listed in a table; only rows are named differently.
 
     Attributes:
         sample_rate: of what `read` gives, in Hz.
-        skipped: what is left out because its header shows that it cannot be used.
+        skipped: audio whose header shows that it cannot be used.
     """
 
     def __init__(self, sources: Sequence[Source], sample_rate: int):
         """Numbers the clips of `sources`, which read at `sample_rate` Hz."""
         self.sample_rate = sample_rate
         self._sources = list(sources)
-        self._clips: list[Clip] = []
-        self._places: list[tuple[int, int, int]] = []  # source, number in it, start in that
-        self.skipped: list[Skipped] = []
-        for place, source in enumerate(self._sources):
-            for number, clip in enumerate(source.clips):
-                for piece in _pieces(clip, sample_rate):
-                    self._clips.append(piece)
-                    self._places.append((place, number, piece.start - clip.start))
-            self.skipped += source.skipped
-        order = sorted(range(len(self._clips)), key=lambda number: self._clips[number].corpus)
-        self._clips = [self._clips[number] for number in order]
-        self._places = [self._places[number] for number in order]
+        self.skipped = [one for source in self._sources for one in source.skipped]
+        pieces = [
+            (piece, (place, number, piece.start - clip.start))
+            for place, source in enumerate(self._sources)
+            for number, clip in enumerate(source.clips)
+            for piece in _pieces(clip, sample_rate)
+        ]
+        pieces.sort(key=lambda pair: pair[0].corpus)
+        self._clips = [piece for piece, _ in pieces]
+        self._places = [place for _, place in pieces]  # source, number in it, start in that
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -71,7 +71,7 @@ class Clips(Sequence[Clip]):
 
     @property
     def seconds(self) -> float:
-        """Of all clips together."""
+        """Length of all clips together."""
         return sum(clip.seconds for clip in self._clips)
 
     @property
@@ -84,13 +84,50 @@ class Clips(Sequence[Clip]):
         return digest.hexdigest()[:16]
 
 
+class Listing:
+    """Recordings of any kind, sorted by name; a `Source`.
+
+    Attributes:
+        recordings: one for each of `clips`.
+    """
+
+    def __init__(self, entries: Iterable[Entry | Skipped], sample_rate: int):
+        """Reads the headers of possible clips, to be read at `sample_rate` Hz."""
+        self._sample_rate = sample_rate
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(self._measured, entries))
+        self.skipped = [one for one in found if isinstance(one, Skipped)]
+        pairs = [one for one in found if not isinstance(one, Skipped)]
+        pairs.sort(key=lambda pair: pair[0].name)
+        self.clips = [clip for clip, _ in pairs]
+        self.recordings = [recording for _, recording in pairs]
+
+    def read(self, number: int, start: int, stop: int) -> NDArray[np.int16]:
+        """See `Source`."""
+        return self.recordings[number].read(self._sample_rate, start, stop)
+
+    def _measured(self, entry: Entry | Skipped) -> tuple[Clip, Recording] | Skipped:
+        if isinstance(entry, Skipped):
+            return entry
+        recording, name, corpus, columns = entry
+        try:
+            length = recording.measure()
+            audio_files.check_length(length)
+        except (audio.AudioError, OSError) as error:
+            return Skipped.because(recording.place.path, error)._replace(path=recording.path)
+        samples, rate = length.at(self._sample_rate), length.sample_rate
+        seconds = samples / self._sample_rate
+        clip = Clip(recording.path, name, corpus, samples, seconds, rate, columns=columns)
+        return clip, recording
+
+
 def open_clips(locations: Sequence[str], sample_rate: int) -> Clips:
     """Finds the clips in all locations, and their lengths.
 
     Args:
         locations: each one of
             - a folder, see `folders.in_folder`; or a table or manifest of files, see `tables.read`.
-              The folder `DIR` is described by a table beside it, as `DIR.tsv`, if there is one;
+              A table beside the folder `DIR` with its name, such as `DIR.tsv`, describes it;
             - a tar, a folder of tars or a pattern of their names: see `tars.members`;
             - a Parquet or Arrow file with audio in its rows, a folder of such files or a pattern of
               their names: see `cells.rows`;
@@ -103,12 +140,17 @@ def open_clips(locations: Sequence[str], sample_rate: int) -> Clips:
     """
     sources = [_open(location, sample_rate) for location in locations]
     for location, source in zip(locations, sources, strict=True):
-        _check_any(location, source)
+        if not source.clips:
+            message = f"{location}: no readable audio there"
+            if source.skipped:
+                path, reason = source.skipped[0]
+                message += f"; {len(source.skipped)} left out, the first one {path}: {reason}"
+            raise ValueError(message)
     return Clips(sources, sample_rate)
 
 
 def listing(location: str, sample_rate: int) -> Listing:
-    """The recordings in a location of `open_clips`, whole; all kinds but datasets have them.
+    """The whole recordings in a location of `open_clips`, which must not be a dataset.
 
     Raises:
         ValueError: there are none, or a table or dataset is bad.
@@ -123,16 +165,6 @@ def _open(location: str, sample_rate: int) -> Source:
 
         return Dataset(location, sample_rate)
     return listing(location, sample_rate)
-
-
-def _check_any(location: str, source: Source) -> None:
-    if source.clips:
-        return
-    message = f"{location}: no readable audio there"
-    if source.skipped:
-        path, reason = source.skipped[0]
-        message += f"; {len(source.skipped)} left out, the first one {path}: {reason}"
-    raise ValueError(message)
 
 
 def _pieces(clip: Clip, sample_rate: int) -> Iterator[Clip]:

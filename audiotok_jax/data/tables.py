@@ -1,11 +1,13 @@
-"""Tables that list audio: TSV, CSV, Parquet, JSON Lines and manifests in that."""
+"""Tables that list audio: TSV, CSV, Parquet, JSON Lines, and manifests in JSON Lines."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,11 +36,8 @@ class Row(NamedTuple):
 def beside(place: Path) -> Path | None:
     """The table with the same name beside a file or folder, if there is one."""
     place = place.resolve()
-    for suffix in TABLES:
-        table = place.with_name(place.name + suffix)
-        if table.is_file():
-            return table
-    return None
+    tables = (place.with_name(place.name + suffix) for suffix in TABLES)
+    return next(filter(Path.is_file, tables), None)
 
 
 def stem(table: Path) -> str:
@@ -51,9 +50,9 @@ def read(table: Path) -> list[Row]:
 
     Every row becomes a `Row`; otherwise the table is rejected. `.tsv` has no quoting (a `"` is an
     ordinary character); `.csv` follows RFC 4180, separated by `,`, `;` or tabs, but a field must
-    not contain a line break, which a missing quote would cause. Columns without a name, such as an
-    index, and columns of bytes are left out. The default corpus is the name of the table. Lines of
-    JSON may also have the formats of `manifests`.
+    not contain a line break, as a missing quote would cause one. Columns without a name, such as an
+    index, and columns of bytes are ignored. The default corpus is the name of the table. JSON Lines
+    may also have the formats of `manifests`.
 
     Raises:
         ValueError: it has no column `path`, a row cannot be read, or two rows have the same `id`,
@@ -67,7 +66,7 @@ def read(table: Path) -> list[Row]:
         raise ValueError(f"{table}: is {kind}, not a file")
     rows = []
     owners: dict[tuple[bool, str], Place] = {}
-    try:
+    with naming(table):
         for place, row in _READERS[suffix](table):
             fields, span = manifests.unified(place, row)
             columns = texts(place, fields)
@@ -81,16 +80,25 @@ def read(table: Path) -> list[Row]:
             if (other := owners.setdefault((named, name), place)) != place:
                 raise ValueError(f"{other} and {place} have the same id, {name!r}")
             rows.append(Row(path, corpus, columns, span))
+    return rows
+
+
+@contextmanager
+def naming(table: Path | str) -> Iterator[None]:
+    """Turns errors of the content of a file into ValueError, in one line that begins with it."""
+    try:
+        yield
     except (ValueError, RecursionError, OSError, pyarrow.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:  # or it is Arrow's
             raise
         reason = " ".join(str(error).split())
         raise ValueError(f"{table}: {reason.removeprefix(f'{table}: ')}") from None
-    return rows
 
 
 _NAMED = ("path", "id", "corpus")
 """Columns that identify clips and must be text."""
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of surrogate pairs
 
 Place = str
 """Position of a row, for messages."""
@@ -101,7 +109,7 @@ def _suffix(table: Path) -> str:
 
 
 def texts(place: Place, fields: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of a row that are not empty, as text; ValueError for what no text has."""
+    """The non-empty fields of a row, as text; ValueError for bytes and characters not of text."""
     found = {}
     for name, value in fields.items():
         if name in _NAMED and isinstance(value, bytes):
@@ -109,19 +117,11 @@ def texts(place: Place, fields: Mapping[str, Any]) -> dict[str, str]:
         if not name or value is None or value != value or isinstance(value, bytes):  # or NaN
             continue
         said = json.dumps(value) if isinstance(value, dict | list) else str(value)
-        if "\0" in said or not _is_text(said):
+        if _NO_TEXT.search(said):
             raise ValueError(f"{place} has letters in {name!r} that no text has")
         if said:
             found[name] = said
     return found
-
-
-def _is_text(said: str) -> bool:
-    try:
-        said.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True
 
 
 def _in_tsv(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -165,11 +165,7 @@ def _below_header(
 ) -> Iterator[tuple[Place, dict[str, Any]]]:
     _, header = next(records, (0, []))
     names = _names(header)
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise ValueError(f"the column {twice[0]!r} is there twice")
-    if "path" not in names:
-        raise ValueError(f"there is no column 'path', only {', '.join(map(repr, names))[:200]}")
+    _check_names(names)
     for number, fields in records:
         if len(fields) != len(names):
             raise ValueError(f"line {number} has {len(fields)} fields, and the header {len(names)}")
@@ -178,6 +174,14 @@ def _below_header(
 
 def _names(header: Sequence[str]) -> list[str]:
     return [name.strip() for name in header]
+
+
+def _check_names(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise ValueError(f"the column {twice[0]!r} is there twice")
+    if "path" not in names:
+        raise ValueError(f"there is no column 'path', only {', '.join(map(repr, names))[:200]}")
 
 
 def _in_jsonl(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -195,20 +199,16 @@ def _in_jsonl(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
 
 def _in_parquet(table: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
     with pyarrow.parquet.ParquetFile(table) as file:
-        names = file.schema_arrow.names
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise ValueError(f"the column {twice[0]!r} is there twice")
-        if "path" not in names:
-            raise ValueError(f"there is no column 'path', only {', '.join(map(repr, names))[:200]}")
-        said = [field.name for field in file.schema_arrow if field.name in _NAMED or is_said(field)]
-        yield from numbered(file.iter_batches(columns=said), file.metadata.num_rows)
+        schema = file.schema_arrow
+        _check_names(schema.names)
+        names = [field.name for field in schema if field.name in _NAMED or is_metadata(field)]
+        yield from numbered(file.iter_batches(columns=names), file.metadata.num_rows)
 
 
 def numbered(
     batches: Iterable[pyarrow.RecordBatch], count: int
 ) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """The rows of some batches; ValueError if they are not `count`."""
+    """The rows of batches, with their places; ValueError if their number is not `count`."""
     number = 0
     for batch in batches:
         for fields in batch.to_pylist():
@@ -218,13 +218,13 @@ def numbered(
         raise ValueError(f"damaged: {number} of {count} rows are there")
 
 
-def is_said(field: pyarrow.Field) -> bool:
-    """Whether a column is metadata and not bytes, which may be the audio itself."""
+def is_metadata(field: pyarrow.Field) -> bool:
+    """Whether a column is neither bytes, which may be the audio itself, nor nested."""
     return not (is_bytes(field.type) or pyarrow.types.is_nested(field.type))
 
 
 def is_bytes(kind: pyarrow.DataType) -> bool:
-    """Whether a type is one of bytes."""
+    """Whether a type is one of the binary types."""
     return (
         pyarrow.types.is_binary(kind)
         or pyarrow.types.is_large_binary(kind)

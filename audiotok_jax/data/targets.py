@@ -15,11 +15,7 @@ class Targets:
     """The targets of clips."""
 
     def __init__(self, clips: Clips, location: str):
-        """Finds the targets by their names.
-
-        Args:
-            clips: the inputs.
-            location: as in `open_clips`; clips that are not targets are ignored.
+        """Finds the targets of clips by their names in a location of `open_clips`.
 
         Raises:
             ValueError: a clip has no target, or one of another length.
@@ -42,11 +38,10 @@ class Targets:
 
     def __getitem__(self, number: int) -> Clip:
         """The target of clip `number`."""
-        clip: Clip = self._found[self._numbers[number]]
-        return clip
+        return self._found[self._numbers[number]]
 
     def read(self, number: int) -> NDArray[np.int16]:
-        """Samples of the target of clip `number`, int16 (samples,); see `Clips.read`."""
+        """All samples of the target of clip `number`, int16 (samples,); see `Clips.read`."""
         return self._found.read(self._numbers[number])
 
 

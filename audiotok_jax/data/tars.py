@@ -25,7 +25,7 @@ _MOST = 1 << 24
 
 
 class Member(NamedTuple):
-    """A file in a tar: the range of its bytes; a `Place`."""
+    """A file in a tar, as the range of its bytes; a `Place`."""
 
     container: str
     name: str

@@ -52,8 +52,7 @@ def lines(path: Path) -> list[str]:
             f"{path}: line {number} is no {encoding.upper()} (byte 0x{data[error.start]:02x}); "
             "save the file as UTF-8"
         ) from None
-    found = _ENDS.split(text)
-    found = [line.removeprefix("\ufeff") for line in found]  # of concatenated files
+    found = [line.removeprefix("\ufeff") for line in _ENDS.split(text)]  # of concatenated files
     for number, line in enumerate(found, 1):
         if "\0" in line:
             raise ValueError(f"{path}: line {number} holds a NUL byte; save the file as UTF-8 text")

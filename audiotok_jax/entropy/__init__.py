@@ -22,10 +22,7 @@ class UnknownPriorError(ValueError):
 
 
 def load(path_or_name: str | os.PathLike[str] | None = None) -> Coder:
-    """The coder of a model.
-
-    Args:
-        path_or_name: of the model, as `pretrained.load` takes it.
+    """The coder of a model of `pretrained.load`.
 
     Raises:
         FileNotFoundError: there is no such model, or it has no prior.
@@ -41,11 +38,7 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Coder:
 
 
 def find(prior_id: str, path_or_name: str | os.PathLike[str] | None = None) -> Coder:
-    """The coder with a given prior.
-
-    Args:
-        prior_id: `Prior.id` of compact tokens.
-        path_or_name: of a model to search besides the released ones.
+    """The coder with the `Prior.id` of compact tokens, of a released model or the given one.
 
     Raises:
         UnknownPriorError: no model has it.

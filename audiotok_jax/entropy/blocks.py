@@ -1,4 +1,4 @@
-"""Framing of payloads in checksummed blocks, of which undamaged ones can be recovered.
+"""Framing of payloads in checksummed blocks, so that undamaged ones can be recovered.
 
 A block is the length of its payload (u16), a CRC-32 (u32, that of zlib, over the length, the
 payload, and the number of the block as u32) and the payload; numbers are little-endian and start

@@ -199,7 +199,7 @@ def _groups(spans: Sequence[slice], numbers: Sequence[int]) -> list[Sequence[int
 
 
 def _map(work: Callable[[Sequence[int]], Result], groups: list[Sequence[int]]) -> list[Result]:
-    """Results for each group, computed by a few threads; constriction holds the GIL."""
+    """Results for each group, computed by only a few threads, as constriction holds the GIL."""
     workers = max(1, min(len(groups), os.cpu_count() or 1, _WORKERS))
     with _THREADS.limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, groups))

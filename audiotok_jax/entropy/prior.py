@@ -74,7 +74,6 @@ class Prior:
     table: NDArray[np.uint16]
 
     def __post_init__(self) -> None:
-        """Checks shapes, dtypes and sizes."""
         if not re.fullmatch("[0-9a-f]{16}", self.model_id):
             raise ValueError(f"model_id must be 16 hexadecimal digits, not {self.model_id!r}")
         _, inputs, bits, hidden = self.weights.shape
@@ -95,7 +94,7 @@ class Prior:
         neighbours = inputs // bits - 1
         if inputs % bits or neighbours % 2 or places % 2 or not self.table.all():
             raise ValueError("not the arrays of a prior")
-        # A bit takes two bytes at the most, so that a block fits into a payload.
+        # A bit takes at most two bytes, so that a block fits into a payload.
         most = (blocks.LONGEST - 8) // (2 * bits)
         if not 1 <= self.block <= most:
             raise ValueError(f"block must lie in 1..{most}, not {self.block}")
@@ -111,7 +110,7 @@ class Prior:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Prior:
-        """Reads a file of `save`; ValueError if it is something else."""
+        """Reads a file written by `save`; ValueError if it is something else."""
         try:
             if os.path.getsize(path) > _LARGEST:
                 raise ValueError(f"longer than {_LARGEST} bytes")
@@ -125,10 +124,10 @@ class Prior:
                     raise ValueError(f"version {about['version']} is not {VERSION}")
                 if not re.fullmatch("[1-9][0-9]{0,8}", about["block"]):
                     raise ValueError(f"block must be a number from 1 on, not {about['block']!r}")
-                parts = {name: file.get_slice(name) for name in _ARRAYS}
-                for name, part in parts.items():
-                    if part.get_dtype() not in ("I8", "I32", "I64", "U16"):
-                        raise ValueError(f"{name} is {part.get_dtype()}, no integers of a prior")
+                for name in _ARRAYS:
+                    dtype = file.get_slice(name).get_dtype()
+                    if dtype not in ("I8", "I32", "I64", "U16"):
+                        raise ValueError(f"{name} is {dtype}, no integers of a prior")
                 arrays = {name: file.get_tensor(name) for name in _ARRAYS}
             return cls(about["model_id"], int(about["block"]), **arrays)
         except (SafetensorError, ValueError) as error:
@@ -151,12 +150,12 @@ class Prior:
 
     @property
     def bits(self) -> int:
-        """Per token."""
+        """Bits per token."""
         return self.weights.shape[2]
 
     @functools.cached_property
     def networks(self) -> list[Network]:
-        """Networks of each step, ready to run."""
+        """The networks of each step."""
         return [Network(self, step) for step in range(STEPS)]
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -212,7 +211,7 @@ class Network:
 
         Args:
             units: from `begin`.
-            own: (1 + bits, n), ones, and the signs of the tokens, of which those below `bit` count.
+            own: (1 + bits, n), ones, and the signs of the tokens; only those below `bit` are used.
             bit: index of the bit.
 
         Returns:

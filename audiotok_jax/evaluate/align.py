@@ -6,10 +6,10 @@ generalized correlation method for estimation of time delay"; Donohue, Hannemann
 "Performance of phase transform for detecting sound sources"). Without whitening, voiced speech also
 has high peaks at multiples of the pitch period.
 
-A vocoder generates its own phases, so that the best match of waveforms is arbitrary within some
-pitch periods. No peak stands out then, and the delay is that of the best match of mel band
-envelopes, as in the first estimate of PESQ (ITU-T P.862, 10.1.2). It is accurate to about 1 ms,
-which suffices for metrics that ignore phases.
+A vocoder generates its own phases, so the best match of waveforms is arbitrary within a few pitch
+periods. Then no peak stands out, and the delay is that of the best match of mel band envelopes, as
+in the first estimate of PESQ (ITU-T P.862, 10.1.2). It is accurate to about 1 ms, which suffices
+for metrics that ignore phases.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LIMIT = 0.5
 WHITENING = 0.8  # beta: 0 keeps the spectrum, 1 makes it flat
 # Height of the peak over the root mean square within the limit.  Of 186 clips of speech it was 27
 # to 64 for Speex at 4 and Opus at 6 kbps, above 30 for speech in as much white noise, and 6 to 20
-# for this codec and Codec2, but for 7 clips, where such a peak lay within 5 ms of the envelopes'.
+# for this codec and Codec2, except for 7 clips with a higher peak within 5 ms of the envelopes'.
 OUTSTANDING = 25.0
 
 BANDS = 16
@@ -54,7 +54,7 @@ def align(original: ArrayLike, decoded: ArrayLike, rate: int) -> Aligned:
     """Estimates one delay for a whole clip and removes it.
 
     Args:
-        original: (S,), as `audio.to_mono` takes it.
+        original: (S,), as for `audio.to_mono`.
         decoded: (R,), likewise, of any length.
         rate: of both, in Hz, at least 8000.
 

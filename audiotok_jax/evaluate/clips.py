@@ -16,15 +16,12 @@ _TRANSCRIPTS = ("transcript", "text", "sentence")  # columns; the first non-empt
 
 
 class Utterance(NamedTuple):
-    """A clip and what is known of its speech.
+    """A clip and the metadata of its speech, "" where unknown.
 
     Attributes:
         set: name of its corpus.
         name: see `data.clips.Clip`.
         recording: its audio.
-        language: of the speech; "" if unknown.
-        speaker: name of the speaker; "" if unknown.
-        transcript: of the speech; "" if unknown.
     """
 
     set: str
@@ -36,7 +33,7 @@ class Utterance(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Of the recording, for messages; of a file that is whole, also to read it."""
+        """Path of the recording, for messages; of a whole file, also to read it."""
         return self.recording.path
 
 
@@ -46,10 +43,10 @@ def find(
     """Finds clips as `sources.listing` does.
 
     Args:
-        locations: of audio; the columns `language`, `speaker` and `transcript` (or `text`, or
-            `sentence`) of tables and rows count.
+        locations: of audio, with the metadata columns `language`, `speaker` and `transcript` (or
+            `text`, or `sentence`).
         limit: number of clips of each set, spread evenly over it; None takes all.
-        language: of clips for which no table names it.
+        language: of clips without that column.
 
     Returns:
         The clips, sorted by set and name, and a line for each file that cannot be read.

@@ -22,7 +22,7 @@ class Key(NamedTuple):
 
     Attributes:
         clip: hash of the file.
-        language: of the speech.
+        language: of the speech; "" if unknown.
         codec: its spec.
         version: of the model or program behind the codec.
         method: hash of the code and libraries that run codecs and metrics.
@@ -38,11 +38,11 @@ class Key(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """Everything that the reading of an original by recognisers depends on.
+    """Everything that the output of recognisers for an original depends on.
 
     Attributes:
         clip: hash of the file.
-        language: of the speech.
+        language: of the speech; "" if unknown.
         method: hash of the recognisers and the code that runs them.
     """
 
@@ -88,11 +88,7 @@ class Journal:
         self._file.close()
 
     def begin(self, about: dict[str, Any]) -> None:
-        """Starts a run, to which the rows added from now on belong.
-
-        Args:
-            about: JSON-ready facts about it.
-        """
+        """Starts a run, to which all rows added later belong, with JSON-ready facts about it."""
         self._run = str(len(self.runs) + 1)
         self._describe(about)
 
@@ -110,7 +106,7 @@ class Journal:
         self._write({"run": self._run, "key": key._asdict(), "row": values})
 
     def keep(self, heard: Heard, readings: Readings) -> None:
-        """Stores the readings of an original, if they are new."""
+        """Stores the output of recognisers for an original, if it is new."""
         if self.readings.get(heard, {}) != readings:
             self.readings[heard] = readings
             self._write({"heard": heard._asdict(), "readings": readings})

@@ -75,7 +75,7 @@ def _imports(path: Path) -> Iterator[str]:
             if node.level:
                 raise ValueError(f"{path}: line {node.lineno} does not say which package it means")
             assert node.module
-            # Each name is a module below, or else something in the module itself.
+            # Each name is a submodule, or else something in the module itself.
             below = [f"{node.module}.{alias.name}" for alias in node.names]
             names = [name if _file(name) else node.module for name in below]
         else:
@@ -90,10 +90,7 @@ def _imports(path: Path) -> Iterator[str]:
 
 def _file(module: str) -> Path | None:
     place = _PLACE.joinpath(*module.split("."))
-    for path in (place / "__init__.py", place.with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None
+    return next(filter(Path.is_file, (place / "__init__.py", place.with_suffix(".py"))), None)
 
 
 def _hash(facts: object, distributions: Iterable[str], modules: Iterable[str]) -> str:

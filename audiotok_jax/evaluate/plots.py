@@ -34,9 +34,9 @@ def draw(
 
     Args:
         path: of both, without suffix; nothing half-written remains on failure.
-        title: of the plot.
+        title: above the plot.
         metric: on the vertical axis, over the bitrate of the payload.
-        found: of one set, as `report.summarize` gives it, with at least one finite mean. Codecs of
+        found: output of `report.summarize` for one set, with at least one finite mean. Codecs of
             one family, the part of a spec before the colon, are connected; one whose mean is not
             finite is named below the title instead.
         published: published results, drawn as hollow marks.
@@ -49,11 +49,10 @@ def draw(
     axes = figure.subplots()
     measured = {spec: codec["metrics"][metric.name] for spec, codec in found.items()}
     absent = [spec for spec, value in measured.items() if value["mean"] is None]
-    note = f"no finite mean: {', '.join(absent)}" if absent else ""
-    axes.set_title(title + (f"\n{note}" if note else ""), loc="left", fontsize=10)
-    unit = f" ({metric.unit})" if metric.unit else ""
+    note = f"\nno finite mean: {', '.join(absent)}" if absent else ""
+    axes.set_title(title + note, loc="left", fontsize=10)
     better = f", {metric.better} is better" if metric.better else ""
-    axes.set_ylabel(f"{metric.label}{unit}{better}")
+    axes.set_ylabel(f"{metric.title}{better}")
     axes.set(xlabel="bitrate of the payload (kbps)", xscale="log")
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -68,15 +67,8 @@ def draw(
             _family_line(axes, points, [measured[s] for s in specs], style)
     if published:
         _, kbps, values = zip(*published, strict=True)
-        axes.scatter(
-            kbps,
-            values,
-            s=28,
-            facecolors="none",
-            edgecolors=_GREY,
-            zorder=2,
-            label="published, not measured here",
-        )
+        hollow: dict[str, Any] = {"s": 28, "facecolors": "none", "edgecolors": _GREY, "zorder": 2}
+        axes.scatter(kbps, values, label="published, not measured here", **hollow)
         axes.legend(loc="lower right", edgecolor="#dddddd")
         labels += [(point, _GREY, 7) for point in published]
     axes.margins(y=0.12)

@@ -1,7 +1,7 @@
 """Published results of neural codecs for the plots, not measured here.
 
-All numbers are from one evaluation and comparable with each other. With ours, only PESQ-WB and
-STOI are roughly comparable, as the clips differ; their word errors are those of a HuBERT-large
+All numbers are from one evaluation and comparable with each other. Of ours, only PESQ-WB and STOI
+are roughly comparable with them, as the clips differ; their word errors are those of a HuBERT-large
 recogniser against the transcripts, and their speaker similarity is that of a WavLM-large verifier.
 """
 
@@ -25,14 +25,9 @@ class Anchor:
         system: name of the codec.
         tokens_per_second: of all codebooks together; None for the original speech.
         codebooks: numbers and sizes, such as "8x2048"; "" for the original speech.
-        wer: word error rate in percent.
-        stoi: short-time objective intelligibility.
-        pesq_wb: wideband PESQ.
-        pesq_nb: narrowband PESQ.
-        sim: similarity of the speaker.
-        utmos: naturalness as UTMOS predicts it.
-        dataset: on which it was measured.
-        source: the publication.
+        wer, stoi, pesq_wb, pesq_nb, sim, utmos: word error rate in percent, intelligibility by
+            STOI, PESQ, speaker similarity, and naturalness by UTMOS.
+        dataset, source: of the measurement.
         read_from: file of a repository from which the numbers were copied.
     """
 

@@ -23,11 +23,7 @@ _ARROWS = {"higher": " ↑", "lower": " ↓", None: ""}
 
 
 def summarize(rows: Rows, metrics: Iterable[Metric]) -> dict[str, dict[str, Any]]:
-    """Means of the rows of each codec, JSON-ready.
-
-    Args:
-        rows: with `codec` and the values of `work.evaluate`.
-        metrics: those that were measured.
+    """Means of measured metrics for each codec, JSON-ready, from rows of `work.evaluate`.
 
     Returns:
         For each codec, sorted by payload: `clips`, `seconds`; `kbps_payload` and `kbps_file`, all
@@ -37,23 +33,18 @@ def summarize(rows: Rows, metrics: Iterable[Metric]) -> dict[str, dict[str, Any]
     found = {}
     for codec in dict.fromkeys(row["codec"] for row in rows):
         own = [row for row in rows if row["codec"] == codec]
-        seconds = np.array([row["seconds"] for row in own])
+        column = {name: [row[name] for row in own] for name in own[0]}
+        seconds = np.array(column["seconds"])
         total = float(seconds.sum())
-
-        def column(name: str, own: Rows = own) -> list[Any]:
-            return [row[name] for row in own]
-
         found[codec] = {
             "clips": len(own),
             "seconds": total,
-            "kbps_payload": float(seconds @ column("kbps_payload")) / total,
-            "kbps_file": float(seconds @ column("kbps_file")) / total,
-            "encode_speed": total / sum(column("encode_seconds")),
-            "decode_speed": total / sum(column("decode_seconds")),
+            "kbps_payload": float(seconds @ column["kbps_payload"]) / total,
+            "kbps_file": float(seconds @ column["kbps_file"]) / total,
+            "encode_speed": total / sum(column["encode_seconds"]),
+            "decode_speed": total / sum(column["decode_seconds"]),
             "metrics": {
-                metric.name: interval(
-                    column(metric.name), column(metric.weight) if metric.weight else None
-                )
+                metric.name: interval(column[metric.name], column.get(metric.weight))
                 for metric in metrics
             },
         }
@@ -102,12 +93,9 @@ def interval(
 def table(
     found: dict[str, dict[str, Any]], metrics: Iterable[Metric], intervals: bool
 ) -> list[tuple[str, ...]]:
-    """A table of what `summarize` found, its header first: a column for each codec.
+    """A table of `summarize` for one set, its header first, with a column for each codec.
 
-    Args:
-        found: of one set.
-        metrics: those that were measured.
-        intervals: whether to show the bounds next to the means.
+    `intervals` adds the bounds to the means.
     """
     codecs = found.values()
     rows: list[tuple[str, ...]] = [
@@ -116,10 +104,9 @@ def table(
         ("kbps of the file", *(f"{codec['kbps_file']:.2f}" for codec in codecs)),
     ]
     for metric in metrics:
-        unit = f" ({metric.unit})" if metric.unit else ""
         decimals = _DECIMALS.get(metric.unit, 3)
         cells = (_cell(codec["metrics"][metric.name], decimals, intervals) for codec in codecs)
-        rows.append((f"{metric.label}{unit}{_ARROWS[metric.better]}", *cells))
+        rows.append((f"{metric.title}{_ARROWS[metric.better]}", *cells))
     for verb in ("encode", "decode"):
         rows.append((f"{verb} (x real time)", *(f"{c[f'{verb}_speed']:.0f}" for c in codecs)))
     rows.append(("clips", *(str(codec["clips"]) for codec in codecs)))
@@ -129,18 +116,16 @@ def table(
 def by_language(
     found: Mapping[str, dict[str, dict[str, Any]]], metric: Metric
 ) -> list[tuple[str, ...]]:
-    """A table of one metric, its header first: a row for each language, a column for each codec.
+    """A table of one metric, its header first, from `summarize` by language.
 
-    Args:
-        found: by language, what `summarize` found.
-        metric: that was measured.
+    It has a row for each language and a column for each codec.
     """
-    codecs = list(dict.fromkeys(codec for of_it in found.values() for codec in of_it))
+    codecs = list(dict.fromkeys(codec for summary in found.values() for codec in summary))
     decimals = _DECIMALS.get(metric.unit, 3)
     rows = [("", "clips", *codecs)]
-    for language, of_it in found.items():
-        clips = str(max(codec["clips"] for codec in of_it.values()))
-        values = [of_it[c]["metrics"][metric.name] if c in of_it else None for c in codecs]
+    for language, summary in found.items():
+        clips = str(max(codec["clips"] for codec in summary.values()))
+        values = [summary[c]["metrics"][metric.name] if c in summary else None for c in codecs]
         cells = (_cell(value, decimals, True) if value else "–" for value in values)
         rows.append((language, clips, *cells))
     return rows

@@ -61,9 +61,8 @@ def write(
         sections.append(report.markdown(title, report.table(of_set, metrics, intervals=True)))
     for metric in metrics:
         if len(languages) > 1 and metric.name in _BY_LANGUAGE:
-            unit = f" ({metric.unit})" if metric.unit else ""
             table = report.by_language(spoken, metric)
-            sections.append(report.markdown(f"{metric.label}{unit} by language", table))
+            sections.append(report.markdown(f"{metric.title} by language", table))
     texts = {
         "clips.csv": report.dump_csv(rows),
         "summary.json": json.dumps(summary, indent=1, allow_nan=False) + "\n",

@@ -67,6 +67,7 @@ def statistics(streams: Sequence[NDArray[Any]], bits: int = 16) -> dict[str, Any
     mixed = np.random.default_rng(SEED).permutation(tokens)
     shuffled = _distances(mixed[:-1] ^ mixed[1:], bits)
     neighbours = _distances(flips, bits)
+    compared = range(bits) if len(flips) else ()
     return {
         "streams": len(arrays),
         **of_counts(ids, counts, bits),
@@ -74,12 +75,8 @@ def statistics(streams: Sequence[NDArray[Any]], bits: int = 16) -> dict[str, Any
         "hamming_shuffled": _mean_distance(shuffled),
         "hamming_histogram": neighbours.tolist(),
         "hamming_histogram_shuffled": shuffled.tolist(),
-        "flip_rate": [_mean_bit(flips, bit) for bit in range(bits)] if len(flips) else None,
-        "conditional_entropy": (
-            [_conditional_entropy(before, after, bit) for bit in range(bits)]
-            if len(flips)
-            else None
-        ),
+        "flip_rate": [float((flips >> bit & 1).mean()) for bit in compared] or None,
+        "conditional_entropy": [_conditional_entropy(before, after, k) for k in compared] or None,
     }
 
 
@@ -126,7 +123,7 @@ def entropy(counts: NDArray[np.integer]) -> float:
 
 
 def tables(found: dict[str, Any]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Two tables of what `statistics` found, their headers first: of all tokens, and bit by bit."""
+    """Two tables of `statistics`, with their headers first: of all tokens, and bit by bit."""
     pair = found["correlated_bits"]
     which = f" ({pair[0]} and {pair[1]})" if pair else ""
     overall: list[tuple[str, ...]] = [
@@ -155,10 +152,6 @@ def tables(found: dict[str, Any]) -> tuple[list[tuple[str, ...]], list[tuple[str
 
 def _cell(value: float | None, digits: int = 4) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _mean_bit(tokens: NDArray[np.int64], bit: int) -> float:
-    return float((tokens >> bit & 1).mean())
 
 
 def _distances(flips: NDArray[np.int64], bits: int) -> NDArray[np.int64]:

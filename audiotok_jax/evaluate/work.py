@@ -25,10 +25,8 @@ class Work(NamedTuple):
     """One clip and the rows to measure on it.
 
     Attributes:
-        recording: the clip.
         keys: of the rows, all with the same clip, language and transcript.
-        transcript: of the speech; "" if unknown.
-        recogniser: see `Original`.
+        transcript, recogniser: see `Original`.
         heard: key of the readings of the clip.
         readings: earlier output of recognisers for the clip.
     """
@@ -45,11 +43,9 @@ class Done(NamedTuple):
     """The results of a `Work`.
 
     Attributes:
-        rows: the measured rows.
         errors: a line for each codec without a row, or one for the clip.
         seconds: length of the clip.
-        heard: key of the readings.
-        readings: output of recognisers for the clip.
+        heard, readings: see `Work`, with new readings.
     """
 
     rows: dict[Key, Row]
@@ -66,11 +62,7 @@ def start() -> None:
 
 
 def evaluate(work: Work, metrics: Sequence[Metric]) -> Done:
-    """Encodes and decodes one clip with each codec and measures the result.
-
-    Args:
-        work: the clip and its rows.
-        metrics: available ones.
+    """Encodes and decodes one clip with each codec and measures the result by available metrics.
 
     Returns:
         Rows with `seconds` (of the clip), `kbps_payload` and `kbps_file` (coded bits, and those of

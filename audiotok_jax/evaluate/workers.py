@@ -27,15 +27,10 @@ _ENVIRONMENT = {
 def measure(
     works: Sequence[Work], metrics: Sequence[Metric], jobs: int
 ) -> Generator[Done, None, None]:
-    """Measures clips in parallel.
-
-    Args:
-        works: the clips, at least one.
-        metrics: available ones.
-        jobs: number of processes.
+    """Measures clips, at least one, with available metrics in `jobs` processes.
 
     Yields:
-        The result of each of `works`, as they finish.
+        The results of `works`, in the order in which they finish.
 
     Raises:
         OSError: a process died.

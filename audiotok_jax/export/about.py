@@ -1,4 +1,4 @@
-"""What the programs that run an export must know of its model."""
+"""`model.json`: facts about a model for the programs that run its export."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FORMAT = 1
 
 
 def about(released: Model) -> dict[str, Any]:
-    """Facts about a model, ready for JSON.
+    """Facts about a model, JSON-ready.
 
-    Halos are what a window needs on either side of its frames: samples of the encoder, tokens of
-    the decoder.
+    Halos are the context that a window needs before and after its frames: samples for the encoder,
+    tokens for the decoder.
     """
     config = released.config
     return {
@@ -39,7 +39,7 @@ def write(folder: Path, released: Model) -> None:
 
 
 def check_portable(released: Model) -> None:
-    """Raises ValueError if a model cannot run alike without JAX."""
+    """Raises ValueError if a model would give other tokens or speech without JAX."""
     config = released.config
     if config.encoder != "integer" or config.noise != "hash":
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Graphs of ONNX that are written as expressions: `Value` has the operators of arrays."""
+"""ONNX graphs, written as expressions: `Value` has the operators of arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR = 20, 9
-"""Of all graphs: both are known to onnxruntime since 1.17."""
+"""Versions of all graphs, supported since onnxruntime 1.17."""
 
 _TO_END = 2**31 - 1
 
@@ -26,7 +26,7 @@ class Graph:
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def input(self, name: str, dtype: str, shape: list[str | int]) -> Value:
-        """An input; axes of any length have names."""
+        """Adds an input; axes of variable length have names."""
         self._inputs.append(helper.make_tensor_value_info(name, _type(dtype), shape))
         return Value(self, name, dtype)
 
@@ -36,7 +36,7 @@ class Graph:
         self._outputs.append(helper.make_tensor_value_info(name, _type(value.dtype), shape))
 
     def constant(self, array: ArrayLike, dtype: str) -> Value:
-        """An array that is stored in the graph, once for equal ones."""
+        """An array stored in the graph; equal ones are stored once."""
         found = np.asarray(array, dtype)
         key = (dtype, found.shape, found.tobytes())
         if key not in self._known:
@@ -47,7 +47,7 @@ class Graph:
     def apply(
         self, kind: str, *inputs: Value, dtype: str | None = None, **attributes: Any
     ) -> Value:
-        """A node with one output, of the dtype of its first input if none is given."""
+        """Adds a node with one output, which has the dtype of the first input by default."""
         name = f"v{len(self._nodes)}"
         names = [value.name for value in inputs]
         self._nodes.append(helper.make_node(kind, names, [name], **attributes))
@@ -66,7 +66,7 @@ class Graph:
 
 
 class Value:
-    """An array of a graph; the other operand may be a number or a NumPy array of its dtype."""
+    """An array of a graph; the other operand may also be a number or a NumPy array."""
 
     __array_ufunc__ = None  # so that NumPy leaves operators to this class
 
@@ -111,23 +111,23 @@ class Value:
         return self._with("Less", other, "bool")
 
     def minimum(self, other: Any) -> Value:
-        """The smaller one of each pair."""
+        """The smaller element of each pair."""
         return self._with("Min", other)
 
     def maximum(self, other: Any) -> Value:
-        """The larger one of each pair."""
+        """The larger element of each pair."""
         return self._with("Max", other)
 
     def clip(self, low: float, high: float) -> Value:
-        """Within bounds."""
+        """Limited to bounds."""
         return self.graph.apply("Clip", self, self._constant(low), self._constant(high))
 
     def map(self, kind: str, **attributes: Any) -> Value:
-        """A function of each element, such as "Floor"."""
+        """An elementwise operator, such as "Floor"."""
         return self.graph.apply(kind, self, **attributes)
 
     def cast(self, dtype: str) -> Value:
-        """In another dtype."""
+        """Converted to another dtype."""
         return self.graph.apply("Cast", self, dtype=dtype, to=_type(dtype))
 
     def sum(self, axis: int = -1, keep: bool = False) -> Value:
@@ -135,22 +135,22 @@ class Value:
         return self._reduce("ReduceSum", axis, keep)
 
     def max(self, axis: int = -1, keep: bool = False) -> Value:
-        """The largest along an axis."""
+        """Maximum over an axis."""
         return self._reduce("ReduceMax", axis, keep)
 
     def reshape(self, *shape: int) -> Value:
-        """In another shape; 0 keeps a length, and -1 is what is left."""
+        """Reshaped; a length of 0 is kept, and one of -1 inferred."""
         return self.graph.apply("Reshape", self, self.graph.constant(shape, "int64"))
 
     def part(self, axis: int, start: int, stop: int | None = None, step: int = 1) -> Value:
-        """What the slice start:stop:step takes of an axis."""
+        """The slice start:stop:step of an axis."""
         bounds = (start, _TO_END if stop is None else stop, axis, step)
         return self.graph.apply(
             "Slice", self, *(self.graph.constant([bound], "int64") for bound in bounds)
         )
 
     def at(self, places: Value) -> Value:
-        """Looked up in this one, a vector, at places of whole numbers."""
+        """Elements of this vector at integer indices."""
         return self.graph.apply("Gather", self, places.cast("int64"))
 
     def _with(self, kind: str, other: Any, dtype: str | None = None) -> Value:
@@ -165,7 +165,7 @@ class Value:
 
 
 def join(parts: list[Value], axis: int = -1) -> Value:
-    """Values one after the other along an axis."""
+    """Values concatenated along an axis."""
     return parts[0].graph.apply("Concat", *parts, axis=axis)
 
 

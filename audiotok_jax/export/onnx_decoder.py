@@ -1,4 +1,4 @@
-"""The decoder as a graph of ONNX: `decoder.prepare` and `decoder.render` of a window in one.
+"""The decoder as an ONNX graph: `decoder.prepare` and `decoder.render` of a window in one.
 
 Fourier transforms are products with matrices. Phases are integers held in float64, exact below
 2**53, and noise is `noise.hashed` in int64, so that both are those of JAX; only the network and the
@@ -82,7 +82,7 @@ def _dense(x: Value, layer: Any) -> Value:
 
 
 def _weights(graph: Graph, array: Any) -> Value:
-    """In half of the space where they are float16, as those of a released model are."""
+    """Weights, stored as float16 if that is exact, as for released models."""
     whole, half = np.asarray(array, np.float32), np.asarray(array).astype(np.float16)
     if np.array_equal(half.astype(np.float32), whole):
         return graph.constant(half, "float16").cast("float32")
@@ -183,7 +183,7 @@ def _spectra(source: Value, config: CodecConfig) -> Value:
 def _filter(
     voiced: Value, harmonic: Value, noisy: Value, hiss: Value, config: CodecConfig
 ) -> Value:
-    """Both sources through their filters, added, and overlapped: float32 (B, samples)."""
+    """Filters both sources, adds and overlaps them: float32 (B, samples)."""
     bins = config.filter_bins
     re, im = voiced.part(2, 0, bins), voiced.part(2, bins)
     turns = harmonic @ _minimum_phase(bins)

@@ -1,4 +1,4 @@
-"""The integer encoder as a graph of ONNX: bit for bit what `codec.integer.reference` defines.
+"""The integer encoder as an ONNX graph: bit for bit what `codec.integer.reference` defines.
 
 Integers are held in float64, in which all up to 2**53 are exact, and so are sums, products and
 floor(x / 2**k) of them within the ranges that the reference states: onnxruntime has neither an
@@ -193,7 +193,7 @@ def _rounded(x: Value) -> Value:
 
 
 def _two_to(exponent: Value) -> Value:
-    """Powers of two of integers, by a table, as no power of a library need be exact."""
+    """Powers of two of integers, by a table, as the Pow operator need not be exact."""
     powers = 2.0 ** np.arange(-_EXPONENTS, _EXPONENTS + 1)
     return exponent.graph.constant(powers, "float64").at(exponent + _EXPONENTS)
 

@@ -1,4 +1,4 @@
-"""A folder with a model as ONNX, which `audiotok-lite` and onnxruntime run."""
+"""A model as a folder of ONNX graphs, which `audiotok-lite` and onnxruntime run."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ onnxruntime alone, a clip of whole frames is one window:
 import numpy as np, onnxruntime
 
 encoder, decoder = (onnxruntime.InferenceSession(f"{{n}}.onnx") for n in ("encoder", "decoder"))
-tokens = encoder.run(None, {{"samples": np.pad(samples, {encoder_halo})[None]}})[0]
+tokens = encoder.run(None, {{"samples": np.pad(samples, {enc})[None]}})[0]
 start = np.zeros(1, np.int64)
-window = np.pad(tokens, ((0, 0), {decoder_halo}), constant_values=-1)
+window = np.pad(tokens, ((0, 0), {dec}), constant_values=-1)
 wave = decoder.run(None, {{"tokens": window, "phase": start, "frame": start}})[0]
 ```
 
-- `encoder.onnx`: `samples`, int16 (windows, {before} + frames * {hop} + {after}) at {rate} Hz ->
+- `encoder.onnx`: `samples`, int16 (windows, {enc[0]} + frames * {hop} + {enc[1]}) at {rate} Hz ->
   `tokens`, int32 (windows, frames), each below {size}, the same bit for bit on every machine.
   Outside of a clip, samples are zero.
-- `decoder.onnx`: `tokens`, int32 (windows, {earlier} + frames + {later}), -1 outside of a clip ->
+- `decoder.onnx`: `tokens`, int32 (windows, {dec[0]} + frames + {dec[1]}), -1 outside of a clip ->
   `wave`, float32 (windows, frames * {hop}). `phase` and `frame`, int64 (windows,), are zero in the
   first window of a clip; in each other one, `next_phase` and `next_frame` of the window before.
 """
 
 
 def write(folder: Path, released: Model) -> None:
-    """Writes the two graphs, what they are made of, and how to run them.
+    """Writes the two graphs, `model.json` and a README.
 
     Raises:
-        ValueError: the model cannot run alike without JAX.
+        ValueError: see `about.check_portable`.
     """
     about.check_portable(released)
     config = released.config
@@ -52,11 +52,7 @@ def write(folder: Path, released: Model) -> None:
         hop=config.hop_length,
         rate=config.sample_rate,
         size=config.codebook_size,
-        encoder_halo=config.encoder_halo,
-        before=config.encoder_halo[0],
-        after=config.encoder_halo[1],
-        decoder_halo=config.decoder_halo,
-        earlier=config.decoder_halo[0],
-        later=config.decoder_halo[1],
+        enc=config.encoder_halo,
+        dec=config.decoder_halo,
     )
     (folder / "README.md").write_text(text, encoding="utf-8")

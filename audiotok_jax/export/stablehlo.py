@@ -41,7 +41,7 @@ encode, decode = (
 
 
 def write(folder: Path, released: Model) -> None:
-    """Writes the two programs, what they are made of, and how to call them."""
+    """Writes the two programs, `model.json` and a README."""
     (folder / "encode.stablehlo").write_bytes(encoder(released))
     (folder / "decode.stablehlo").write_bytes(decoder(released))
     about.write(folder, released)

@@ -1,8 +1,8 @@
 """A page that encodes and decodes speech in the browser; nothing leaves it.
 
-The page and its scripts are `assets`, and what they run is `assets/worker`, of which one script is
-made, as no worker can be loaded from the file system otherwise. Weights are the bytes of a model,
-compressed, as text in a script, for the same reason.
+The page and its scripts are in `assets`; the scripts of its worker, in `assets/worker`, are joined
+to one string in a script, as a page opened from the disk cannot load a worker otherwise. For the
+same reason the weights of the model are in a script, compressed, as base64.
 """
 
 from __future__ import annotations
@@ -26,18 +26,14 @@ from audiotok_jax.pretrained import Model
 
 ASSETS = Path(__file__).parent / "assets"
 WORKER = ("products", "frames", "encoder", "decoder", "model", "worker")
-"""Scripts of the worker, in the order in which they need each other."""
+"""Scripts of the worker, in the order of their dependencies."""
 
 SHARED = Path(__file__).parent.parent / "page" / "assets"
-"""Of the listening page, whose style this one has."""
+"""Assets of the listening page, whose style this page shares."""
 
 
 def write(folder: Path, released: Model) -> None:
-    """Writes the page.
-
-    Raises:
-        ValueError: the model cannot run alike without JAX.
-    """
+    """Writes the page; ValueError as of `about.check_portable`."""
     about.check_portable(released)
     for path in (*ASSETS.glob("*.*"), SHARED / "page.css", SHARED / "icon.svg"):
         shutil.copy(path, folder)
@@ -61,7 +57,7 @@ def write(folder: Path, released: Model) -> None:
 
 
 def shape(config: CodecConfig) -> dict[str, Any]:
-    """What the scripts must know of a codec, ready for JSON."""
+    """The facts about a codec that the scripts need, JSON-ready."""
     bins = tables.harmonic_bins(config)
     spans = tables.spans(config)
     fields = (
@@ -81,8 +77,8 @@ def shape(config: CodecConfig) -> dict[str, Any]:
 def arrays(released: Model) -> dict[str, NDArray[Any]]:
     """Weights and tables by name; floats as float16, which those of a released model are."""
     config = released.config
-    leaves = by_name(released.params).items()
-    found = {name: _small(np.asarray(leaf)) for name, leaf in leaves}
+    found = {name: np.asarray(leaf) for name, leaf in by_name(released.params).items()}
+    found |= {name: one.astype(np.float16) for name, one in found.items() if one.dtype.kind == "f"}
     cycles = np.round(pitch_frequencies(config) / config.sample_rate * 2.0**32)
     return found | {
         "tables/twiddles": tables.twiddles(config),
@@ -94,12 +90,8 @@ def arrays(released: Model) -> dict[str, NDArray[Any]]:
     }
 
 
-def _small(array: NDArray[Any]) -> NDArray[Any]:
-    return array.astype(np.float16) if array.dtype.kind == "f" else array
-
-
 def _planes(array: NDArray[Any]) -> bytes:
-    """The lowest bytes of all numbers, then the next ones: they are packed better (as by HDF5)."""
+    """The lowest bytes of all numbers, then the next ones: byte shuffling, as in HDF5."""
     numbers = array.astype(array.dtype.newbyteorder("<")).ravel()
     return numbers.view(np.uint8).reshape(len(numbers), array.itemsize).T.tobytes()
 

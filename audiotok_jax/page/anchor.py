@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 PASS, STOP = 3500.0, 4000.0  # Hz
-_TAPS, _BETA = 4.0, 5.65  # over the width of the transition; 60 dB, as `signal.kaiserord` has it
+_TAPS, _BETA = 4.0, 5.65  # taps over the relative transition width; 60 dB by `signal.kaiserord`
 
 
 def anchor(wave: NDArray[np.float32], rate: int) -> NDArray[np.float32]:

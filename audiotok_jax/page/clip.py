@@ -21,7 +21,6 @@ from audiotok_jax.evaluate.codecs import Codec
 from audiotok_jax.evaluate.codecs.interface import at_rate
 from audiotok_jax.page import loudness, spectrogram
 from audiotok_jax.page.anchor import anchor
-from audiotok_jax.page.tensor import printed
 from audiotok_jax.tokenizer import AudioTokenizer
 
 PCM_BITS = 16
@@ -29,6 +28,8 @@ PCM_BITS = 16
 
 LONGEST_MEASURED = 60.0
 """Longest clip that is measured, in seconds: metrics are slow for longer ones."""
+
+_LINE = 80  # characters, the default of torch.set_printoptions
 
 
 class Model(NamedTuple):
@@ -63,7 +64,7 @@ class PageClip:
     """A clip of the page.
 
     Attributes:
-        name: shown on the page.
+        name: title on the page.
         stem: of the files of the original, as in `Reconstruction`.
         anchor: name of the script with its anchor.
         seconds: length of the clip.
@@ -131,7 +132,7 @@ class ClipMaker:
 
         Args:
             source: audio file; "-" is standard input.
-            name: shown on the page.
+            name: title on the page.
 
         Raises:
             ValueError: the source cannot be read, or a codec does not support it.
@@ -164,13 +165,10 @@ class ClipMaker:
                 decoded, bits, num_tokens = self._tokens(base, column.tokenizer, wave)
             else:
                 decoded, bits = self._coded(column, wave, name)
-            values = (
-                metrics.measure(
-                    reference, at_rate(decoded, self._rate, metrics.RATE), self._metrics
-                )
-                if clip.seconds <= LONGEST_MEASURED
-                else {}
-            )
+            values: metrics.Values = {}
+            if clip.seconds <= LONGEST_MEASURED:
+                resampled = at_rate(decoded, self._rate, metrics.RATE)
+                values = metrics.measure(reference, resampled, self._metrics)
             compression = PCM_BITS * rate * clip.seconds / bits
             clip.reconstructions.append(
                 Reconstruction(base, num_tokens, bits / clip.seconds, compression, values)
@@ -184,7 +182,7 @@ class ClipMaker:
     def _tokens(
         self, base: str, tokenizer: AudioTokenizer, wave: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], int, int]:
-        """Writes the tokens; returns decoded speech, number of bits and number of tokens."""
+        """Writes the tokens; returns the decoded speech and the numbers of bits and tokens."""
         tokens = tokenizer.encode(wave, self._rate)
         _script(self._folder / f"{base}.tokens.js", printed(tokens))
         found = interchange.of_model(tokens, len(wave), tokenizer)
@@ -201,9 +199,8 @@ class ClipMaker:
             decoded = at_rate(codec.decode(data), codec.sample_rate, self._rate)
             return align(wave, decoded, self._rate).decoded, codec.payload_bits(data)
         except Exception as error:  # of any library; other clips continue
-            raise ValueError(
-                f"{name}: {codec.name}: {str(error) or type(error).__name__}"
-            ) from error
+            reason = str(error) or type(error).__name__
+            raise ValueError(f"{name}: {codec.name}: {reason}") from error
 
     def _show(self, base: str, wave: NDArray[np.float32], loudest: float) -> None:
         levels = picture.spectrogram(wave, self._rate)
@@ -224,6 +221,20 @@ def _script(path: Path, value: str) -> None:
     that it plays.
     """
     path.write_text(f"document.currentScript.value = {json.dumps(value)};\n")
+
+
+def printed(tokens: NDArray[np.uint16]) -> str:
+    """The output of `print(tensor)` for tokens as an int64 tensor (1, T), without elision.
+
+    Args:
+        tokens: integers (T,), T >= 1, none below 0.
+    """
+    width = len(str(tokens.max()))
+    cells = [f"{token:{width}}" for token in tokens.tolist()]
+    opening = "tensor([["
+    count = (_LINE - len(opening) + 1) // (width + len(", "))
+    lines = [", ".join(cells[i : i + count]) for i in range(0, len(cells), count)]
+    return opening + (",\n" + " " * len(opening)).join(lines) + "]])"
 
 
 def file_name(number: int, name: str) -> str:

@@ -50,13 +50,12 @@ def write(
     """Writes everything but the files of the clips.
 
     Args:
-        folder: of the page.
-        title: of the page.
+        folder, title: of the page.
         intro: text below the title; an empty line starts a new paragraph.
         models: the first columns.
-        codecs: the others.
+        codecs: the other columns.
         measured: the metrics, in their order on the page.
-        clips: as `ClipMaker.make` gives them.
+        clips: results of `ClipMaker.make`.
 
     Raises:
         OSError: it cannot be written.
@@ -129,7 +128,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def readable(value: float | None) -> str:
-    """A measured value, formatted for readers."""
+    """A measured value, formatted for display."""
     if value is None:
         return "–"
     if math.isinf(value):

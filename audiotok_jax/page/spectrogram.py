@@ -13,9 +13,8 @@ from audiotok_jax.files import replacing
 from audiotok_jax.picture import FLOOR_DB, narrowed
 
 MAX_COLUMNS = 800  # two per pixel of the page
-_LEVELS = 1 - int(
-    FLOOR_DB
-)  # one per decibel; more would make files larger without a visible difference
+# One per decibel; more would make files larger without a visible difference.
+_LEVELS = 1 - int(FLOOR_DB)
 
 
 def draw(path: str | os.PathLike[str], decibels: NDArray[np.float32], loudest: float) -> None:
@@ -23,8 +22,8 @@ def draw(path: str | os.PathLike[str], decibels: NDArray[np.float32], loudest: f
 
     Args:
         path: of the picture; nothing half-written remains on failure.
-        decibels: float32 (frequencies, columns), as `picture.spectrogram` gives them; neighbouring
-            columns are averaged if there are more than `MAX_COLUMNS`.
+        decibels: float32 (frequencies, columns), see `picture.spectrogram`; neighbouring columns
+            are averaged if there are more than `MAX_COLUMNS`.
         loudest: level in decibels of the brightest colour; the darkest is `FLOOR_DB` below it.
 
     Raises:

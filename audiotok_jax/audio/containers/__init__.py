@@ -35,7 +35,8 @@ def parts(source: Source) -> list[Part]:
     found: list[Part] = []
     place = 0
     while place < source.size:
-        part = _read(source, place)
+        read = (reader(source, place, source.size) for reader in _READERS)
+        part = next((one for one in read if one is not None), None)
         if part is None:
             behind = tags.after(source, place, source.size)
             if behind == place and tags.before(source, place, source.size) > place:
@@ -49,11 +50,3 @@ def parts(source: Source) -> list[Part]:
         fault = f"{rest} bytes from byte {place} on, behind the audio, are no audio"
         found.append(Part("", "", source.size, (), fault))
     return found
-
-
-def _read(source: Source, place: int) -> Part | None:
-    for reader in _READERS:
-        part = reader(source, place, source.size)
-        if part is not None:
-            return part
-    return None

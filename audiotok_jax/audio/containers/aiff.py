@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from audiotok_jax.audio.containers.part import Part, cut_short
+from audiotok_jax.audio.containers.part import Part, cut_short, miscounted
 from audiotok_jax.audio.containers.riff import is_placeholder
 from audiotok_jax.audio.source import Source
 
@@ -37,7 +37,6 @@ def aiff(source: Source, start: int, end: int) -> Part | None:
             body, size = place + 16 + source.number(place + 8, 4, "big"), length - 8
             if _unknown(length, place, end, source):
                 stop = source.find(b"FORM", body, end, lambda at: _begins(source, at))
-                stop = end if stop < 0 else stop
                 size = stop - body
                 break
         stop = place = min(end, place + 8 + length + length % 2)
@@ -66,10 +65,7 @@ def _part(
         return Part("AIFF", "aiff", stop, (range(start, stop),), fault)
     known = not (frames == 0 or is_placeholder(frames * block) or frames * block in _SOX)
     if known and not fault and frames != there // block:
-        what = "samples of each channel"
-        fault = cut_short(frames, there // block, what)
-        if frames < there // block:
-            fault = f"its header announces {frames} {what}, and more follow: {there // block}"
+        fault = miscounted(frames, there // block)
     if not fault and known:
         return Part("AIFF", "aiff", stop, (range(start, stop),), "", frames, True)
     frames = there // block

@@ -22,15 +22,13 @@ def au(source: Source, start: int, end: int) -> Part | None:
     )
     body = start + head
     if head < 24 or body > end:
-        return Part(
-            "AU", "au", end, (range(start, end),), "cut short: not even its header is there"
-        )
+        fault = "cut short: not even its header is there"
+        return Part("AU", "au", end, (range(start, end),), fault)
     fault = ""
     stop = body + size
     if size == 0 or (stop > end and is_placeholder(size)):
         magic = source.at(start, 4)
         stop = source.find(magic, body, end, lambda at: _sane(source, at, order))
-        stop = end if stop < 0 else stop
     elif stop > end:
         stop, fault = end, cut_short(size, end - body)
     block = _WIDTHS.get(coding, 0) * channels

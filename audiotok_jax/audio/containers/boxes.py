@@ -7,7 +7,7 @@ from audiotok_jax.audio.source import Source
 
 _ISO = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"sidx")
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
-# Elements of a segment or a cluster, by which one of unknown length is followed.
+# Elements inside a segment or a cluster, whose own length may be unknown.
 _IN_SEGMENT = frozenset(
     bytes.fromhex(name)
     for name in (
@@ -90,7 +90,6 @@ def asf(source: Source, start: int, end: int) -> Part | None:
             break
         if source.at(place, 16) == _ASF_FILE and source.number(place + 88, 4) & 1:
             stop = source.find(_ASF, limit, end)  # a broadcast, of unknown length
-            stop = end if stop < 0 else stop
         elif source.at(place, 16) == _ASF_FILE:
             announced = source.number(place + 40, 8)
             if start + announced > end:

@@ -32,8 +32,7 @@ def caf(source: Source, start: int, end: int) -> Part | None:
         if kind == b"data":
             stop = body + size
             if size <= 4 and source.after_zeros(min(end, body + 4), end) < end:
-                next_one = source.find(b"caff\0\1\0\0desc", body, end)
-                stop = end if next_one < 0 else next_one
+                stop = source.find(b"caff\0\1\0\0desc", body, end)
                 if 0 <= size and source.at(body + size, 4).isalpha():
                     stop = body + size  # an empty one, followed by chunks
             if stop > end:
@@ -53,12 +52,5 @@ def caf(source: Source, start: int, end: int) -> Part | None:
     *first, last = pieces
     assert isinstance(last, range)
     frames = (found[1] - found[0]) // packet if coding in _PLAIN and packet else None
-    return Part(
-        "CAF",
-        "caf",
-        place,
-        (*first, range(last.start, place)),
-        fault,
-        frames,
-        frames is not None,
-    )
+    pieces = (*first, range(last.start, place))
+    return Part("CAF", "caf", place, pieces, fault, frames, frames is not None)

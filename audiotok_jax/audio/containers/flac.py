@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from audiotok_jax.audio.containers import tags
 from audiotok_jax.audio.containers.part import Part
 from audiotok_jax.audio.source import Source
@@ -27,7 +29,6 @@ def flac(source: Source, start: int, end: int) -> Part | None:
         fault = "cut short: not even its header is there"
         return Part("FLAC", "flac", end, (range(start, end),), fault, 0)
     stop = source.find(b"fLaC", place, end, lambda at: _begins(source, at))
-    stop = end if stop < 0 else stop
     inner = tags.before(source, place, stop)
     bare = min(inner, source.before_zeros(place, inner) + _KEPT)
     info = bytearray(source.at(start + 8, 34))
@@ -57,18 +58,13 @@ def _ends_with(source: Source, start: int, end: int, info: bytes, frames: int) -
     longest = int.from_bytes(info[7:10], "big") or 1 << 17
     first = max(start, end - longest - _HEADER)
     tail = source.at(first, end - first)
-    number = _coded((frames - 1) // least)
-    after = _coded((frames - 1) // least + 1)
-    return _has_frame(tail, number) and not _has_frame(tail, after)
+    last = (frames - 1) // least
+    return _has_frame(tail, last) and not _has_frame(tail, last + 1)
 
 
-def _has_frame(data: bytes, number: bytes) -> bool:
-    at = data.find(b"\xff\xf8")
-    while at >= 0:
-        if data[at + 4 : at + 4 + len(number)] == number:
-            return True
-        at = data.find(b"\xff\xf8", at + 1)
-    return False
+def _has_frame(data: bytes, number: int) -> bool:
+    """Whether there may be the header of a frame with this number."""
+    return bool(re.search(rb"\xff\xf8.." + re.escape(_coded(number)), data, re.DOTALL))
 
 
 def _coded(number: int) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from audiotok_jax.audio.containers.part import Part
 from audiotok_jax.audio.source import Source
 
@@ -14,15 +16,7 @@ _SURE = 2
 
 def adts(source: Source, start: int, end: int) -> Part | None:
     """Walks over ADTS frames; None if there are none."""
-    place, count = start, 0
-    fault = ""
-    while place < end and (size := _adts_size(source.at(place, 7))):
-        if place + size > end:
-            fault = f"cut short: its last frame, at byte {place}, is not all there"
-            place = end
-            break
-        place += size
-        count += 1
+    place, count, fault = _walk(start, end, lambda at: _adts_size(source.at(at, 7)))
     if count < _SURE:
         return None
     return Part("AAC", "aac", place, (range(start, place),), fault, native=False)
@@ -33,20 +27,28 @@ def amr(source: Source, start: int, end: int) -> Part | None:
     magic = next((name for name in _AMR if source.at(start, len(name)) == name), None)
     if magic is None:
         return None
-    sizes = _AMR[magic]
-    place = start + len(magic)
-    fault = ""
-    while place < end:
-        head = source.at(place, 1)[0]
-        if head & 0x83 or not head:  # not a frame: another file, padding, or other data
-            break
-        size = 1 + sizes[head >> 3 & 15]
-        if place + size > end:
-            fault = f"cut short: its last frame, at byte {place}, is not all there"
-            place = end
-            break
-        place += size
+
+    def size(at: int) -> int:
+        head = source.at(at, 1)[0]
+        return 0 if head & 0x83 or not head else 1 + _AMR[magic][head >> 3 & 15]
+
+    place, _, fault = _walk(start + len(magic), end, size)
     return Part("AMR", "amr", place, (range(start, place),), fault, native=False)
+
+
+def _walk(place: int, end: int, size_at: Callable[[int], int]) -> tuple[int, int, str]:
+    """Walks over frames, up to one of size 0, which is another file, padding or other data.
+
+    Returns:
+        The offset of the first byte after them, the number of whole ones, and the fault.
+    """
+    count = 0
+    while place < end and (size := size_at(place)):
+        if place + size > end:
+            return end, count, f"cut short: its last frame, at byte {place}, is not all there"
+        place += size
+        count += 1
+    return place, count, ""
 
 
 def _adts_size(head: bytes) -> int:

@@ -1,7 +1,8 @@
-"""MPEG audio (MP3 and layers I and II): frames, the first of which may hold their number."""
+"""MPEG audio (MP3 and layers I and II): frames, whose number may be stored in the first one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from audiotok_jax.audio.containers import tags
@@ -61,16 +62,8 @@ def mpeg(source: Source, start: int, end: int) -> Part | None:
         if counted > there + 1 or (counted > there and (fault or size > place - start)):
             fault = cut_short(counted, there, "MP3 frames")
         total = counted * first.samples
-    return Part(
-        "MP3",
-        "mp3",
-        place,
-        (range(start, place),),
-        fault,
-        total,
-        certain=not fault,
-        endless=counted is None,
-    )
+    part = Part("MP3", "mp3", place, (range(start, place),), fault, total)
+    return replace(part, certain=not fault, endless=counted is None)
 
 
 def frame(source: Source, place: int) -> Frame | None:

@@ -9,7 +9,7 @@ from audiotok_jax.audio.containers.part import Part
 from audiotok_jax.audio.source import Piece, Source
 
 _HEAD = 27
-_FIRST, _LAST, _CONTINUED = 2, 4, 1
+_FIRST, _LAST = 2, 4  # flags of a page
 _SOUNDS = (b"OpusHead", b"\x01vorbis", b"\x7fFLAC", b"Speex   ")
 _FULL_BAND = 48_000
 _LONGEST = 65_535  # samples in a packet of any codec
@@ -19,10 +19,10 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 @dataclass
 class _Stream:
-    """State of one stream: the number of its last page, and whether that was marked as the last."""
+    """State of one stream after a page."""
 
-    sequence: int
-    ended: bool
+    sequence: int  # number of the page
+    ended: bool  # whether a page was marked as the last
     sound: bool
     granule: int = 0
     packets: int = 0

@@ -42,3 +42,11 @@ class Part:
 def cut_short(announced: int, there: int, what: str = "bytes of samples") -> str:
     """The fault of a truncated file."""
     return f"cut short: its header announces {announced} {what}, it has {there}"
+
+
+def miscounted(announced: int, there: int) -> str:
+    """The fault of a file with another number of samples per channel than its header announces."""
+    what = "samples of each channel"
+    if there < announced:
+        return cut_short(announced, there, what)
+    return f"its header announces {announced} {what}, and more follow: {there}"

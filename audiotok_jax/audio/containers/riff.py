@@ -22,10 +22,10 @@ _ONCE = (b"fmt ", b"data")
 """Chunks that a file has once; after its samples, they belong to another file."""
 
 _MPEG = (0x50, 0x55)
-_SLACK = 0x1100  # bytes by which placeholders vary with the sizes of header and frames
+_SLACK = 0x1100  # bytes; placeholders vary with the sizes of header and frames
 _BIG = 2**32 - _SLACK
 
-# The first four bytes of chunks of W64 are those of WAV; the rest says that they are meant.
+# Ids of chunks in W64: the four bytes of WAV, followed by a fixed suffix.
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_WAVE = bytes.fromhex("77617665f3acd3118cd100c04f8edb8a")
 _W64_CHUNK = _W64_WAVE[4:]
@@ -84,7 +84,6 @@ def w64(source: Source, start: int, end: int) -> Part | None:
                 size = 2**63
             if size >= 2**63 - _SLACK:  # what programs write to a pipe
                 stop = source.find(_W64_RIFF, body, end)
-                stop = end if stop < 0 else stop
             elif stop > end:
                 stop, fault = end, cut_short(size - 24, end - body)
             found = _rebuilt("W64", "w64", "little", fmt, fact, source, body, max(body, stop))
@@ -128,8 +127,8 @@ def _with_data(
     if body + size > end and not unknown:
         fault = cut_short(size, end - body)
     if unknown and (size == 0 or body + size > end):
-        stop = source.find(b"WAVEfmt ", body, end, lambda at: _begins(source, at - 8)) - 8
-        stop = after = end if stop < 0 else stop
+        other = source.find(b"WAVEfmt ", body, end, lambda at: _begins(source, at - 8))
+        stop = after = end if other == end else other - 8
     else:
         stop = min(body + size, end)
         after = _after_metadata(source, _next_chunk(source, body, size, end), end)

@@ -54,5 +54,5 @@ def before(source: Source, start: int, end: int) -> int:
 
 
 def _behind(source: Source, place: int, end: int, marks: tuple[bytes, ...]) -> int:
-    found = [at + len(mark) for mark in marks if (at := source.find(mark, place, end)) >= 0]
+    found = [at + len(mark) for mark in marks if (at := source.find(mark, place, end)) < end]
     return min(found, default=end)

@@ -15,9 +15,7 @@ class Coded(NamedTuple):
     Attributes:
         clip: number of the clip in the plan.
         tokens: uint16 (n,), n >= 0.
-        samples: number of samples of the clip in the middle of the window.
-        last: whether it is the last window of the clip.
-        error: why the clip cannot be read, or ""; its earlier windows must then be discarded.
+        samples, last, error: see `decoding.Piece`.
     """
 
     clip: int
@@ -44,7 +42,7 @@ class Done(NamedTuple):
 
 
 def join(windows: Iterable[Coded]) -> Iterator[Done]:
-    """Joins windows, in the order of the plan, into clips."""
+    """Joins windows, which are in the order of the plan, into clips."""
     tokens: list[NDArray[np.uint16]] = []
     samples = 0
     for window in windows:

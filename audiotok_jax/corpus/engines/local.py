@@ -20,7 +20,7 @@ _NO_TOKENS = np.zeros(0, np.uint16)
 def encode(
     plan: Plan, shards: Sequence[Shard], shape: Shape, tokenizer: AudioTokenizer, workers: int
 ) -> Iterator[Coded]:
-    """Encodes the clips of some shards in their order; see `workers.decoded`."""
+    """Encodes the clips of shards in their order; see `workers.decoded`."""
     waiting: deque[Coded] = deque()  # for the encoder
 
     def windows(pieces: Iterable[tuple[int, Piece]]) -> Iterator[Window]:

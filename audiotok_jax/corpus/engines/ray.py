@@ -30,16 +30,10 @@ BATCH = 32
 
 
 def encode(plan: Plan, shards: Sequence[Shard], shape: Shape, model: str) -> Iterator[Coded]:
-    """Encodes the clips of some shards in their order.
+    """Encodes the clips of shards in their order, by the model of this name or folder.
 
     Ray is started on this machine, unless the environment variable RAY_ADDRESS names a cluster
-    (`auto` the one that this machine is part of).
-
-    Args:
-        plan: of the corpus.
-        shards: some of its shards.
-        shape: of windows.
-        model: name or folder of the model.
+    (`auto`: the one that this machine belongs to).
     """
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     if not ray.is_initialized():
@@ -76,7 +70,7 @@ def encode(plan: Plan, shards: Sequence[Shard], shape: Shape, model: str) -> Ite
 
 
 def _decode(plan: Plan, shape: Shape, task: dict[str, Any]) -> Iterator[Any]:
-    """The windows of some clips."""
+    """The windows of up to `TASK_CLIPS` clips."""
     shard, start = plan.shards[task["shard"]], task["start"]
     originals = plan.originals(shard)[start : start + TASK_CLIPS]
     for clip, original in enumerate(originals, shard.first + start):
@@ -89,7 +83,6 @@ class _Encoder:
     """The model, on one device."""
 
     def __init__(self, model: str) -> None:
-        """Loads it."""
         from audiotok_jax.tokenizer import AudioTokenizer
 
         self._tokenizer = AudioTokenizer.from_pretrained(model)

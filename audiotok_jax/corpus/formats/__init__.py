@@ -10,8 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats.layout import Layout
+from audiotok_jax.corpus.formats.layout import Entry, Layout
 
 
 class Writer(Protocol):
@@ -55,11 +54,9 @@ class Reader(Protocol):
 
 def writer(name: str) -> type[Writer]:
     """The writer of a format of `formats.SHARDS`."""
-    found: type[Writer] = import_module(f"{__name__}.{name}").Writer
-    return found
+    return import_module(f"{__name__}.{name}").Writer
 
 
 def reader(name: str) -> type[Reader]:
     """The reader of a format of `formats.SHARDS`."""
-    found: type[Reader] = import_module(f"{__name__}.{name}").Reader
-    return found
+    return import_module(f"{__name__}.{name}").Reader

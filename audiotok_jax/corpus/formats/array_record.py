@@ -1,7 +1,7 @@
-"""ArrayRecord: a record for each clip.
+"""ArrayRecord: a record for each clip, one per group, for random access.
 
-A record is the length of a text as u32, little-endian, the text, which is JSON with id, path and
-columns in UTF-8, and the bytes of an `.atok` file. One record per group, for random access.
+A record is the length of a JSON text (u32, little-endian), the text, which has id, path and columns
+in UTF-8, and the bytes of an `.atok` file.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from array_record.python.array_record_module import ArrayRecordReader, ArrayReco
 from numpy.typing import NDArray
 
 from audiotok_jax import tokenfile
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats.layout import Layout, token_file
+from audiotok_jax.corpus.formats.layout import Entry, Layout, token_file
 
 LENGTH = struct.Struct("<I")
 """Length of the JSON, at the start of a record."""
@@ -30,7 +29,6 @@ class Writer:
     """Writes one shard; see `formats.Writer`."""
 
     def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the file."""
         [path] = files
         self._layout = layout
         # Tokens are almost random, so compression does not help.
@@ -65,15 +63,13 @@ class Reader:
     """Reads one shard; see `formats.Reader`."""
 
     def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the file."""
         [path] = files
         self._layout = layout
         # Records are read one by one, so a read-ahead buffer would only take memory.
         self._file = ArrayRecordReader(str(path), options="readahead_buffer_size:0")
 
     def __len__(self) -> int:
-        count: int = self._file.num_records()
-        return count
+        return self._file.num_records()
 
     def ids(self) -> list[str]:
         """Ids of all clips."""

@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats.layout import Layout
+from audiotok_jax.corpus.formats.layout import Entry, Layout
 
 
 class Writer:
@@ -53,7 +52,6 @@ class Reader:
     """Reads one shard, whose tokens are mapped into memory; see `formats.Reader`."""
 
     def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the files."""
         tokens, index = files
         self._layout = layout
         self._index = pyarrow.parquet.read_table(index)
@@ -69,8 +67,7 @@ class Reader:
 
     def ids(self) -> list[str]:
         """Ids of all clips."""
-        found: list[str] = self._index.column("id").to_pylist()
-        return found
+        return self._index.column("id").to_pylist()
 
     def read(self, number: int) -> Entry:
         """A clip, from 0; its tokens are a view of the file."""

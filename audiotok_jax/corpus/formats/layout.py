@@ -1,4 +1,4 @@
-"""Metadata and row schema shared by all shards of a corpus, in any format."""
+"""A clip of a corpus, and the metadata and row schema shared by all its shards."""
 
 from __future__ import annotations
 
@@ -11,8 +11,27 @@ import pyarrow
 from numpy.typing import NDArray
 
 from audiotok_jax import entropy
-from audiotok_jax.corpus.entry import Entry
 from audiotok_jax.tokenfile import Coders, TokenFile
+
+
+class Entry(NamedTuple):
+    """The tokens of a clip, and its metadata.
+
+    Attributes:
+        id: unique within the corpus.
+        path: of its audio when the corpus was made.
+        sample_rate: of the model, in Hz.
+        num_samples: length of the speech at that rate.
+        tokens: uint16 (T,), T = ceil(num_samples / hop length of the model).
+        columns: other metadata of the input, as text; the same names for all clips of a corpus.
+    """
+
+    id: str
+    path: str
+    sample_rate: int
+    num_samples: int
+    tokens: NDArray[np.uint16]
+    columns: dict[str, str]
 
 
 class Layout(NamedTuple):
@@ -58,10 +77,6 @@ class Layout(NamedTuple):
         return Entry(
             row["id"], row["path"], row["sample_rate"], row["num_samples"], tokens, columns
         )
-
-    def num_tokens(self, num_samples: int) -> int:
-        """Number of tokens of a clip."""
-        return int(-(-num_samples // self.about["hop_length"]))
 
 
 def token_file(entry: Entry, about: Mapping[str, Any]) -> TokenFile:

@@ -18,8 +18,7 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from audiotok_jax.corpus.entry import Entry
-from audiotok_jax.corpus.formats.layout import Layout
+from audiotok_jax.corpus.formats.layout import Entry, Layout
 
 GROUP_TOKENS = 1 << 20
 """Tokens per row group, so that reading one takes little memory."""
@@ -44,7 +43,7 @@ class RowGroups:
         self._file.close()
 
     def append(self, row: dict[str, Any], num_tokens: int) -> None:
-        """Appends a row that holds so many tokens."""
+        """Appends a row with this number of tokens."""
         self._rows.append(row)
         self._tokens += num_tokens
         if self._tokens >= GROUP_TOKENS:
@@ -60,7 +59,6 @@ class Writer(RowGroups):
     """Writes one shard; see `formats.Writer`."""
 
     def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the file."""
         [path] = files
         self._layout = layout
         if layout.coder is None:
@@ -91,9 +89,9 @@ class Reader:
     """Reads one shard, a row group at a time; see `formats.Reader`."""
 
     def __init__(self, files: Sequence[Path], layout: Layout) -> None:
-        """Opens the file."""
         [path] = files
         self._layout = layout
+        self._hop = layout.about["hop_length"]
         self._file = pyarrow.parquet.ParquetFile(path)
         prior = json.loads(self._file.schema_arrow.metadata[b"audiotok"]).get("prior")
         self._coder = layout.find(prior) if prior else None
@@ -113,7 +111,7 @@ class Reader:
     def lengths(self) -> NDArray[np.int64]:
         """Numbers of tokens of all clips, (clips,)."""
         samples = self._column("num_samples").to_numpy()
-        return -(-samples // self._layout.about["hop_length"])
+        return -(-samples // self._hop)
 
     def read(self, number: int) -> Entry:
         """A clip, from 0; ValueError if it is damaged."""
@@ -126,8 +124,7 @@ class Reader:
             [known] = row.drop_columns("tokens").to_pylist()
         else:
             [known] = row.to_pylist()
-            count = self._layout.num_tokens(known["num_samples"])
-            tokens = self._coder.decode(known["coded"], count)
+            tokens = self._coder.decode(known["coded"], -(-known["num_samples"] // self._hop))
         return self._layout.entry(known, tokens)
 
     def _column(self, name: str) -> pyarrow.ChunkedArray:

@@ -1,12 +1,14 @@
-"""Exports a corpus as language models are trained on it, to a folder of rows.
+"""Exports a corpus as training data for language models: a folder with a row for each clip.
 
-    OUT/README.md               a card, by which `datasets.load_dataset(OUT)` opens the folder
+    OUT/README.md               a card, with which `datasets.load_dataset(OUT)` opens the folder
     OUT/export.json             the same for programs: see `Record`
-    OUT/data/00000.parquet ...  shards, those of the corpus
+    OUT/data/00000.parquet ...  a shard for each shard of the corpus
 
-For each of `formats.ROWS` there is a module with a `Writer`; `INTEGERS`, whether it writes tokens
-as such; `features`, the types of its columns for the card; and `USAGE`, code that reads such a
-folder and decodes a row, in which `{model}`, `{offset}` and what else `Record` has is filled in.
+Each of `formats.ROWS` is a module with `INTEGERS`, whether it writes tokens as integers;
+`features`, the types of its columns for the card; `USAGE`, code that reads such a folder and
+decodes a row, a format string for the fields of `Record`; and `Writer(path, layout)`, which writes
+one shard: a context manager whose file is complete if its block succeeds. `Writer.add` appends a
+clip: its number in the corpus, `Layout.row`, and its tokens, uint16 (T,).
 """
 
 from __future__ import annotations
@@ -15,17 +17,12 @@ from collections.abc import Generator
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from audiotok_jax import files
 from audiotok_jax.corpus.engines import Done
 from audiotok_jax.corpus.language_models import card, record
-from audiotok_jax.corpus.language_models.layout import Layout
+from audiotok_jax.corpus.language_models.layout import Layout, Spelling
 from audiotok_jax.corpus.language_models.record import Record
-from audiotok_jax.corpus.language_models.spelling import Spelling
 from audiotok_jax.corpus.reading import Corpus
 from audiotok_jax.corpus.shards import Receipt
 from audiotok_jax.formats import ROWS
@@ -33,33 +30,15 @@ from audiotok_jax.formats import ROWS
 CARD, DATA = "README.md", "data"
 
 
-class Writer(Protocol):
-    """Writes one shard; a context manager, whose file is whole when its block ends well."""
-
-    def __init__(self, path: Path, layout: Layout) -> None:
-        """Opens the file."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, kind: type[BaseException] | None, /, *_: object) -> None: ...
-
-    def add(self, number: int, row: dict[str, Any], tokens: NDArray[np.uint16]) -> None:
-        """Appends a clip: its number in the corpus, `Layout.row`, and its tokens, uint16 (T,)."""
-
-
 def export(
     corpus: Corpus, out: Path, form: str, spelling: Spelling
 ) -> Generator[Done | Receipt, None, None]:
-    """Writes a corpus as rows for language models; shards that are there already are kept.
+    """Writes a corpus as rows for language models to a folder, which is made.
 
-    Args:
-        corpus: the one to read.
-        out: a folder; it is made.
-        form: one of `formats.ROWS`.
-        spelling: of tokens.
+    Existing shards are kept. `form` is one of `formats.ROWS`.
 
     Yields:
-        Each clip that was written, and the receipt of each shard that is there.
+        Each clip that was written, and the receipt of each shard.
 
     Raises:
         ValueError: the format cannot hold such a spelling, something else is in `out`, or a shard

@@ -14,22 +14,20 @@ _LICENCES = (
     *("apache-2.0", "mit", "unlicense", "cc0-1.0", "odc-by", "gpl-2.0", "gpl-3.0"),
     *(f"cc-{kind}-{n}.0" for kind in ("by", "by-sa", "by-nc", "by-nc-sa") for n in (2, 3, 4)),
 )
-"""Those that the Hub knows, of those that speech often has."""
+"""Common licences of speech, by the ids of the Hub."""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-\w+)*")
-"""A code of a language; the Hub takes no names."""
+"""A language code; the Hub accepts no names."""
 
 
 class Contents(NamedTuple):
     """What is in an export.
 
     Attributes:
-        clips: with tokens.
-        errors: clips without.
-        tokens: of all clips.
-        samples: of their speech.
-        licences: those that the column `licence` or `license` names.
-        languages: those that the column `language` names.
+        clips, errors: numbers of clips with and without tokens.
+        tokens, samples: of all clips.
+        licences: values of the columns `licence` and `license`.
+        languages: values of the column `language`.
     """
 
     clips: int
@@ -46,16 +44,13 @@ def text(
     """The text of a card.
 
     Args:
-        record: of the export.
-        contents: of the export.
-        shards: a pattern of their paths, relative to the card.
-        features: as `hf.features` gives them; empty if the shards are not typed.
+        record, contents: of the export.
+        shards: a glob pattern of their paths, relative to the card.
+        features: see `hf.features`; empty if the shards are not typed.
         usage: code that reads the shards and decodes.
     """
     front: dict[str, Any] = {
-        "configs": [
-            {"config_name": "default", "data_files": [{"split": "train", "path": shards}]},
-        ]
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": shards}]}]
     }
     if features:
         front["dataset_info"] = {"features": [_typed(*one) for one in features.items()]}
@@ -64,7 +59,7 @@ def text(
         front["language"] = languages
     front["tags"] = ["audio", "speech", "audiotok"]
     front["audiotok"] = asdict(record)
-    # YAML takes JSON.
+    # JSON is YAML, too.
     matter = "\n".join(f"{k}: {json.dumps(v, ensure_ascii=False)}" for k, v in front.items())
     hours = contents.samples / record.sample_rate / 3600
     missing = f" {contents.errors} clips could not be read." if contents.errors else ""
@@ -98,7 +93,7 @@ Licences of the recordings: {licences}.
 
 
 def _licence(said: list[str]) -> dict[str, Any]:
-    """What the Hub is told, which takes no licence that it does not know."""
+    """Front matter for licences; the Hub accepts only ids that it knows."""
     names = sorted({name.lower().replace(" ", "-") for name in said})
     if not names:
         return {}
@@ -108,7 +103,7 @@ def _licence(said: list[str]) -> dict[str, Any]:
 
 
 def _typed(name: str, kind: Mapping[str, Any]) -> dict[str, str]:
-    """A column as the front matter has it."""
+    """A column in the form of the front matter."""
     if kind["_type"] == "List":
         return {"name": name, "list": kind["feature"]["dtype"]}
     return {"name": name, "dtype": kind["dtype"]}

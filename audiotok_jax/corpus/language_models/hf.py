@@ -1,6 +1,6 @@
 """Parquet for Hugging Face: a row for each clip, its tokens a list of integers.
 
-The metadata of the schema, `huggingface`, has the types of the columns, as `datasets` writes them.
+The metadata `huggingface` of the schema has the types of the columns, in the form of `datasets`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,9 @@ wave = tokenizer.decode(corpus.Vocabulary({offset}).tokens(ids))"""
 
 
 class Writer(RowGroups):
-    """Writes one shard; see `language_models.Writer`."""
+    """Writes one shard; see `language_models`."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        """Opens the file."""
         self._vocabulary = layout.spelling.vocabulary
         super().__init__(path, _schema(layout))
 
@@ -45,7 +44,7 @@ class Writer(RowGroups):
 
 
 def features(layout: Layout) -> dict[str, Any]:
-    """The types of the columns as JSON of `datasets.Features` has them."""
+    """The types of the columns, in the JSON of `datasets.Features`."""
     ids = {"dtype": layout.dtype.name, "_type": "Value"}
     return {
         **{name: {"dtype": kind, "_type": "Value"} for name, kind in layout.fields.items()},

@@ -27,10 +27,9 @@ wave = tokenizer.decode(tokens.from_text(text, {offset}))"""
 
 
 class Writer:
-    """Writes one shard; see `language_models.Writer`."""
+    """Writes one shard; see `language_models`."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        """Opens the file."""
         self._spelling = layout.spelling
         self._file = open(path, "w", encoding="utf-8")
 
@@ -47,5 +46,5 @@ class Writer:
 
 
 def features(layout: Layout) -> dict[str, Any]:
-    """None: JSON has its own types."""
+    """Empty: JSON has its own types."""
     return {}

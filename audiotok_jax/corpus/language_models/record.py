@@ -1,4 +1,4 @@
-"""What an export is of and how it spells tokens: `export.json`, which programs read."""
+"""`export.json`: the corpus of an export, its model, and how tokens are written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from audiotok_jax import files, jsonfile
 from audiotok_jax.corpus import records
-from audiotok_jax.corpus.language_models.spelling import Spelling
+from audiotok_jax.corpus.language_models.layout import Spelling
 from audiotok_jax.corpus.plan import Settings
 
 FILE = "export.json"
@@ -18,16 +18,13 @@ FILE = "export.json"
 
 @dataclass(frozen=True)
 class Record:
-    """What an export is of, and how it spells tokens.
+    """The corpus of an export, its model, and how tokens are written.
 
     Attributes:
-        corpus: a digest of the settings of the corpus.
-        model: name of the model, or of the folder that it was in.
-        model_id: that of the model.
-        sample_rate: of the model, in Hz.
-        hop_length: samples per token.
+        corpus: digest of the settings of the corpus.
+        model: name of the model or of its folder.
+        model_id, sample_rate, hop_length, bits: of the model, see `TokenFile`.
         frame_rate: tokens per second.
-        bits: per token.
         codebook_size: 2 ** bits.
         format: one of `formats.ROWS`.
         offset, begin, end: see `Spelling`.
@@ -63,7 +60,7 @@ class Record:
         )
 
     def write(self, folder: Path) -> None:
-        """Puts it into a folder; OSError if it cannot be written."""
+        """Writes it to a folder; OSError if that fails."""
         files.write(folder / FILE, json.dumps(asdict(self), indent=1) + "\n")
 
 

@@ -30,10 +30,9 @@ wave = tokenizer.decode(corpus.Vocabulary({offset}).tokens(ids))"""
 
 
 class Writer:
-    """Writes one shard; see `language_models.Writer`."""
+    """Writes one shard; see `language_models`."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        """Opens the file."""
         self._vocabulary = layout.spelling.vocabulary
         self._dtype = layout.dtype
         self._file = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)
@@ -49,7 +48,7 @@ class Writer:
         buffer = io.BytesIO()
         np.save(buffer, self._vocabulary.ids(tokens).astype(self._dtype), allow_pickle=False)
         about = json.dumps(row, ensure_ascii=False).encode()
-        # A key ends at the first dot of a name, so that ids, which have dots, are no keys.
+        # A key ends at the first dot of a name, so ids, which may have dots, cannot be keys.
         for suffix, data in (("json", about), ("tokens.npy", buffer.getvalue())):
             member = tarfile.TarInfo(f"{number:09}.{suffix}")
             member.size = len(data)
@@ -57,5 +56,5 @@ class Writer:
 
 
 def features(layout: Layout) -> dict[str, Any]:
-    """None: `datasets` finds them by itself, and names them after what is in the tars."""
+    """Empty: `datasets` finds them itself, and names them after the files in the tars."""
     return {}

@@ -42,12 +42,9 @@ SPECS = {
 
 
 def parse(spec: str) -> Codec:
-    """Makes a codec from a spec such as "opus:6".
+    """Makes a codec from a spec such as "opus:6"; see `SPECS`.
 
-    This is cheap: models are loaded at their first use.
-
-    Args:
-        spec: see `SPECS`.
+    This is cheap, as models are loaded on first use.
 
     Raises:
         ValueError: there is no such codec, its argument is invalid, or a program, a library or

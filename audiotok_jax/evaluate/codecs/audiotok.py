@@ -18,15 +18,11 @@ class Audiotok:
     """`AudioTokenizer` on one device, whose files are .atok; see `Codec`."""
 
     def __init__(self, name: str, argument: str) -> None:
-        """Checks that the model is there.
-
-        Args:
-            name: the spec.
-            argument: name of a released model, or a folder; "" is the default model.
+        """Checks that the model exists: a released one, one in a folder, or "", the default.
 
         Raises:
             FileNotFoundError: there is no such model.
-            ValueError: the folder holds something else than a whole model.
+            ValueError: the folder holds no complete model.
         """
         self.name = name
         self._model = argument or None

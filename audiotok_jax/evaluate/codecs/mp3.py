@@ -14,10 +14,10 @@ _RATE = 16000
 
 
 def payload_bits(data: bytes) -> int:
-    """Counts the bits of all frames but the one that holds the tag of the encoder.
+    """Counts the bits of all frames except the one with the tag of the encoder.
 
     Raises:
-        ValueError: something else than whole frames at 16 kHz.
+        ValueError: there are other bytes than complete frames at 16 kHz.
     """
     source = Source(io.BytesIO(data))
     place = bits = 0

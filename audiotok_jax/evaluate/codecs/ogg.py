@@ -9,10 +9,10 @@ _CONTINUED, _LAST = 1, 4
 
 
 def packets(data: bytes) -> list[bytes]:
-    """Returns the packets of an Ogg file of one stream, those of its headers first.
+    """Returns the packets of an Ogg file of one stream, beginning with those of its headers.
 
     Raises:
-        ValueError: not all pages of one stream in order.
+        ValueError: pages are missing, damaged, out of order or of several streams.
     """
     found: list[bytes] = []
     open_packet: bytes | None = None

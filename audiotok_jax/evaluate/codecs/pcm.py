@@ -12,7 +12,7 @@ class Pcm:
     """Samples of 16 bits at 16 kHz without a header; see `Codec`."""
 
     def __init__(self, name: str, argument: str) -> None:
-        """Takes the spec, which has no argument; ValueError if it has."""
+        """Takes the spec; ValueError if it has an argument."""
         if argument:
             raise ValueError(f"{name}: pcm takes no argument")
         self.name = name

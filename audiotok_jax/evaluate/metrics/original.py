@@ -1,4 +1,4 @@
-"""The original with which decoded waves are compared."""
+"""The original, the reference of the metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 class Original:
-    """An original, with a cache of features that depend on it alone.
+    """An original, with a cache of features that depend only on it.
 
     Attributes:
         wave: float32 (S,), S >= 1.
@@ -41,17 +41,14 @@ class Original:
         recogniser: str | None = None,
         readings: Readings | None = None,
     ) -> None:
-        """Takes the wave.
+        """Sets the attributes; see the class.
 
         Args:
-            wave: at 16 kHz, as `audio.to_mono` takes it; not empty.
+            wave: at 16 kHz, as for `audio.to_mono`; ValueError if it is invalid or empty.
             language: see the class.
             transcript: see the class.
-            recogniser: as `words.locate` gives it.
+            recogniser: result of `words.locate`.
             readings: earlier ones for the same wave, language and recognisers.
-
-        Raises:
-            ValueError: the wave is invalid or empty.
         """
         self.wave = to_mono(wave)
         if not len(self.wave):
@@ -69,7 +66,7 @@ class Original:
         return self._features[function]
 
     def reading(self, what: str, read: Callable[[Wave], list[str] | None]) -> list[str] | None:
-        """Returns `read(wave)`, computed once, or never if `readings` has it already."""
+        """Returns `readings[what]`, computed by `read(wave)` if it is not there yet."""
         if what not in self.readings:
             self.readings[what] = read(self.wave)
         return self.readings[what]

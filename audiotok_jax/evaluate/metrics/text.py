@@ -17,10 +17,9 @@ _SAME = {
 
 
 def language_of(label: str) -> str:
-    """The code of the language in a label such as "en", "pt-BR", "en_GB" or "en(L1 zh)".
+    """The language code in a label such as "en", "pt-BR", "en_GB" or "en(L1 zh)", or "".
 
-    Returns:
-        The code in lower case, without region and script; "" if the label has none.
+    It is in lower case, without region and script.
     """
     found = re.match(r"\s*([a-z]{2,3})(?![a-z])", label.lower())
     return _SAME.get(found[1], found[1]) if found else ""
@@ -30,15 +29,10 @@ def words(text: str, language: str) -> list[str]:
     """The words of a text, or its characters if its language is written without spaces.
 
     Text is normalised (NFKC), case and punctuation are removed, and apostrophes join words. Digits
-    stay as they are.
-
-    Args:
-        text: any.
-        language: a code, as `language_of` gives it.
+    stay as they are. `language` is a code of `language_of`.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    kept = (_kept(character) for character in folded)
-    found = "".join(kept).split()
+    found = "".join(map(_kept, folded)).split()
     return list("".join(found)) if language in UNSPACED else found
 
 

@@ -48,11 +48,11 @@ def word_errors(original: Original, decoded: Wave) -> Values:
 
 
 def locate(recogniser: str) -> str:
-    """The folder of a Whisper model.
+    """The folder of a Whisper model in the format of CTranslate2.
 
     Args:
-        recogniser: a folder in the format of CTranslate2, or a size or a name on the hub, as
-            `faster_whisper` takes it, which downloads a missing model.
+        recogniser: a folder, or a size or a name on the hub for `faster_whisper`, which downloads a
+            missing model.
 
     Raises:
         ValueError: there is no such model.

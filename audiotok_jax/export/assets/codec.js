@@ -1,6 +1,6 @@
 "use strict";
 
-// The worker that encodes and decodes, asked in order.
+// Requests to the worker that encodes and decodes, which it answers in order.
 
 class Codec {
   constructor() {

@@ -12,7 +12,7 @@ const pictures = Object.fromEntries(
 );
 
 let clip = null;
-let work = Promise.resolve(); // what is asked of the worker, one after the other
+let work = Promise.resolve(); // of the queued steps
 let stopRecording = null;
 
 class Clip {
@@ -36,7 +36,7 @@ function say(text, wrong = false) {
   find("status").classList.toggle("wrong", wrong);
 }
 
-// Runs a step after those before; what goes wrong is shown, and ends the clip.
+// Queues a step; an error is shown, and ends the clip.
 function then(step) {
   const mine = clip;
   work = work
@@ -103,7 +103,7 @@ async function encode(kind, samples) {
   show();
 }
 
-// Samples from -1 to 1, the next ones of the clip.
+// Appends samples from -1 to 1 to the clip.
 function take(wave) {
   then(async () => {
     const samples = toInt16(wave);

@@ -1,6 +1,6 @@
 "use strict";
 
-// A spectrogram that grows with its sound: 80 dB from black to bright, up to half of the rate.
+// A spectrogram that grows with its sound: 80 dB from dark to bright, up to half the sample rate.
 
 class Spectrogram {
   constructor(canvas) {
@@ -51,7 +51,7 @@ class Spectrogram {
     this.draw();
   }
 
-  // At the next frame: what is drawn more often is drawn once.
+  // At the next animation frame, once for any number of calls.
   draw() {
     if (this.asked) return;
     this.asked = true;
@@ -89,7 +89,7 @@ class Spectrogram {
   }
 }
 
-// Of "inferno", matplotlib's.
+// Of the colour map "inferno" of matplotlib.
 const STOPS = [
   [0, 0, 4], [31, 12, 72], [85, 15, 109], [136, 34, 106], [186, 54, 85],
   [227, 89, 51], [249, 140, 10], [249, 201, 50], [252, 255, 164],

@@ -2,7 +2,7 @@
 
 // The microphone, files of audio, and playing.
 
-// Runs where audio is recorded: hands on what it hears.
+// An audio worklet that posts the samples of the microphone.
 const LISTENER = `registerProcessor("listener", class extends AudioWorkletProcessor {
   process([[channel]]) {
     if (channel) this.port.postMessage(channel.slice());
@@ -10,7 +10,7 @@ const LISTENER = `registerProcessor("listener", class extends AudioWorkletProces
   }
 });`;
 
-const PIECE = 0.1; // seconds of a recording that are handed on at once
+const PIECE = 0.1; // seconds of a recording per piece
 
 class Sound {
   constructor(rate) {
@@ -19,7 +19,7 @@ class Sound {
     this.source = null;
   }
 
-  // Once a visitor has clicked, before which browsers do not play.
+  // To be called after a click, as browsers do not play sound before one.
   async wake() {
     this.context ??= new AudioContext({ sampleRate: this.rate });
     await this.context.resume();
@@ -37,7 +37,7 @@ class Sound {
     const stream = await navigator.mediaDevices.getUserMedia({
       audio: { channelCount: 1, ...plain },
     });
-    // As a URL of data, since a page of the file system may load no other worklet.
+    // As a data URL, since a page opened from the disk may load no other worklet.
     await context.audioWorklet.addModule(`data:text/javascript,${encodeURI(LISTENER)}`);
     const listener = new AudioWorkletNode(context, "listener");
     const resampler = new Resampler(context.sampleRate, this.rate);

@@ -1,6 +1,6 @@
 "use strict";
 
-// ABX: X is A or B, and one says which.
+// ABX: X is A or B, and the listener says which.
 class Abx extends BlindTest {
   header = ["listener", "trial", "clip", "a", "b", "x", "answer", "right", "seconds"];
   tableHeader = ["Trial", "Clip", "X was", "Answer"];
@@ -59,10 +59,10 @@ class Abx extends BlindTest {
     const { answers, a, b } = this.state;
     const right = this.rows().filter((row) => row[7]).length;
     const told = `A was ${PAGE.columns[a]}, B ${PAGE.columns[b]}: ${right} of ${answers.length} right`;
-    // Who stops when it suits would bend the chance.
+    // With a test that may be stopped at will, p would be too low.
     if (!whole) return `${told}. The test was ended early, so there is no p.`;
-    return `${told}, p = ${chance(right, answers.length).toPrecision(2)}, the chance to have as `
-      + "many or more right by guessing.";
+    return `${told}, p = ${chance(right, answers.length).toPrecision(2)}, the probability of at `
+      + "least as many right answers by guessing.";
   }
 }
 

@@ -1,10 +1,10 @@
 "use strict";
 
-// What the blind tests have in common: three steps, "setup", "trial" again and again, and
-// "results", of which the page shows one; and answers that are kept until they are downloaded.
+// The common part of the blind tests: three steps, "setup", "trial" for each trial, and "results",
+// one of which is shown; and answers that are kept until they are downloaded.
 //
-// A test is all in its state: { seed, listener, count, answers, ended }, and what its form adds.
-// What comes when follows from the seed alone.
+// The state of a test is { seed, listener, count, answers, ended } and the fields of its form. The
+// seed alone determines the trials.
 class BlindTest {
   state;
   #kept;
@@ -35,7 +35,7 @@ class BlindTest {
     });
   }
 
-  // Shows the step that the test is at.
+  // Shows the current step.
   show(focus = true) {
     Player.current?.release();
     const { state } = this;
@@ -54,14 +54,14 @@ class BlindTest {
     if (focus) section.querySelector("h2").focus(); // so that the keys work, and it is read out
   }
 
-  // Takes the answer to the trial of now, an object.
+  // Adds the answer to the current trial, an object.
   answer(found) {
     const seconds = Number(((performance.now() - this.began) / 1000).toFixed(1));
     this.#turn({ ...this.state, answers: [...this.state.answers, { ...found, seconds }] });
   }
 
   #trial(section) {
-    // Made anew each time, so that nothing of the trial before is left.
+    // Made anew, so that nothing of the previous trial is left.
     const { content } = document.getElementById("one-trial");
     section.replaceChildren(content.cloneNode(true));
     const number = this.state.answers.length;

@@ -1,9 +1,9 @@
 "use strict";
 
-// The scripts of these pages are plain ones and no modules, because a page on the file system may
-// not import modules. What one declares, those after it see.
+// The scripts of these pages are no modules, because a page opened from the disk may not import
+// any. Declarations of one are visible in those after it.
 
-// Resolves with the text that a script beside the page holds. Such a page may not fetch, either.
+// Resolves with the text in a script beside the page; a page opened from the disk may not fetch.
 function load(url) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");

@@ -88,7 +88,7 @@ class Mushra extends BlindTest {
     const { answers } = this.state;
     const low = this.rows().filter((row) => row[4] === "reference" && row[5] < 90).length;
     return `The hidden reference got less than 90 in ${low} of ${answers.length} trials; `
-      + "ITU-R BS.1534 leaves out listeners with whom that is more than 15 %.";
+      + "ITU-R BS.1534 excludes listeners for whom this is more than 15 %.";
   }
 }
 

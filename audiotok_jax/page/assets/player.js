@@ -1,23 +1,23 @@
 "use strict";
 
-// Sounds of equal length of which one is heard, and any other from the same place on: all of them
-// play at once, sample by sample, each through a gain of its own that is zero for all but one.
+// Plays one of several sounds of equal length, and switches between them at the same position: all
+// play in sync, each through its own gain, which is zero for all but one.
 //
-// Events: "change" when it starts, stops, or is told something; "time" while time goes on;
-// "failed" when a sound cannot be loaded.
+// Events: "change" when playback, the chosen sound or the selection changes; "time" when the
+// position does; "failed" when a sound cannot be loaded.
 class Player extends EventTarget {
   static matched = true; // in loudness
   static current = null; // the one that plays or played last; only it keeps its samples
   static #context = null;
 
   chosen = 0;
-  selection = null; // { from, to } in seconds: what is played again and again
+  selection = null; // { from, to } in seconds: the part that is looped
   message = ""; // what failed
   #tracks;
   #buffers = null; // promise of an AudioBuffer for each track
   #voices = []; // { source, gain } for each track while it plays
-  #offset = 0; // where it started, or stands still, in seconds
-  #start = 0; // when it started, on the clock of the context
+  #offset = 0; // position at the start of playback, or while it is paused, in seconds
+  #start = 0; // time of that start, on the clock of the context
   #wanted = false; // to play, once the sounds are there
 
   // tracks: { url, gain } with a gain in dB; seconds: their length.
@@ -31,7 +31,7 @@ class Player extends EventTarget {
     return this.#wanted;
   }
 
-  // The place that is heard now, in seconds.
+  // The current position in seconds.
   get time() {
     if (!this.#voices.length) return this.#offset;
     const context = Player.#context;
@@ -52,7 +52,7 @@ class Player extends EventTarget {
     this.#tell("change");
     try {
       Player.#context ??= new AudioContext();
-      Player.#context.resume(); // browsers let it sound once somebody has pressed something
+      Player.#context.resume(); // browsers play no sound before a click or a key
       this.#buffers ??= this.#load();
       const buffers = await this.#buffers;
       if (this.#wanted && !this.#voices.length) this.#sound(buffers);
@@ -72,7 +72,7 @@ class Player extends EventTarget {
     this.#tell("change");
   }
 
-  // Goes to a place; one outside of the selection ends the selection.
+  // Goes to a position; one outside the selection ends the selection.
   seek(seconds) {
     const place = Math.min(Math.max(seconds, 0), this.seconds);
     const { from, to } = this.selection ?? { from: 0, to: this.seconds };
@@ -86,15 +86,15 @@ class Player extends EventTarget {
     this.#tell("change");
   }
 
-  // Plays a part again and again; null plays on to the end.
+  // Loops a part; null plays on to the end.
   select(selection) {
-    const time = this.time; // by the selection that there was
+    const time = this.time; // by the old selection
     this.selection = selection;
     const outside = selection && (time < selection.from || time >= selection.to);
     this.#move(outside ? selection.from : time);
   }
 
-  // Gives each sound its gain anew.
+  // Updates the gains.
   level() {
     this.#voices.forEach(({ gain }, number) => {
       // Within 20 ms: a jump would click.
@@ -108,7 +108,7 @@ class Player extends EventTarget {
   }
 
   #load() {
-    // A sound that is there twice, as in ABX, is loaded once: it takes as long as any other.
+    // A sound that occurs twice, as in ABX, is loaded once.
     const found = new Map();
     for (const { url } of this.#tracks) {
       found.set(url, found.get(url) ?? load(url).then((base64) => {
@@ -137,7 +137,7 @@ class Player extends EventTarget {
     this.#silence();
     const context = Player.#context;
     if (this.#offset >= this.seconds) this.#offset = this.selection?.from ?? 0;
-    // A little later, or the first of them would start before the last one is told to.
+    // A little later, so that all of them start at the same time.
     this.#start = context.currentTime + 0.03;
     this.#voices = buffers.map((buffer) => {
       const gain = new GainNode(context, { gain: 0 });

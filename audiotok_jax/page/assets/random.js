@@ -1,14 +1,14 @@
 "use strict";
 
-// Random numbers that a seed repeats.
+// Random numbers that are reproducible by their seed.
 
-// The seed that the address asks for, as in abx.html#seed=7, or else a random one.
+// The seed in the address, as in abx.html#seed=7, or else a random one.
 function freshSeed() {
   const asked = new URLSearchParams(location.hash.slice(1)).get("seed");
   return asked === null ? crypto.getRandomValues(new Uint32Array(1))[0] : Number(asked) >>> 0;
 }
 
-// Returns a function that gives whole numbers from 0 to below `limit`: mulberry32.
+// Returns a generator (mulberry32) of integers from 0 to `limit` - 1.
 function generator(seed) {
   let state = seed >>> 0;
   return (limit) => {

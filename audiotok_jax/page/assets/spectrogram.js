@@ -1,8 +1,8 @@
 "use strict";
 
-// Lets a player be worked by the picture of one of its sounds: a click goes there and chooses that
-// sound, a drag selects what is played again and again. All pictures of `clip`, an element, show
-// the place and the selection, by its style.
+// Controls a player by the spectrograms of its sounds: a click goes there and chooses that sound, a
+// drag selects a part to loop. All spectrograms in the element `clip` show the position and the
+// selection through its style.
 
 function followSpectrograms(clip, player) {
   const share = (seconds) => seconds / player.seconds;

@@ -1,6 +1,6 @@
 "use strict";
 
-// The chance to have `right` or more of `trials` right by guessing alone: of a binomial
+// The probability of at least `right` of `trials` right answers by guessing: of a binomial
 // distribution with 1/2.
 function chance(right, trials) {
   let term = 0.5 ** trials; // of all wrong

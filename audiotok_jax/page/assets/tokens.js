@@ -1,6 +1,6 @@
 "use strict";
 
-// The whole of the tokens, in a block that loads them when it is opened, to be copied.
+// All tokens of a sound, to be copied, in a block that loads them when it is opened.
 function openTokens(block, url) {
   const button = block.querySelector("button");
   const status = block.querySelector("[role=status]");
@@ -21,13 +21,13 @@ async function copy(element) {
   try {
     await navigator.clipboard.writeText(element.textContent);
     return true;
-  } catch { // not over plain http, where there is no such clipboard
+  } catch { // over plain http, where there is no such clipboard
     getSelection().selectAllChildren(element);
     return document.execCommand("copy");
   }
 }
 
-// The tokens around the place that is heard, the one of now in the middle.
+// The tokens around the current position, the current one in the middle.
 class TokenStrip {
   static AROUND = 4; // tokens on either side
 
@@ -49,14 +49,14 @@ class TokenStrip {
     row.className = "row";
     row.append(...this.#cells);
     strip.append(row, this.#number);
-    // Not before somebody listens or goes somewhere: a page may have very many.
+    // Loaded when the position changes for the first time: a page may have very many.
     player.addEventListener("time", () => {
       load(url).then((text) => {
         this.#tokens = text.match(/\d+/g);
         const show = () => this.#show(Math.floor(player.time * rate));
         player.addEventListener("time", show);
         show();
-      }, () => {}); // the block of tokens says it
+      }, () => {}); // the block of tokens shows the error
     }, { once: true });
   }
 

@@ -1,8 +1,8 @@
 "use strict";
 
-// The bar that a player is worked with, made of the template of the page, and its keys.
+// The controls of a player, made from the template of the page, and its keyboard shortcuts.
 class Transport {
-  static STEP = 0.5; // seconds that an arrow key goes
+  static STEP = 0.5; // seconds, for an arrow key
 
   #player;
   #names;
@@ -10,8 +10,8 @@ class Transport {
   #versions;
   #first;
 
-  // place: element that the bar comes into; names: of the sounds; scope: element in which the keys
-  // work while the focus is in it; first: the digit that chooses the first sound.
+  // place: element for the controls; names: of the sounds; scope: element in which the keys work
+  // while the focus is in it; first: the digit that chooses the first sound.
   constructor(place, player, names, scope, first = 1) {
     this.#player = player;
     this.#names = names;
@@ -105,7 +105,7 @@ class Transport {
       const row = button.parentElement;
       if (number === player.chosen) row.scrollLeft = button.offsetLeft - row.clientWidth / 3;
     });
-    // Not with the time, or a screen reader would never stop to tell it.
+    // Not with the time, or a screen reader would read it out without end.
     place.setAttribute("aria-valuetext", `${player.time.toFixed(1)} seconds`);
     this.#showTime();
   }

@@ -1,5 +1,5 @@
-// The decoder as a stream. The network's frames are made once; the synthesizer renders a few of
-// them at once, with those that it needs on either side.
+// The decoder as a stream. The network computes each frame once; the synthesizer renders a few
+// frames at a time, with the context that they need on both sides.
 
 const CYCLE = 2 ** 32;
 const SEED = 0x9e3779b9; // of the noise, see codec/heads/noise.py
@@ -59,13 +59,7 @@ class Decoder {
       const count = this.pitch.count - halo[0] - halo[1];
       if (count > 0) parts.push(this.render(count));
     }
-    const wave = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let place = 0;
-    for (const part of parts) {
-      wave.set(part, place);
-      place += part.length;
-    }
-    return wave;
+    return joined(Float32Array, parts);
   }
 
   // The last samples of a clip.
@@ -146,10 +140,10 @@ class Decoder {
     return made;
   }
 
-  // The next `count` frames: what SourceFilter.prepare and .render do to a window of them.
+  // The next `count` frames, as SourceFilter.prepare and .render make a window of them.
   render(count) {
     const { shape } = this;
-    const { hop_length: hop, synthesis_halo: halo, subframes } = shape;
+    const { hop_length: hop, synthesis_halo: halo } = shape;
     const pitch = this.pitch.values.subarray(0, count + 2 * shape.pitch_halo);
     const table = this.arrays["tables/pitch_steps"];
     const steps = Float64Array.from({ length: pitch.length - 3 }, (_, i) => {
@@ -174,7 +168,7 @@ class Decoder {
     return wave;
   }
 
-  // Roundings are those of float32, as the arguments of sines are large.
+  // Rounded to float32 as in JAX, since the arguments of sines are large.
   harmonics(steps, slopes, gained, start) {
     const { hop_length: hop } = this.shape;
     const { fround } = Math;

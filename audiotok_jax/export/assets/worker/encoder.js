@@ -12,9 +12,7 @@ class Encoder {
       return [high, Int32Array.from(values, (value, i) => value - (high[i] << 8))];
     };
     const [turnHigh, turnLow] = split(arrays["tables/twiddles"]);
-    const both = new Int32Array(2 * turnLow.length);
-    both.set(turnLow);
-    both.set(turnHigh, turnLow.length);
+    const both = joined(Int32Array, [turnLow, turnHigh]);
     this.coarse = products.integers(turnHigh, shape.subframe_length, 2 * bins);
     this.fine = products.integers(both, 2 * shape.subframe_length, 2 * bins);
     const [low, high] = shape.harmonic_bins;
@@ -49,7 +47,6 @@ class Encoder {
     this.samples = new Frames(Int16Array, 1);
     this.spectra = new Frames(Int32Array, shape.n_fft + 2);
     this.past = this.blocks.map(() => new Frames(Int32Array, shape.encoder_dim));
-    this.given = 0;
     this.taken = 0;
     this.push(new Int16Array(shape.encoder_halo[0]));
     this.taken = 0;
@@ -73,7 +70,6 @@ class Encoder {
       this.spectra.drop(frames * subframes);
       for (const token of x) tokens.push(token);
     }
-    this.given += tokens.length;
     return Uint16Array.from(tokens);
   }
 

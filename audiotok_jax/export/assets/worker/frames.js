@@ -1,5 +1,15 @@
-// Rows of numbers that wait for those which come after them.
+// Typed arrays of a kind, concatenated.
+function joined(kind, parts) {
+  const whole = new kind(parts.reduce((sum, part) => sum + part.length, 0));
+  let place = 0;
+  for (const part of parts) {
+    whole.set(part, place);
+    place += part.length;
+  }
+  return whole;
+}
 
+// A queue of rows of numbers.
 class Frames {
   constructor(kind, width) {
     this.width = width;
@@ -11,10 +21,7 @@ class Frames {
   }
 
   push(rows) {
-    const both = new this.values.constructor(this.values.length + rows.length);
-    both.set(this.values);
-    both.set(rows, this.values.length);
-    this.values = both;
+    this.values = joined(this.values.constructor, [this.values, rows]);
   }
 
   drop(count) {

@@ -1,7 +1,7 @@
-// Products with constant matrices, by multiply.wasm. Factors and sums are float32; integers of at
-// most 8 bits whose sums stay below 2 ** 24 make exact ones.
+// Products with constant matrices, by multiply.wasm. Factors and sums are float32, exact for
+// integers of at most 8 bits whose sums stay below 2 ** 24.
 
-const MOST_ROWS = 64; // that are multiplied at once; callers cut what is longer
+const MOST_ROWS = 64; // multiplied at once
 const WIDEST = 1040; // inputs of an exact sum: 127 * 127 * 1040 < 2 ** 24
 
 class Products {
@@ -22,8 +22,8 @@ class Products {
     return place;
   }
 
-  // Stores a matrix, given by rows of inputs: returns a function of `count` rows of inputs, which
-  // gives rows of outputs that are valid until the next product.
+  // Stores a matrix (inputs, outputs); returns a function from `count` rows of inputs to rows of
+  // outputs, which are valid until the next product.
   matrix(values, inputs, outputs) {
     const padded = 4 * Math.ceil(inputs / 4);
     if (padded > 4096 || outputs > 4096) throw new Error(`${inputs} x ${outputs} is too large`);
@@ -47,7 +47,7 @@ class Products {
     };
   }
 
-  // As `matrix`, of integers: outputs are an Int32Array of their own, exact for any inputs.
+  // As `matrix`, for integers: outputs are a new Int32Array, exact for any number of inputs.
   integers(values, inputs, outputs) {
     const pieces = Math.ceil(inputs / WIDEST);
     const cuts = Array.from({ length: pieces + 1 }, (_, i) => Math.floor((inputs * i) / pieces));

@@ -1,4 +1,4 @@
-// What the page asks for, in order: a message with its `kind`, and an answer to each.
+// Answers the requests of the page, messages with a `kind`, in order.
 
 let codec = null;
 
