@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -312,3 +314,11 @@ def test_decode_by_id(corpora, tokens, model, tmp_path, capsys):
     assert main([*arguments, "--force", "--model", "speech-40hz-v1"]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert "prior" in line or "made by model" in line
+
+
+def test_readers_and_decoding_processes_do_without_jax():
+    code = (
+        "import sys, audiotok_jax.corpus.workers, audiotok_jax.tokenfile;"
+        "sys.exit(bool({'jax', 'flax'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,6 @@ import contextlib
 import functools
 import os
 
-from audiotok_jax import pretrained
 from audiotok_jax.entropy.coder import Coder, DamagedError
 from audiotok_jax.entropy.prior import FILE, Prior
 
@@ -28,6 +27,8 @@ def load(path_or_name: str | os.PathLike[str] | None = None) -> Coder:
         FileNotFoundError: there is no such model, or it has no prior.
         ValueError: its prior is damaged.
     """
+    from audiotok_jax import pretrained  # imports JAX, which readers of tokens do without
+
     path = pretrained.locate(path_or_name) / FILE
     if not path.is_file():
         raise FileNotFoundError(
@@ -59,4 +60,6 @@ def find(prior_id: str, path_or_name: str | os.PathLike[str] | None = None) -> C
 
 @functools.cache
 def _released() -> list[Coder]:
+    from audiotok_jax import pretrained
+
     return [load(name) for name in pretrained.names() if (pretrained.locate(name) / FILE).is_file()]
