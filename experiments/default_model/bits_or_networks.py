@@ -1,6 +1,6 @@
 """Bits or networks: what a decoder tuned to latents before quantization, or a deeper one, brings.
 
-    python experiments/default_model/bottleneck.py ../shared/speech/eval \
+    python experiments/default_model/bits_or_networks.py ../shared/speech/eval \
         --data ../shared/speech/train.tsv
 
 The encoder of a released model is frozen. Its decoder is trained for some steps more, by the
