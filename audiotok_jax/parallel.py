@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -82,3 +83,10 @@ def over_devices(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[A
         The same function of arrays (devices * n, ...), to be called under `jax.jit`.
     """
     return jax.shard_map(function, mesh=mesh, in_specs=(jax.P(), ROWS), out_specs=ROWS)
+
+
+def cores() -> int:
+    """Number of CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on all systems
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

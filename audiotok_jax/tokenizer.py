@@ -12,9 +12,11 @@ import functools
 import itertools
 import operator
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
@@ -45,6 +47,9 @@ class Decoder(Protocol):
         """An object with `data`, (channels, S), and `sample_rate`, in Hz."""
 
 
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
 Audio = ArrayLike | str | os.PathLike[str] | Mapping[str, Any] | Decoder
 """A clip: samples, the path of a file, or a row of a Hugging Face dataset; see `encode`."""
 
@@ -56,7 +61,7 @@ STREAM_FRAMES = 8
 still encode and decode more than ten times faster than real time (`experiments/streams`)."""
 
 WINDOWS_PER_BATCH = 32
-"""Default number of windows that an accelerator runs at once; one keeps a CPU busy."""
+"""Default number of windows that an accelerator runs at once; a CPU runs one on each core."""
 
 
 class Window(NamedTuple):
@@ -82,11 +87,15 @@ class _Placed(NamedTuple):
         params: a copy on each device.
         mesh: of the devices.
         rows: windows of a batch, over all devices.
+        threads: batches in flight.
+        compiled: names of the functions that have run.
     """
 
     params: Params
     mesh: Mesh
     rows: int
+    threads: int
+    compiled: set[str]
 
 
 class AudioTokenizer:
@@ -326,16 +335,14 @@ class AudioTokenizer:
         Yields:
             `Window.clip` and the tokens, uint16 (valid,), of each window in order.
         """
-        rows = self._placed.rows
 
-        def run() -> Iterator[tuple[list[Window], Array]]:
-            for batch in _batches(iter(windows), rows):
-                with self._computing() as (params, *static):
-                    tokens = _encode_windows(params, self._stack(batch), *static)
-                yield batch, tokens
+        def encode(batch: list[Window]) -> NDArray[np.uint16]:
+            with self._computing() as (params, *static):
+                tokens = _encode_windows(params, self._stack(batch), *static)
+            return _fetch(tokens).astype(np.uint16)
 
-        for batch, tokens in _ahead(run()):
-            for window, row in zip(batch, _fetch(tokens).astype(np.uint16), strict=False):
+        for batch, tokens in self._in_flight(encode, _batches(windows, self._placed.rows)):
+            for window, row in zip(batch, tokens, strict=False):
                 yield window.clip, row[: window.valid]
 
     def decode(self, tokens: ArrayLike, num_samples: int | None = None) -> NDArray[np.float32]:
@@ -421,16 +428,15 @@ class AudioTokenizer:
         """
         rows = self._placed.rows
 
-        def prepare() -> Iterator[tuple[list[Window], Any]]:
-            for batch in _batches(self._cut_tokens(clips), rows):
-                with self._computing() as (params, *static):
-                    found = _prepare_windows(params, self._stack(batch), *static)
-                yield batch, found
+        def prepare(batch: list[Window]) -> tuple[Any, Any]:
+            with self._computing() as (params, *static):
+                parts, advances = _prepare_windows(params, self._stack(batch), *static)
+            return parts, jax.tree.map(_fetch, advances)
 
-        def render() -> Iterator[tuple[list[Window], Array]]:
+        def prepared() -> Iterator[tuple[list[Window], Any, Any]]:
             carry = decoder.start(self.config, 1)
-            for batch, (parts, advances) in _ahead(prepare()):
-                advances = jax.tree.map(_fetch, advances)
+            batches = _batches(self._cut_tokens(clips), rows)
+            for batch, (parts, advances) in self._in_flight(prepare, batches):
                 carries = decoder.start(self.config, rows)
                 for i, window in enumerate(batch):
                     if window.first:
@@ -438,13 +444,17 @@ class AudioTokenizer:
                     for own, value, gained in zip(carries, carry, advances, strict=True):
                         own[i] = value[0]
                         value += gained[i : i + 1]
-                with self._computing() as (_, *static):
-                    both = parts, parallel.shard(carries, self._placed.mesh)
-                    wave = _render_windows(both, *static)
-                yield batch, wave
+                yield batch, parts, carries
 
-        for batch, wave in _ahead(render()):
-            for window, row in zip(batch, _fetch(wave), strict=False):
+        def render(item: tuple[list[Window], Any, Any]) -> NDArray[np.float32]:
+            _, parts, carries = item
+            with self._computing() as (_, *static):
+                both = parts, parallel.shard(carries, self._placed.mesh)
+                wave = _render_windows(both, *static)
+            return _fetch(wave)
+
+        for (batch, *_), wave in self._in_flight(render, prepared()):
+            for window, row in zip(batch, wave, strict=False):
                 yield window.clip, row[: window.valid * self.hop_length]
 
     def encoder_stream(self, sample_rate: float, frames: int = 1) -> EncoderStream:
@@ -496,6 +506,28 @@ class AudioTokenizer:
         with pinned(), jax.set_mesh(self._placed.mesh):
             yield self._placed.params, self.config, self._placed.mesh
 
+    def _in_flight(
+        self, function: Callable[[_Item], _Result], items: Iterable[_Item]
+    ) -> Iterator[tuple[_Item, _Result]]:
+        """Items and their results, in order; threads compute those of the next items meanwhile."""
+        placed, name = self._placed, function.__name__
+        with ThreadPoolExecutor(placed.threads) as pool:
+            waiting: deque[tuple[_Item, Future[_Result]]] = deque()
+            try:
+                for item in items:
+                    waiting.append((item, pool.submit(function, item)))
+                    if name not in placed.compiled:  # or each thread would compile it
+                        waiting[-1][1].result()
+                        placed.compiled.add(name)
+                    if len(waiting) > placed.threads:
+                        first, result = waiting.popleft()
+                        yield first, result.result()
+                while waiting:
+                    first, result = waiting.popleft()
+                    yield first, result.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
     def _stack(self, batch: list[Window]) -> Array:
         """Pads a batch with empty windows and shards it over the devices."""
         data = np.zeros((self._placed.rows, len(batch[0].data)), batch[0].data.dtype)
@@ -512,7 +544,9 @@ def _place(
     if windows_per_batch is None:
         windows_per_batch = 1 if _on_cpu(mesh) else WINDOWS_PER_BATCH
     rows = _positive("windows_per_batch", windows_per_batch) * mesh.devices.size
-    return _Placed(parallel.replicate(params, mesh), mesh, rows)
+    # Elsewhere, one batch is computed while that before it is fetched.
+    threads = parallel.cores() if _on_cpu(mesh) and mesh.devices.size == 1 else 2
+    return _Placed(parallel.replicate(params, mesh), mesh, rows, threads, set())
 
 
 @functools.lru_cache(maxsize=2)  # a pool sends the tokenizer with each task
@@ -559,8 +593,7 @@ def _on_cpu(mesh: Mesh) -> bool:
 def _on_each_device(function: Callable[[Any, Any], Any], mesh: Mesh) -> Callable[[Any, Any], Any]:
     """Adapts a function of (shared tree, tree of windows) to the kind of device.
 
-    A CPU runs windows one by one: it gains nothing from larger batches, and matrix products
-    round differently with more rows.
+    A CPU runs windows one by one, as matrix products round differently with more rows.
     """
 
     def one_by_one(shared: Any, windows: Any) -> Any:
@@ -598,15 +631,10 @@ def _render_windows(windows: Any, config: CodecConfig, mesh: Mesh) -> Array:
     return parallel.over_devices(_on_each_device(render, mesh), mesh)(None, windows)
 
 
-def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
-    while batch := list(itertools.islice(windows, size)):
+def _batches(windows: Iterable[Window], size: int) -> Iterator[list[Window]]:
+    remaining = iter(windows)
+    while batch := list(itertools.islice(remaining, size)):
         yield batch
-
-
-def _ahead(items: Iterator[Any]) -> Iterator[Any]:
-    """Keeps one item in flight: yields each after the next one has been dispatched."""
-    for item, _ in itertools.pairwise(itertools.chain(items, [None])):
-        yield item
 
 
 def _chunks(

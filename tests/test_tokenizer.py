@@ -368,7 +368,7 @@ def test_clips_are_read_as_their_turn_comes(build, speech):
 
     seen = 0
     for seen, _ in build(3, 1).encode_clips(clips()):
-        assert started <= seen + 2 * 3
+        assert started <= seen + (parallel.cores() + 1) * 3
     assert seen == 99
 
 
@@ -420,7 +420,7 @@ def test_clips_and_streams_take_constant_memory(tokenizer, speech, minutes):
     wave = speech(SIZE)
     one = tokenizer.encode(wave, 16000)
     tokenizer.decode(one)
-    before = len(jax.live_arrays())
+    most = len(jax.live_arrays()) + 20 * (parallel.cores() + 1)  # those in flight
     count = minutes * 60 * 16000 // SIZE
     tokens = samples = 0
     short = count // 10  # by steps, which take longer
@@ -429,10 +429,10 @@ def test_clips_and_streams_take_constant_memory(tokenizer, speech, minutes):
     try:
         for _, piece in tokenizer.encode_clips([(itertools.repeat(wave, count), 16000)]):
             tokens += len(piece)
-            assert len(jax.live_arrays()) < before + 20
+            assert len(jax.live_arrays()) < most
         for _, piece in tokenizer.decode_clips([itertools.repeat(one, count)]):
             samples += len(piece)
-            assert len(jax.live_arrays()) < before + 20
+            assert len(jax.live_arrays()) < most
         assert sum(map(len, tokenizer.decode_stream(coded))) == short * SIZE
         _, peak = tracemalloc.get_traced_memory()
     finally:

@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
     import jax
 
+    from audiotok_jax import parallel
     from audiotok_jax.bench import ours, plan, report, rounds
     from audiotok_jax.bench.peers import PEERS
     from audiotok_jax.provenance import provenance
@@ -98,7 +99,11 @@ def run(args: argparse.Namespace) -> int:
     found = report.rows(timings)
     facts: dict[str, Any] = provenance(["jax", "jaxlib", "numpy", "torch", "transformers"])
     facts |= {
-        "device": {"platform": device.platform, "kind": device.device_kind, "cores": _cores()},
+        "device": {
+            "platform": device.platform,
+            "kind": device.device_kind,
+            "cores": parallel.cores(),
+        },
         "load_average": {"before": load, "after": os.getloadavg()[0]},
         "settings": {
             "seconds": args.seconds,
@@ -143,13 +148,6 @@ def _models(args: argparse.Namespace) -> dict[str, Model]:
         model_id = pretrained.identity(released, config)
         found[f"untrained {name}"] = pretrained.Model(released, config, model_id, {})
     return found
-
-
-def _cores() -> int | None:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on all systems
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 def _about(facts: dict[str, Any]) -> str:

@@ -127,8 +127,8 @@ def trained(codes: Codes, params: model.Params, config: CodecConfig, data: str, 
     schedule = optax.warmup_cosine_decay_schedule(0.0, RATE_OF_LEARNING, 20, steps)
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
 
-    @jax.jit
-    def step(own: Any, state: Any, number: Array, batch: Batch) -> Any:
+    @jax.jit  # weights are arguments, or XLA would compute with them as it compiles
+    def step(own: Any, state: Any, params: Any, networks: Any, number: Array, batch: Batch) -> Any:
         wave = jnp.pad(batch.noisy, ((0, 0), config.encoder_halo))
         given = codes.of(params, config, wave)
         keys = jax.vmap(lambda row: jax.random.fold_in(jax.random.key(number), row))(batch.row)
@@ -147,7 +147,7 @@ def trained(codes: Codes, params: model.Params, config: CodecConfig, data: str, 
     own = params["decoder"]
     state = optimizer.init(own)
     for number, batch in zip(range(steps), batches(config, data), strict=False):
-        own, state, loss = step(own, state, jnp.int32(number), batch)
+        own, state, loss = step(own, state, params, networks, jnp.int32(number), batch)
         if number % 20 == 0:
             print(f"<!-- {codes}, step {number}: loss {float(loss):.3f} -->", flush=True)
     return own
