@@ -519,7 +519,7 @@ class AudioTokenizer:
                     if name not in placed.compiled:  # or each thread would compile it
                         waiting[-1][1].result()
                         placed.compiled.add(name)
-                    if len(waiting) > placed.threads:
+                    if len(waiting) == placed.threads:
                         first, result = waiting.popleft()
                         yield first, result.result()
                 while waiting:
