@@ -63,6 +63,9 @@ still encode and decode more than ten times faster than real time (`experiments/
 WINDOWS_PER_BATCH = 32
 """Default number of windows that an accelerator runs at once; a CPU runs one on each core."""
 
+CORES = 8
+"""Most cores that run a window each, as all are in memory; more of them share matrix products."""
+
 
 class Window(NamedTuple):
     """A window of a clip, as `windows.cut` gives it.
@@ -545,7 +548,8 @@ def _place(
         windows_per_batch = 1 if _on_cpu(mesh) else WINDOWS_PER_BATCH
     rows = _positive("windows_per_batch", windows_per_batch) * mesh.devices.size
     # Elsewhere, one batch is computed while that before it is fetched.
-    threads = parallel.cores() if _on_cpu(mesh) and mesh.devices.size == 1 else 2
+    alone = _on_cpu(mesh) and mesh.devices.size == 1
+    threads = min(parallel.cores(), CORES) if alone else 2
     return _Placed(parallel.replicate(params, mesh), mesh, rows, threads, set())
 
 

@@ -21,7 +21,7 @@ from audiotok_jax.tokenizer import STREAM_FRAMES, WINDOW
 HOP = 200  # of the tiny codec, as its 16 kHz and 16 bits
 SIZE = WINDOW * HOP
 
-FLYING = max(2, parallel.cores())
+FLYING = max(2, min(parallel.cores(), module.CORES))
 """Batches that are computed at the same time, at most."""
 
 
