@@ -514,22 +514,21 @@ class AudioTokenizer:
     ) -> Iterator[tuple[_Item, _Result]]:
         """Items and their results, in order; threads compute those of the next items meanwhile."""
         placed, name = self._placed, function.__name__
-        with ThreadPoolExecutor(placed.threads) as pool:
-            waiting: deque[tuple[_Item, Future[_Result]]] = deque()
-            try:
-                for item in items:
-                    waiting.append((item, pool.submit(function, item)))
-                    if name not in placed.compiled:  # or each thread would compile it
-                        waiting[-1][1].result()
-                        placed.compiled.add(name)
-                    if len(waiting) == placed.threads:
-                        first, result = waiting.popleft()
-                        yield first, result.result()
-                while waiting:
+        pool = ThreadPoolExecutor(placed.threads)
+        waiting: deque[tuple[_Item, Future[_Result]]] = deque()
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(function, item)))
+                if name not in placed.compiled:  # or each thread would compile it
+                    waiting[-1][1].result()
+                    placed.compiled.add(name)
+                if len(waiting) == placed.threads:
                     first, result = waiting.popleft()
                     yield first, result.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+            for first, result in waiting:
+                yield first, result.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _stack(self, batch: list[Window]) -> Array:
         """Pads a batch with empty windows and shards it over the devices."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -24,15 +23,14 @@ import numpy as np
 import optax
 from grow import grow
 from jax import Array
-from limits import JUDGES, RATE, SECONDS, pooled
+from limits import compare
 from speech_80hz_v10 import config as settings
 
-from audiotok_jax import audio, pretrained
+from audiotok_jax import pretrained
 from audiotok_jax.codec import decoder, encoders, model, quantizers
 from audiotok_jax.codec.quantizers.binary_spherical import normalize
 from audiotok_jax.config import CodecConfig
 from audiotok_jax.data import pipeline, sources
-from audiotok_jax.evaluate import clips, metrics
 from audiotok_jax.train.objectives.objective import Forward, GradInputs
 from audiotok_jax.train.objectives.stage_1 import Stage1
 from audiotok_jax.train.state import Batch, crop_samples
@@ -87,24 +85,14 @@ def main() -> None:
         begun = {**released, "decoder": grow({"decoder": released["decoder"]}, config)["decoder"]}
         tuned = trained(codes, begun, config, args.data, args.steps)
         decoders[name] = codes, config, tuned
-    judges, missing = metrics.available(JUDGES)
-    chosen, _ = clips.find(args.speech, limit=args.limit)
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for clip in chosen:
-        wave = audio.read(clip.path, RATE)[0][: SECONDS * RATE]
-        wave = np.pad(wave, (0, SECONDS * RATE - len(wave)))
-        original = metrics.Original(wave, clip.language)
-        for name, (codes, config, params) in decoders.items():
-            decoded = play(codes, config, {**released, "decoder": params}, jnp.asarray(wave)[None])
-            rows[name].append(metrics.measure(original, np.asarray(decoded[0]), judges))
-    print(f"model {found.model_id}, {args.steps} steps, {len(chosen)} clips of {SECONDS} s\n")
-    print(f"| decoded from | {' | '.join(metric.label for metric in judges)} |")
-    print(f"|---|{'--:|' * len(judges)}")
-    for name, own in rows.items():
-        means = [f"{pooled(own, metric):.{JUDGES[metric.name]}f}" for metric in judges]
-        print(f"| {name} | {' | '.join(means)} |")
-    for text in missing:
-        print(text)
+
+    def decode(wave: Array) -> dict[str, Array]:
+        return {
+            name: play(codes, config, {**released, "decoder": params}, wave[None])[0]
+            for name, (codes, config, params) in decoders.items()
+        }
+
+    compare(args.speech, args.limit, decode, f"model {found.model_id}, {args.steps} steps")
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

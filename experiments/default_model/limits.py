@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -96,17 +97,28 @@ def main() -> None:
     parser.add_argument("--model", help="default: the released one")
     args = parser.parse_args()
     params, config, model_id, _ = pretrained.load(args.model)
-    run = jax.jit(lambda wave: decodings(wave, params, config))
+    compare(
+        args.speech,
+        args.limit,
+        jax.jit(lambda wave: decodings(wave, params, config)),
+        f"model {model_id}",
+    )
+
+
+def compare(
+    speech: list[str], limit: int, decode: Callable[[Array], dict[str, Array]], about: str
+) -> None:
+    """Decodes excerpts of clips, float32 (SECONDS * RATE,), in several ways; prints a table."""
     judges, missing = metrics.available(JUDGES)
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    found, _ = clips.find(args.speech, limit=args.limit)
+    found, _ = clips.find(speech, limit=limit)
     for clip in found:
         wave = audio.read(clip.path, RATE)[0][: SECONDS * RATE]
         wave = np.pad(wave, (0, SECONDS * RATE - len(wave)))
         original = metrics.Original(wave, clip.language)
-        for name, decoded in run(wave).items():
+        for name, decoded in decode(jnp.asarray(wave)).items():
             rows[name].append(metrics.measure(original, np.asarray(decoded), judges))
-    print(f"model {model_id}, {len(found)} clips of {SECONDS} s\n")
+    print(f"{about}, {len(found)} clips of {SECONDS} s\n")
     print(f"| decoded from | {' | '.join(metric.label for metric in judges)} |")
     print(f"|---|{'--:|' * len(judges)}")
     for name, own in rows.items():
