@@ -78,6 +78,7 @@ def write_ctranslate2(
     arrays = {f"encoder/{name}": value.astype(dtype) for name, value in variables.items()}
     arrays["encoder/num_heads"] = np.array(WIDTH // whisper.HEAD, np.int16)
     arrays["decoder/embeddings/weight"] = np.zeros((5, WIDTH), np.int8)
+    arrays["unknown"] = np.zeros(5, np.int8)  # the last one
     data = struct.pack("<I", 6) + text(spec) + struct.pack("<II", 3, len(arrays))
     for name, value in sorted(arrays.items()):
         data += text(name) + struct.pack(f"<B{value.ndim}I", value.ndim, *value.shape)
@@ -224,7 +225,7 @@ def test_what_is_no_teacher_is_told_in_one_line(folder, tmp_path, speech):
     whole = (folder / "model.bin").read_bytes()
     cut = tmp_path / "cut"
     cut.mkdir()
-    for length in (0, 3, 40, len(whole) // 2):
+    for length in (0, 3, 40, len(whole) // 2, len(whole) - 1):
         (cut / "model.bin").write_bytes(whole[:length])
         refused("empty|cut off", cut)
     refused("no Whisper", write_ctranslate2(tmp_path / "bert", make_weights(), "BertSpec"))

@@ -94,6 +94,7 @@ def _ctranslate2(path: Path) -> Weights:
                 if dtype not in (np.float32, np.float16):
                     raise ValueError(f"{name} is no float16 or float32: take a model in one")
                 found[own] = np.frombuffer(values, dtype).reshape(shape).astype(np.float32)
+            take(0)  # the last variable may have been skipped, and not be all there
     return found
 
 
