@@ -1,4 +1,4 @@
-"""Stage 1 of `speech-40hz-v2`, in training: `speech-40hz-v1` deeper, of integers, with a teacher.
+"""Stage 1 of `speech-40hz-v2`: `speech-40hz-v1` deeper, of integers, with a teacher.
 
     python experiments/default_model/grow.py speech-40hz-v1 --encoder 7 --decoder 11 \
         --short-window 400 --out runs/forty/grown
